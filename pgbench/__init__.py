@@ -1,0 +1,1 @@
+"""pgbench: a laboratory that replicates the policy-gradient literature."""

@@ -1,0 +1,253 @@
+"""Studies: from a question in YAML to the runs that answer it.
+
+A study names environments and variants; a variant is a member of the lineage, or one with a few values
+overridden. A preset says how much to spend. Together they give the runs, each named by its content, so that
+two studies that share a run compute it once. Imports no tensor library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, PositiveInt, ValidationError, field_validator
+
+from pgbench import environments, lineage
+from pgbench.refusals import Refusal, explain, nearest, read_yaml
+from pgbench.specs import Algorithm, Run, Specification, difference, path_safe, paths, replace
+
+PACKAGE = Path(__file__).parent
+TRAINING_CODE = (
+    "checkpoints.py",
+    "environments",
+    "functional",
+    "policies.py",
+    "rollouts.py",
+    "specs.py",
+    "streams.py",
+    "training.py",
+    "updates.py",
+)
+
+
+class Study(Specification):
+    """A question, and the comparison that answers it."""
+
+    question: str = Field(min_length=1, description="What the study asks, as one sentence.")
+    parent: str = Field(description="The member of the lineage that variants override.")
+    seeds: PositiveInt = Field(10, description="Replicas of each run, seeds 0, 1, …")
+    environments: Annotated[dict[str, PositiveInt], Field(min_length=1)] = Field(
+        description="Gymnasium id → environment steps of each replica at the 'paper' preset."
+    )
+    variants: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = Field(
+        description="Label → overrides by dotted path; the key 'parent' starts from another member."
+    )
+
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _a_bare_label_overrides_nothing(cls, variants: Any) -> Any:
+        if not isinstance(variants, Mapping):
+            return variants
+        return {label: {} if overrides is None else overrides for label, overrides in variants.items()}
+
+
+class Preset(Specification):
+    """How much to spend: bounds on every study's seeds and steps. None: as the study says."""
+
+    seeds: PositiveInt | None = Field(None, description="At most so many replicas of each run.")
+    steps: PositiveInt | None = Field(None, description="At most so many environment steps of each replica.")
+
+
+class Configuration(Specification):
+    """What `workflows/config.yaml` may say."""
+
+    preset: str = Field(description="One of the presets below.")
+    studies: Annotated[list[str], Field(min_length=1)] = Field(description="Names of files in workflows/studies.")
+    block_size: PositiveInt = Field(10, description="Replicas that one job trains in lockstep.")
+    presets: dict[str, Preset]
+
+    @property
+    def spending(self) -> Preset:
+        """The chosen preset."""
+        return self.presets[self.preset]
+
+
+class PlannedRun(Specification):
+    """One variant on one environment: the run's name, specification and blocks of seeds."""
+
+    variant: str
+    environment: str
+    name: str
+    run: Run
+    blocks: tuple[str, ...] = Field(description="Names of the blocks, such as '0-9'.")
+
+
+class StudyPlan(Specification):
+    """A study with every variant resolved, under one preset."""
+
+    name: str
+    preset: str
+    study: Study
+    parents: dict[str, str] = Field(description="Variant → member of the lineage that it starts from.")
+    algorithms: dict[str, Algorithm] = Field(description="Variant → its resolved algorithm.")
+    runs: tuple[PlannedRun, ...]
+
+    def differences(self) -> dict[str, dict[str, tuple[Any, Any]]]:
+        """Variant → where it differs from the variant before it (the first: nothing)."""
+        labels = list(self.algorithms)
+        pairs = zip([labels[0], *labels[:-1]], labels, strict=True)
+        return {label: difference(self.algorithms[before], self.algorithms[label]) for before, label in pairs}
+
+
+def parse_configuration(values: Mapping[str, Any], where: str) -> Configuration:
+    """Validate a configuration.
+
+    Raises:
+        Refusal: naming the place, the key and the nearest spelling.
+    """
+    try:
+        configuration = Configuration.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, where, Configuration) from None
+    if configuration.preset not in configuration.presets:
+        hint = nearest(configuration.preset, configuration.presets)
+        raise Refusal(f"{where}: preset '{configuration.preset}' does not exist; {hint}")
+    return configuration
+
+
+def load_study(name: str, directory: Path) -> Study:
+    """Read and validate one study.
+
+    Raises:
+        Refusal: if there is no such file, or a key, member, override or environment in it is wrong.
+    """
+    path = directory / f"{name}.yaml"
+    known = [file.stem for file in directory.glob("*.yaml")]
+    if name not in known:
+        raise Refusal(f"study '{name}' does not exist in {directory}; {nearest(name, known)}")
+    try:
+        study = Study.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise explain(error, str(path), Study) from None
+    for environment in study.environments:
+        try:
+            environments.check(environment)
+        except ValueError as error:
+            raise Refusal(f"{path}: environments: {error}") from None
+    for label in study.variants:
+        _resolve_variant(study, label, str(path))
+    return study
+
+
+def member(name: str, where: str) -> lineage.Member:
+    """The member of the lineage with this name.
+
+    Raises:
+        Refusal: if there is none, with the nearest name.
+    """
+    if name not in lineage.LINEAGE:
+        raise Refusal(f"{where}: '{name}' is not in the lineage; {nearest(name, lineage.LINEAGE)}")
+    return lineage.LINEAGE[name]
+
+
+def override(algorithm: Algorithm, overrides: Mapping[str, Any], where: str) -> Algorithm:
+    """`specs.replace` with refusals that name the place, the path and the nearest one.
+
+    Raises:
+        Refusal: if a path does not exist or a value is not allowed there.
+    """
+    try:
+        return replace(algorithm, overrides)
+    except KeyError as error:
+        raise Refusal(f"{where}: unknown key '{error.args[0]}'; {nearest(error.args[0], paths(algorithm))}") from None
+    except ValidationError as error:
+        raise explain(error, where, Algorithm) from None
+
+
+def _resolve_variant(study: Study, label: str, where: str) -> tuple[str, Algorithm]:
+    """The name of the member that a variant starts from, and its algorithm."""
+    overrides = dict(study.variants[label])
+    parent = overrides.pop("parent", study.parent)
+    start = member(parent, f"{where}: variant '{label}': parent")
+    return parent, override(start.algorithm, overrides, f"{where}: variant '{label}'")
+
+
+def run_name(run: Run) -> str:
+    """`<algorithm>.<environment>.<digest>`: the nearest member of the lineage, and the run's identity."""
+    return f"{lineage.nearest(run.algorithm).name}.{path_safe(run.environment)}.{run.digest}"
+
+
+def blocks_of(seeds: int, block_size: int) -> tuple[str, ...]:
+    """Names of the blocks that hold seeds 0 … seeds − 1, such as ('0-9', '10-14')."""
+    firsts = range(0, seeds, block_size)
+    return tuple(f"{first}-{min(first + block_size, seeds) - 1}" for first in firsts)
+
+
+def seeds_of(block: str) -> list[int]:
+    """The seeds of a block's name: '3-5' → [3, 4, 5], '7' → [7].
+
+    Raises:
+        Refusal: if the text is neither a seed nor a rising range.
+    """
+    first, _, last = block.partition("-")
+    if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
+        raise Refusal(f"seeds '{block}' must be one seed or a rising range, such as '0-9'")
+    return list(range(int(first), int(last or first) + 1))
+
+
+def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPlan:
+    """Resolve a study under the configured preset: every variant on every environment."""
+    spending = configuration.spending
+    seeds = min(study.seeds, spending.seeds or study.seeds)
+    resolved = {label: _resolve_variant(study, label, name) for label in study.variants}
+    runs = []
+    for label, (_, algorithm) in resolved.items():
+        for environment, full in study.environments.items():
+            run = Run(algorithm=algorithm, environment=environment, steps=min(full, spending.steps or full))
+            runs.append(
+                PlannedRun(
+                    variant=label,
+                    environment=environment,
+                    name=run_name(run),
+                    run=run,
+                    blocks=blocks_of(seeds, configuration.block_size),
+                )
+            )
+    return StudyPlan(
+        name=name,
+        preset=configuration.preset,
+        study=study,
+        parents={label: parent for label, (parent, _) in resolved.items()},
+        algorithms={label: algorithm for label, (_, algorithm) in resolved.items()},
+        runs=tuple(runs),
+    )
+
+
+def plan(configuration: Configuration, directory: Path) -> list[StudyPlan]:
+    """Load and resolve every configured study.
+
+    Raises:
+        Refusal: at the first study that cannot be used.
+    """
+    return [plan_study(name, load_study(name, directory), configuration) for name in configuration.studies]
+
+
+def runs_by_name(plans: Iterable[StudyPlan]) -> dict[str, Run]:
+    """Every distinct run of the plans."""
+    return {planned.name: planned.run for study in plans for planned in study.runs}
+
+
+def training_code_digest(files: Sequence[str] = TRAINING_CODE) -> str:
+    """Eight hexadecimal digits over the modules that decide what training computes.
+
+    The workflow passes it to every training rule, so that edited mathematics retrains and an edited plot does not.
+    """
+    sources = sorted(
+        source for name in files for source in ((PACKAGE / name).rglob("*.py") if "." not in name else [PACKAGE / name])
+    )
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(source.relative_to(PACKAGE).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()[:8]
