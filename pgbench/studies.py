@@ -8,6 +8,7 @@ two studies that share a run compute it once. Imports no tensor library.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,7 +65,9 @@ class Configuration(Specification):
     """What `workflows/config.yaml` may say."""
 
     preset: str = Field(description="One of the presets below.")
-    studies: Annotated[list[str], Field(min_length=1)] = Field(description="Names of files in workflows/studies.")
+    studies: Annotated[list[str], Field(min_length=1)] = Field(
+        description="Names of files in workflows/studies, or paths of other YAML files."
+    )
     block_size: PositiveInt = Field(10, description="Replicas that one job trains in lockstep.")
     presets: dict[str, Preset]
 
@@ -117,25 +120,32 @@ def parse_configuration(values: Mapping[str, Any], where: str) -> Configuration:
     return configuration
 
 
-def load_study(name: str, directory: Path) -> Study:
-    """Read and validate one study.
+def study_file(name: str, directory: Path) -> Path:
+    """The file of a study: `<name>.yaml` in the directory, or the name itself where it ends in `.yaml`.
 
     Raises:
-        Refusal: if there is no such file, or a key, member, override or environment in it is wrong.
+        Refusal: if the directory has no such study, with the nearest name.
     """
-    path = directory / f"{name}.yaml"
+    if name.endswith(".yaml"):
+        return Path(name)
     known = [file.stem for file in directory.glob("*.yaml")]
     if name not in known:
         raise Refusal(f"study '{name}' does not exist in {directory}; {nearest(name, known)}")
+    return directory / f"{name}.yaml"
+
+
+def load_study(path: Path) -> Study:
+    """Read and validate one study.
+
+    Raises:
+        Refusal: if the file cannot be read, or a key, member, override or environment in it is wrong.
+    """
     try:
         study = Study.model_validate(read_yaml(path))
     except ValidationError as error:
         raise explain(error, str(path), Study) from None
     for environment in study.environments:
-        try:
-            environments.check(environment)
-        except ValueError as error:
-            raise Refusal(f"{path}: environments: {error}") from None
+        check_environment(environment, f"{path}: environments")
     for label in study.variants:
         _resolve_variant(study, label, str(path))
     return study
@@ -166,6 +176,18 @@ def override(algorithm: Algorithm, overrides: Mapping[str, Any], where: str) -> 
         raise explain(error, where, Algorithm) from None
 
 
+def check_environment(environment: str, where: str) -> None:
+    """Refuse an environment that cannot be made here.
+
+    Raises:
+        Refusal: naming the place and the nearest id.
+    """
+    try:
+        environments.check(environment)
+    except ValueError as error:
+        raise Refusal(f"{where}: {error}") from None
+
+
 def _resolve_variant(study: Study, label: str, where: str) -> tuple[str, Algorithm]:
     """The name of the member that a variant starts from, and its algorithm."""
     overrides = dict(study.variants[label])
@@ -177,6 +199,14 @@ def _resolve_variant(study: Study, label: str, where: str) -> tuple[str, Algorit
 def run_name(run: Run) -> str:
     """`<algorithm>.<environment>.<digest>`: the nearest member of the lineage, and the run's identity."""
     return f"{lineage.nearest(run.algorithm).name}.{path_safe(run.environment)}.{run.digest}"
+
+
+def training_arguments(run: Run) -> list[str]:
+    """The arguments of `pgbench train` that describe a run: the nearest member, and an override a difference."""
+    start = lineage.nearest(run.algorithm)
+    changes = difference(start.algorithm, run.algorithm)
+    overrides = [f"--override={path}={json.dumps(value)}" for path, (_, value) in changes.items()]
+    return [start.name, run.environment, "--steps", str(run.steps), *overrides]
 
 
 def blocks_of(seeds: int, block_size: int) -> tuple[str, ...]:
@@ -231,7 +261,8 @@ def plan(configuration: Configuration, directory: Path) -> list[StudyPlan]:
     Raises:
         Refusal: at the first study that cannot be used.
     """
-    return [plan_study(name, load_study(name, directory), configuration) for name in configuration.studies]
+    files = [study_file(name, directory) for name in configuration.studies]
+    return [plan_study(file.stem, load_study(file), configuration) for file in files]
 
 
 def runs_by_name(plans: Iterable[StudyPlan]) -> dict[str, Run]:
@@ -239,11 +270,16 @@ def runs_by_name(plans: Iterable[StudyPlan]) -> dict[str, Run]:
     return {planned.name: planned.run for study in plans for planned in study.runs}
 
 
-def training_code_digest(files: Sequence[str] = TRAINING_CODE) -> str:
-    """Eight hexadecimal digits over the modules that decide what training computes.
+def training_code_digest() -> str:
+    """The digest of the modules that decide what training computes.
 
     The workflow passes it to every training rule, so that edited mathematics retrains and an edited plot does not.
     """
+    return code_digest(TRAINING_CODE)
+
+
+def code_digest(files: Sequence[str]) -> str:
+    """Eight hexadecimal digits over modules and subpackages of this package."""
     sources = sorted(
         source for name in files for source in ((PACKAGE / name).rglob("*.py") if "." not in name else [PACKAGE / name])
     )

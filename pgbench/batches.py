@@ -1,0 +1,77 @@
+"""A rollout laid out for the update: the transitions of each replica side by side, `[S, N, …]`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from pgbench.learners import CHUNK
+from pgbench.policies import Distribution
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Columns `[S, M, …]` that an objective needs of M transitions of each replica.
+
+    Attributes:
+        observations: `[S, M, O]`.
+        actions: `[S, M]` or `[S, M, A]`.
+        advantages: `[S, M]`.
+        targets: `[S, M]`, the critic's; zeros without a critic.
+        old_log_probs: `[S, M]`, under the policy that collected the data.
+        weights: `[S, M]`, of each transition in the policy's objective; 0 for padding and idle environments.
+        shares: `[S, M]`, of each transition in a mean over the batch; 0 for padding and idle environments.
+    """
+
+    observations: Tensor
+    actions: Tensor
+    advantages: Tensor
+    targets: Tensor
+    old_log_probs: Tensor
+    weights: Tensor
+    shares: Tensor
+
+    def _each(self, choose: Callable[[Tensor], Tensor]) -> Transitions:
+        return Transitions(*(choose(getattr(self, column.name)) for column in fields(self)))
+
+    def part(self, rows: slice) -> Transitions:
+        """Some consecutive transitions of every replica."""
+        return self._each(lambda column: column[:, rows])
+
+    def take(self, order: Tensor) -> Transitions:
+        """The transitions in the order `[S, K]` of indices, each replica by its own."""
+        replicas, count = self.advantages.shape
+        rows = (order + count * torch.arange(replicas).unsqueeze(1)).flatten()
+        return self._each(lambda column: column.flatten(0, 1).index_select(0, rows).unflatten(0, order.shape))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What an update learns from; N is padded to a multiple of `CHUNK` with transitions of weight 0.
+
+    Attributes:
+        transitions: the data, `[S, N, …]`.
+        size: T·E, how many transitions there are before the padding.
+        old: the distributions that collected the data, one for each chunk of N.
+    """
+
+    transitions: Transitions
+    size: int
+    old: Sequence[Distribution]
+
+
+def side_by_side(values: Tensor) -> Tensor:
+    """`[T, S, E, …]` as `[S, N, …]`, padded with zeros to a multiple of `CHUNK`."""
+    flat = values.transpose(0, 1).flatten(1, 2)
+    missing = -flat.shape[1] % CHUNK
+    return pad(flat, (0, 0) * (flat.dim() - 2) + (0, missing)) if missing else flat
+
+
+def in_time(values: Tensor, shape: torch.Size) -> Tensor:
+    """`[S, N]` as `[T, S, E]`, without the padding: the inverse of `side_by_side`."""
+    time, replicas, environments = shape
+    return values[:, : time * environments].unflatten(1, (time, environments)).transpose(0, 1)

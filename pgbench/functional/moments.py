@@ -1,0 +1,55 @@
+"""Means and variances over the transitions of each replica, `[S, N]`."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def average(values: Tensor, weights: Tensor) -> Tensor:
+    """Σ_n w_n x_n / Σ_n w_n of each row, in double precision.
+
+    A running sum: trailing transitions of weight 0, which only fill up a block, cannot change its rounding.
+
+    Args:
+        values: `[S, N]`.
+        weights: `[S, N]`, not all zero in a row; a value of weight 0 must still be finite.
+
+    Returns:
+        `[S]`, in the type of the values.
+    """
+    weights = weights.double()
+    totals = (values.double() * weights).cumsum(-1)[..., -1]
+    return (totals / weights.cumsum(-1)[..., -1]).to(values.dtype)
+
+
+def standardise(values: Tensor, weights: Tensor, epsilon: float = 1e-8) -> Tensor:
+    """(x − μ) / √(σ² + ε) with the mean and population variance of each row (the note, "advantage normalisation").
+
+    Args:
+        values: `[S, N]`.
+        weights: `[S, N]`, as in `average`.
+        epsilon: keeps rows without variance finite.
+
+    Returns:
+        `[S, N]`.
+    """
+    centred = values - average(values, weights).unsqueeze(-1)
+    variance = average(centred.square(), weights)
+    return centred / (variance + epsilon).sqrt().unsqueeze(-1)
+
+
+def explained_variance(values: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """1 − Var(target − V) / Var(target): 1 for a perfect critic, 0 for a constant one.
+
+    Args:
+        values: `[S, N]`.
+        targets: `[S, N]`.
+        weights: `[S, N]`, as in `average`.
+
+    Returns:
+        `[S]`; −∞ or NaN where the targets have no variance.
+    """
+    residuals = targets - values
+    unexplained = average((residuals - average(residuals, weights).unsqueeze(-1)).square(), weights)
+    total = average((targets - average(targets, weights).unsqueeze(-1)).square(), weights)
+    return 1.0 - unexplained / total

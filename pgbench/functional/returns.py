@@ -1,0 +1,123 @@
+"""Returns and advantages along trajectories, `[T, *B]`.
+
+Two flags end an episode. `terminated`: the world ended, and nothing follows. `truncated`: a time limit cut it,
+and the value of the observation that really followed stands for the rest. A rollout's last row is a cut too.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def backward_sum(terms: Tensor, factors: Tensor, last: Tensor) -> Tensor:
+    """y_t = terms_t + factors_t · y_{t+1}, with y_T = last.
+
+    Args:
+        terms: `[T, *B]`.
+        factors: `[T, *B]`.
+        last: `[*B]`, what follows the final row.
+
+    Returns:
+        `[T, *B]`.
+
+    Raises:
+        ValueError: if the shapes do not agree.
+    """
+    if terms.shape != factors.shape or terms.shape[1:] != last.shape:
+        shapes = f"terms {list(terms.shape)}, factors {list(factors.shape)}, last {list(last.shape)}"
+        raise ValueError(f"shapes must be [T, *B], [T, *B] and [*B], not {shapes}")
+    sums = torch.empty_like(terms)
+    for total, term, factor in zip(
+        reversed(sums.unbind()), reversed(terms.unbind()), reversed(factors.unbind()), strict=True
+    ):
+        last = torch.addcmul(term, factor, last, out=total)
+    return sums
+
+
+def rewards_to_go(
+    rewards: Tensor, next_values: Tensor, terminated: Tensor, truncated: Tensor, gamma: float
+) -> Tensor:
+    """G_t = Σ_{k≥0} γᵏ r_{t+k} to the end of the episode, plus γᵏ V(s) of the observation at a cut.
+
+    Sutton et al. 2000; the note's discounted reward-to-go, γ^(t'−t).
+
+    Args:
+        rewards: `[T, *B]`.
+        next_values: `[T, *B]`, V of the observation that really followed; zeros where there is no critic.
+        terminated: `[T, *B]`, boolean.
+        truncated: `[T, *B]`, boolean.
+        gamma: discount in (0, 1].
+
+    Returns:
+        `[T, *B]`.
+    """
+    ended = terminated | truncated
+    at_a_cut = gamma * next_values * (truncated & ~terminated)
+    return backward_sum(rewards + at_a_cut, gamma * (~ended).to(rewards.dtype), next_values[-1])
+
+
+def total_returns(to_go: Tensor, terminated: Tensor, truncated: Tensor) -> Tensor:
+    """The reward-to-go of an episode's first row, credited to each of its rows (Williams 1992).
+
+    Args:
+        to_go: `[T, *B]` from `rewards_to_go`.
+        terminated: `[T, *B]`, boolean.
+        truncated: `[T, *B]`, boolean.
+
+    Returns:
+        `[T, *B]`.
+    """
+    starts = torch.ones_like(terminated)
+    starts[1:] = (terminated | truncated)[:-1]
+    rows = torch.arange(len(to_go)).reshape(-1, *[1] * (to_go.dim() - 1)).expand_as(to_go)
+    return to_go.gather(0, torch.where(starts, rows, 0).cummax(0).values)
+
+
+def gae(
+    rewards: Tensor,
+    values: Tensor,
+    next_values: Tensor,
+    terminated: Tensor,
+    truncated: Tensor,
+    gamma: float,
+    lam: float,
+) -> Tensor:
+    """Â_t = Σ_{k≥0} (γλ)ᵏ δ_{t+k} to the end of the episode; δ_t = r_t + γ V(s_{t+1}) − V(s_t).
+
+    Schulman et al. 2016, eq. 16. λ = 0: the one-step TD error; λ = 1: the reward-to-go minus the value.
+
+    Args:
+        rewards: `[T, *B]`.
+        values: `[T, *B]`, V(s_t).
+        next_values: `[T, *B]`, V of the observation that really followed; ignored where terminated.
+        terminated: `[T, *B]`, boolean; stops bootstrapping.
+        truncated: `[T, *B]`, boolean; either flag ends the sum.
+        gamma: discount in (0, 1].
+        lam: λ in [0, 1].
+
+    Returns:
+        `[T, *B]`.
+    """
+    errors = rewards + gamma * next_values.masked_fill(terminated, 0.0) - values
+    decay = gamma * lam * (~(terminated | truncated)).to(rewards.dtype)
+    return backward_sum(errors, decay, torch.zeros_like(errors[0]))
+
+
+def trajectory_average(estimates: Tensor, active: Tensor) -> Tensor:
+    """b = 1/E Σ_e (mean over the trajectory's rows): the note's average-return baseline.
+
+    With the total return, whose rows are equal, it is (1/N) Σ_i r(τ_i). As in the note the average includes the
+    trajectory itself, which shrinks the expected gradient by a factor 1 − 1/E.
+
+    Args:
+        estimates: `[T, S, E]`, one trajectory a column.
+        active: `[T, S, E]`, boolean; False after a trajectory's end.
+
+    Returns:
+        `[S, 1]`.
+    """
+    # A running sum, unlike a tree-shaped one, is not rounded otherwise when idle rows follow: a replica's numbers
+    # must not depend on how long the other replicas' episodes are.
+    totals = (estimates * active).cumsum(0)[-1]
+    return (totals / active.sum(0).clamp(min=1)).mean(-1, keepdim=True)

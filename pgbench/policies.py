@@ -1,0 +1,207 @@
+"""Policies and value networks over the replica axis.
+
+All parameters of a network are one matrix `[S, P]`, a row a replica; layers are views of its columns. Two things
+make a replica's bits independent of the block: P is padded to a multiple of 16, so that every row begins at a
+full vector, and a layer with a single output is a product and a sum, not a batched matrix product.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pgbench import specs
+from pgbench.environments import Box, Discrete
+
+VECTOR_WIDTH = 16
+Role = Literal["policy", "value"]
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A distribution over n actions, from log-probabilities `[*B, n]`."""
+
+    log_probabilities: Tensor
+
+    @classmethod
+    def from_outputs(cls, outputs: Tensor) -> Categorical:
+        """Softmax of the network's outputs `[*B, n]`."""
+        return cls(outputs.log_softmax(-1))
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Actions `[*B]`: the inverse distribution function at uniform noise `[*B, 1]`."""
+        below = self.log_probabilities.exp().cumsum(-1)[..., :-1]
+        return (noise > below).sum(-1)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """log π(a|s) of actions `[*B]`."""
+        return self.log_probabilities.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        """−Σ p log p, `[*B]`, in nats."""
+        return -(self.log_probabilities.exp() * self.log_probabilities).sum(-1)
+
+    def kl(self, other: Categorical) -> Tensor:
+        """KL(self ‖ other) = Σ p (log p − log q), `[*B]`, in nats."""
+        difference = self.log_probabilities - other.log_probabilities
+        return (self.log_probabilities.exp() * difference).sum(-1)
+
+    def rows(self, part: slice) -> Categorical:
+        """The distributions of some transitions of `[S, N, n]`."""
+        return Categorical(self.log_probabilities[:, part])
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A normal distribution with diagonal covariance: mean `[*B, A]`, log standard deviation `[S, 1, A]`."""
+
+    mean: Tensor
+    log_std: Tensor
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Actions `[*B, A]`: μ + σ ε for standard normal noise `[*B, A]`."""
+        return torch.addcmul(self.mean, self.log_std.exp(), noise)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """log π(a|s) of actions `[*B, A]`."""
+        deviations = (actions - self.mean) * (-self.log_std).exp()
+        constant = self.log_std.sum(-1) + 0.5 * math.log(2.0 * math.pi) * actions.shape[-1]
+        return -0.5 * deviations.square().sum(-1) - constant
+
+    def entropy(self) -> Tensor:
+        """Σ log σ + ½ A (1 + log 2π), `[*B]`, in nats."""
+        constant = 0.5 * (1.0 + math.log(2.0 * math.pi)) * self.mean.shape[-1]
+        return (self.log_std.sum(-1) + constant).expand(self.mean.shape[:-1])
+
+    def kl(self, other: Gaussian) -> Tensor:
+        """KL(self ‖ other) = Σ log(σ₂/σ₁) + (σ₁² + (μ₁ − μ₂)²) / 2σ₂² − ½, `[*B]`, in nats."""
+        scale = (2.0 * (self.log_std - other.log_std)).exp()
+        shift = (self.mean - other.mean).square() * (-2.0 * other.log_std).exp()
+        return (other.log_std - self.log_std + 0.5 * (scale + shift - 1.0)).sum(-1)
+
+    def rows(self, part: slice) -> Gaussian:
+        """The distributions of some transitions of `[S, N, A]`."""
+        return Gaussian(self.mean[:, part], self.log_std)
+
+
+Distribution = Categorical | Gaussian
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """A multilayer perceptron for each replica, with room for free parameters behind its layers.
+
+    Attributes:
+        sizes: units of input, hidden and output layers.
+        activation: a key of `ACTIVATIONS`, after every layer but the last.
+        free: number of parameters that no layer uses, such as a log standard deviation.
+    """
+
+    sizes: tuple[int, ...]
+    activation: str
+    free: int = 0
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of weights and biases in turn, then of the free parameters."""
+        layers = zip(self.sizes[:-1], self.sizes[1:], strict=True)
+        return [*(shape for i, o in layers for shape in ((i, o), (1, o))), (1, self.free)]
+
+    @property
+    def width(self) -> int:
+        """P: the parameters of a row, padded to a multiple of the vector width."""
+        count = sum(math.prod(shape) for shape in self.shapes)
+        return -(-count // VECTOR_WIDTH) * VECTOR_WIDTH
+
+    def views(self, parameters: Tensor) -> list[Tensor]:
+        """The parameters `[S, P]` as tensors `[S, *shape]`, one for each of `shapes`."""
+        counts = [math.prod(shape) for shape in self.shapes]
+        columns = parameters.split([*counts, self.width - sum(counts)], dim=1)[:-1]
+        return [column.unflatten(1, shape) for column, shape in zip(columns, self.shapes, strict=True)]
+
+    def forward(self, views: Sequence[Tensor], inputs: Tensor) -> Tensor:
+        """Outputs `[S, N, O]` for inputs `[S, N, I]`, from `views(parameters)`."""
+        hidden = inputs
+        *layers, (last_weight, last_bias) = zip(views[0:-1:2], views[1:-1:2], strict=True)
+        for weight, bias in layers:
+            hidden = ACTIVATIONS[self.activation](torch.baddbmm(bias, hidden, weight))
+        if self.sizes[-1] == 1:
+            return (hidden * last_weight.transpose(1, 2)).sum(-1, keepdim=True) + last_bias
+        return torch.baddbmm(last_bias, hidden, last_weight)
+
+    def initialise(
+        self, generators: Sequence[np.random.Generator], method: specs.Initialisation, role: Role
+    ) -> Tensor:
+        """Parameters `[S, P]`, a row from each generator: weights by the method, all else zero.
+
+        Args:
+            generators: one for each replica.
+            method: how weights are drawn.
+            role: whether the last layer is the policy's or the critic's.
+        """
+        parameters = torch.zeros(len(generators), self.width)
+        weights = self.views(parameters)[0:-1:2]
+        for replica, generator in enumerate(generators):
+            draws = torch.Generator().manual_seed(int(generator.integers(2**63)))
+            for layer, weight in enumerate(weights):
+                place: Role | Literal["hidden"] = role if layer == len(weights) - 1 else "hidden"
+                _fill(weight[replica], method, place, draws)
+        return parameters
+
+
+def _fill(
+    weight: Tensor, method: specs.Initialisation, place: Role | Literal["hidden"], draws: torch.Generator
+) -> None:
+    """Draw one weight matrix in place: a hidden layer's, or the last of the policy or the critic."""
+    match method:
+        case specs.Xavier():
+            torch.nn.init.xavier_uniform_(weight, generator=draws)
+        case specs.Orthogonal():
+            gains = {"hidden": method.hidden_gain, "policy": method.policy_gain, "value": method.value_gain}
+            torch.nn.init.orthogonal_(weight, gain=gains[place], generator=draws)
+        case _:
+            assert_never(method)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A stochastic policy: categorical for discrete actions, Gaussian with a free log-std for a box.
+
+    Attributes:
+        network: from observations to logits or means.
+        actions: the action space.
+    """
+
+    network: Perceptron
+    actions: Discrete | Box
+
+    @classmethod
+    def build(cls, observation_size: int, actions: Discrete | Box, networks: specs.Networks) -> Policy:
+        """The policy of the specified hidden layers for a space of actions."""
+        outputs, free = (actions.n, 0) if isinstance(actions, Discrete) else (actions.size, actions.size)
+        return cls(Perceptron((observation_size, *networks.hidden, outputs), networks.activation, free), actions)
+
+    def distribution(self, views: Sequence[Tensor], observations: Tensor) -> Distribution:
+        """π(·|s) for observations `[S, N, O]`, from `network.views(parameters)`."""
+        outputs = self.network.forward(views, observations)
+        if isinstance(self.actions, Discrete):
+            return Categorical.from_outputs(outputs)
+        return Gaussian(outputs, views[-1])
+
+    def noise(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """What `sample` needs for actions of that shape: uniform `[*shape, 1]` or normal `[*shape, A]`, float32."""
+        if isinstance(self.actions, Discrete):
+            return generator.random((*shape, 1), dtype=np.float32)
+        return generator.standard_normal((*shape, self.actions.size), dtype=np.float32)
+
+
+def value_network(observation_size: int, networks: specs.Networks) -> Perceptron:
+    """The critic V(s) of the specified hidden layers."""
+    return Perceptron((observation_size, *networks.hidden, 1), networks.activation)

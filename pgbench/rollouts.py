@@ -1,0 +1,222 @@
+"""Collecting experience: the only place that steps an environment.
+
+A `Sampler` keeps a block's environments and running normalisation between rollouts. It collects in one of two
+ways: a fixed horizon, in which ended episodes begin anew at once, or whole episodes, in which every environment
+runs exactly one and then idles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pgbench import environments
+from pgbench.environments import Box, ObservationNormaliser, RewardScaler, VectorEnvironment
+from pgbench.streams import stream
+
+Act = Callable[[Tensor, Tensor], Tensor]
+"""Actions `[S, E, …]` for observations `[S, E, O]` and noise."""
+
+Noise = Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.float32]]
+"""Noise of a shape `(rows, environments)` from a generator."""
+
+NOISE_ROWS = 256
+"""Rows of action noise drawn at once; a replica's draws do not depend on how many rows others need."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A finished training episode; `step` counts the replica's environment steps when it ended."""
+
+    seed: int
+    step: int
+    episodic_return: float
+    episodic_length: int
+    terminated: bool
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What one round of collecting saw, `[T, S, E, …]`; rows where `active` is False hold nothing.
+
+    Observations are as the policy saw them and rewards as the update uses them (normalised, if asked for).
+    No reset row is a next observation.
+    """
+
+    observations: Tensor
+    actions: Tensor
+    rewards: Tensor
+    next_observations: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    active: Tensor
+    episodes: list[Episode]
+
+
+class _ActionNoise:
+    """The noise of one rollout, row by row, from each replica's own stream."""
+
+    def __init__(self, seeds: Sequence[int], environments_each: int, iteration: int, draw: Noise) -> None:
+        self._generators = [stream(seed, "actions", iteration) for seed in seeds]
+        self._shape = (NOISE_ROWS, environments_each)
+        self._draw = draw
+
+    def row(self, time: int) -> Tensor:
+        """Noise `[S, E, …]` of a time step; times are asked for in order."""
+        if time % NOISE_ROWS == 0:
+            chunks = [self._draw(generator, self._shape) for generator in self._generators]
+            self._rows = torch.from_numpy(np.stack(chunks, axis=1))
+        return self._rows[time % NOISE_ROWS]
+
+
+class Sampler:
+    """A block's environments, `environments_each` for every seed, and what is known of them so far.
+
+    Args:
+        environment: Gymnasium id.
+        seeds: one for each replica.
+        environments_each: E, environments of a replica.
+
+    Attributes:
+        normaliser: observation normalisation, or None.
+        scaler: reward scaling, or None.
+        steps: `[S]`, environment steps of each replica so far.
+    """
+
+    def __init__(self, environment: str, seeds: Sequence[int], environments_each: int) -> None:
+        self.seeds = list(seeds)
+        self.shape = (len(self.seeds), environments_each)
+        generators = [stream(seed, "environment", e) for seed in seeds for e in range(environments_each)]
+        self.environment: VectorEnvironment = environments.make(environment, generators)
+        self.steps = np.zeros(len(self.seeds), dtype=np.int64)
+        self.normaliser: ObservationNormaliser | None = None
+        self.scaler: RewardScaler | None = None
+        self._returns = np.zeros(self.shape)
+        self._lengths = np.zeros(self.shape, dtype=np.int64)
+        self._observations: NDArray[np.float32] | None = None
+
+    def fixed_horizon(
+        self, act: Act, draw: Noise, iteration: int, running: NDArray[np.bool_], horizon: int
+    ) -> Rollout:
+        """T steps of every environment of the running replicas; episodes go on from rollout to rollout.
+
+        Args:
+            act: the policy.
+            draw: the policy's noise.
+            iteration: names the noise's stream.
+            running: `[S]`; the environments of other replicas idle.
+            horizon: T.
+        """
+        active = np.broadcast_to(running[:, None], self.shape)
+        observations = self._begin(active) if self._observations is None else self._observations
+        noise = _ActionNoise(self.seeds, self.shape[1], iteration, draw)
+        rows, episodes = [], []
+        for time in range(horizon):
+            row, ended = self._step(act, observations, noise.row(time), active, episodes)
+            rows.append(row)
+            observations = self._begin(ended, row["next_observations"]) if ended.any() else row["next_observations"]
+        self._observations = observations
+        return _stack(rows, episodes)
+
+    def whole_episodes(self, act: Act, draw: Noise, iteration: int, running: NDArray[np.bool_]) -> Rollout:
+        """One whole episode in every environment of the running replicas; finished environments idle.
+
+        Arguments as for `fixed_horizon`; T is the length of the longest episode.
+        """
+        active = np.array(np.broadcast_to(running[:, None], self.shape))
+        observations = self._begin(active)
+        noise = _ActionNoise(self.seeds, self.shape[1], iteration, draw)
+        rows: list[dict[str, NDArray[Any]]] = []
+        episodes: list[Episode] = []
+        while active.any():
+            row, ended = self._step(act, observations, noise.row(len(rows)), active, episodes)
+            rows.append(row)
+            observations = row["next_observations"]
+            active = active & ~ended
+        return _stack(rows, episodes)
+
+    def _begin(
+        self, ended: NDArray[np.bool_], others: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Start new episodes where others ended; observations `[S, E, O]` as the policy sees them."""
+        raw = self.environment.reset(ended.ravel()).reshape(*self.shape, -1)
+        fresh = self._observe(raw, ended)
+        return fresh if others is None else np.where(ended[..., None], fresh, others)
+
+    def _observe(self, raw: NDArray[Any], active: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Count the active rows in the running normalisation, and apply it."""
+        if self.normaliser is None:
+            return raw.astype(np.float32)
+        self.normaliser.update(raw, active)
+        return self.normaliser(raw)
+
+    def _step(
+        self,
+        act: Act,
+        observations: NDArray[np.float32],
+        noise: Tensor,
+        active: NDArray[np.bool_],
+        episodes: list[Episode],
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+        """One step of the active environments: the row of the rollout, and where an episode ended."""
+        actions = act(torch.from_numpy(observations), noise).numpy()
+        flat = actions.reshape(active.size, *actions.shape[2:])
+        everywhere = None if active.all() else active.ravel()
+        transition = self.environment.step(self._executed(flat), everywhere)
+        rewards = transition.rewards.reshape(self.shape)
+        terminated = transition.terminated.reshape(self.shape)
+        truncated = transition.truncated.reshape(self.shape)
+        ended = terminated | truncated
+        self.steps += active.sum(1)
+        self._returns += rewards
+        self._lengths += active
+        if ended.any():
+            self._finish(ended, terminated, episodes)
+        if self.scaler is not None:
+            rewards = self.scaler(rewards, terminated, truncated, active)
+        row = {
+            "observations": observations,
+            "actions": actions,
+            "rewards": rewards.astype(np.float32),
+            "next_observations": self._observe(transition.next_observations.reshape(*self.shape, -1), active),
+            "terminated": terminated,
+            "truncated": truncated,
+            "active": active,
+        }
+        return row, ended
+
+    def _executed(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """What the environment is given: a Gaussian's actions are clipped to the box, their density is not."""
+        space = self.environment.actions
+        if isinstance(space, Box):
+            return np.clip(actions.astype(np.float64), space.low, space.high)
+        return actions
+
+    def _finish(
+        self, ended: NDArray[np.bool_], terminated: NDArray[np.bool_], episodes: list[Episode]
+    ) -> None:
+        """Record the episodes that ended and start their sums anew."""
+        for replica, environment in zip(*np.nonzero(ended), strict=True):
+            episodes.append(
+                Episode(
+                    seed=self.seeds[replica],
+                    step=int(self.steps[replica]),
+                    episodic_return=float(self._returns[replica, environment]),
+                    episodic_length=int(self._lengths[replica, environment]),
+                    terminated=bool(terminated[replica, environment]),
+                )
+            )
+        self._returns[ended] = 0.0
+        self._lengths[ended] = 0
+
+
+def _stack(rows: list[dict[str, NDArray[Any]]], episodes: list[Episode]) -> Rollout:
+    """The rows of a rollout as tensors `[T, S, E, …]`."""
+    columns = {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
+    return Rollout(**columns, episodes=episodes)

@@ -1,0 +1,77 @@
+"""Training: collect, prepare, update, record; a block of replicas in lockstep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pgbench import specs, updates
+from pgbench.environments import ObservationNormaliser, RewardScaler
+from pgbench.learners import Learner
+from pgbench.rollouts import Episode, Sampler
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one iteration of a block did.
+
+    Attributes:
+        iteration: from 0.
+        steps: `[S]`, environment steps of each replica so far.
+        running: `[S]`, boolean: replicas that this iteration trained.
+        episodes: the training episodes that finished in it.
+        statistics: metrics of the update, `[S]` each.
+    """
+
+    iteration: int
+    steps: NDArray[np.int64]
+    running: NDArray[np.bool_]
+    episodes: list[Episode]
+    statistics: updates.Statistics
+
+
+def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
+    """Train replicas of a run, yielding a record an iteration.
+
+    A replica ends with the first update at or past its budget of environment steps, or when a parameter is no
+    longer a finite number; from then on it idles.
+
+    Args:
+        run: algorithm, environment and budget.
+        seeds: one for each replica.
+    """
+    algorithm = run.algorithm
+    sampler = build_sampler(run, seeds)
+    environment = sampler.environment
+    has_critic = updates.critic_fit(algorithm.baseline) is not None
+    learner = Learner(algorithm, environment.observation_size, environment.actions, seeds, has_critic)
+    running, iteration = np.ones(len(seeds), dtype=bool), 0
+    while running.any():
+        progress = updates.Progress(
+            iteration, seeds, torch.from_numpy(running), torch.from_numpy(1.0 - sampler.steps / run.steps)
+        )
+        rollout = updates.collect(algorithm.data, sampler, learner, iteration, running)
+        batch = updates.prepare(algorithm, learner, rollout)
+        statistics = updates.update(algorithm, learner, batch, progress)
+        yield Record(iteration, sampler.steps.copy(), running, rollout.episodes, statistics)
+        running = running & (sampler.steps < run.steps) & ~learner.diverged().numpy()
+        iteration += 1
+
+
+def build_sampler(run: specs.Run, seeds: Sequence[int]) -> Sampler:
+    """The environments of a block, with the normalisation that the algorithm asks for."""
+    algorithm, details = run.algorithm, run.algorithm.details
+    environments_each = updates.environments_each(algorithm.data)
+    sampler = Sampler(run.environment, seeds, environments_each)
+    if details.observation_normalisation is not None:
+        size = sampler.environment.observation_size
+        sampler.normaliser = ObservationNormaliser(len(seeds), size, details.observation_normalisation.clip)
+    if details.reward_scaling is not None:
+        sampler.scaler = RewardScaler(
+            len(seeds), environments_each, algorithm.gamma, details.reward_scaling.clip
+        )
+    return sampler
