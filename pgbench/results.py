@@ -2,7 +2,7 @@
 
 A block is a directory with `episodes.parquet`, `metrics.parquet` and `run.json`. The record is written last
 and carries each table's rows and SHA-256: a block without it was never finished, and one that disagrees with
-it is refused. The tables hold nothing that depends on time or place: a block trained twice has the same bytes.
+it is refused. Nothing in the tables depends on time or place: a block trained twice has the same bytes.
 """
 
 from __future__ import annotations

@@ -33,6 +33,12 @@ class Specification(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits over the fully resolved specification."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
 
 def _named_by_kind(value: Any) -> Any:
     """Let a component without parameters be written as its bare name: `baseline: no_baseline`."""
@@ -232,7 +238,7 @@ Initialisation = Annotated[Xavier | Orthogonal, *_Slot]
 
 
 class Networks(Specification):
-    """Separate actor and critic of the same hidden layers; a Gaussian policy has a free log standard deviation."""
+    """Separate actor and critic of the same hidden layers; a Gaussian policy's log deviation is free."""
 
     hidden: tuple[PositiveInt, ...] = Field((64, 64), description="Units of each hidden layer.")
     activation: Literal["tanh", "relu"] = "tanh"
@@ -246,7 +252,7 @@ class ObservationNormalisation(Specification):
 
 
 class RewardScaling(Specification):
-    """Divide rewards by the running standard deviation of a replica's discounted return; no mean is subtracted."""
+    """Divide rewards by the running standard deviation of a replica's discounted return; keep their mean."""
 
     clip: PositiveFloat | None = Field(10.0, description="Bound on the scaled reward.")
 
@@ -259,7 +265,7 @@ class Details(Specification):
     advantage_normalisation: Literal["batch", "minibatch"] | None = Field(
         None, description="Over which transitions advantages get mean 0 and standard deviation 1."
     )
-    entropy_bonus: NonNegativeFloat = Field(0.0, description="Weight of the policy's entropy in the objective.")
+    entropy_bonus: NonNegativeFloat = Field(0.0, description="Weight of the entropy in the objective.")
     max_gradient_norm: PositiveFloat | None = Field(
         None, description="A replica's gradient is shortened to this Euclidean length."
     )
@@ -326,12 +332,6 @@ class Run(Specification):
     algorithm: Algorithm
     environment: str = Field(min_length=1, description="Gymnasium id, such as HalfCheetah-v5.")
     steps: PositiveInt = Field(description="Environment steps of each replica.")
-
-    @property
-    def digest(self) -> str:
-        """Eight hexadecimal digits over the fully resolved specification."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 
 def leaves(specification: BaseModel | Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,21 +7,20 @@ detail off leaves the others' draws alone, and variants are paired seed by seed.
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 
-# A stream's place in this tuple is part of its identity: add new names at the end.
-NAMES = ("initialisation", "environment", "actions", "minibatches")
+# A stream's place in this list is part of its identity: add new names at the end.
+Name = Literal["initialisation", "environment", "actions", "minibatches"]
 
 
-def stream(seed: int, name: str, *index: int) -> np.random.Generator:
+def stream(seed: int, name: Name, *index: int) -> np.random.Generator:
     """The generator of a replica's named stream.
 
     Args:
         seed: the replica's seed, at least 0.
-        name: one of `NAMES`.
+        name: what the stream is for.
         index: which of the streams of that name, such as an iteration.
-
-    Raises:
-        ValueError: if there is no stream of that name.
     """
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(NAMES.index(name), *index)))
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(get_args(Name).index(name), *index)))

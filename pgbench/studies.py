@@ -21,9 +21,10 @@ from pgbench.specs import Algorithm, Run, Specification, difference, path_safe, 
 
 PACKAGE = Path(__file__).parent
 TRAINING_CODE = (
-    "checkpoints.py",
+    "batches.py",
     "environments",
     "functional",
+    "learners.py",
     "policies.py",
     "rollouts.py",
     "specs.py",
@@ -31,6 +32,7 @@ TRAINING_CODE = (
     "training.py",
     "updates.py",
 )
+ANALYSIS_CODE = ("analysis", "results.py")
 
 
 class Study(Specification):
@@ -97,6 +99,12 @@ class StudyPlan(Specification):
     algorithms: dict[str, Algorithm] = Field(description="Variant → its resolved algorithm.")
     runs: tuple[PlannedRun, ...]
 
+    def blocks(self) -> tuple[str, ...]:
+        """Every distinct block of the study, as `<run>/<block>`."""
+        return tuple(
+            dict.fromkeys(f"{planned.name}/{block}" for planned in self.runs for block in planned.blocks)
+        )
+
     def differences(self) -> dict[str, dict[str, tuple[Any, Any]]]:
         """Variant → where it differs from the variant before it (the first: nothing)."""
         labels = list(self.algorithms)
@@ -120,18 +128,22 @@ def parse_configuration(values: Mapping[str, Any], where: str) -> Configuration:
     return configuration
 
 
-def study_file(name: str, directory: Path) -> Path:
-    """The file of a study: `<name>.yaml` in the directory, or the name itself where it ends in `.yaml`.
+def study_files(configuration: Configuration, directory: Path) -> dict[str, Path]:
+    """Name → file of each configured study: `<name>.yaml` in the directory, or any path that ends in `.yaml`.
 
     Raises:
-        Refusal: if the directory has no such study, with the nearest name.
+        Refusal: if the directory has no such study, with the nearest name, or if two have the same name.
     """
-    if name.endswith(".yaml"):
-        return Path(name)
     known = [file.stem for file in directory.glob("*.yaml")]
-    if name not in known:
-        raise Refusal(f"study '{name}' does not exist in {directory}; {nearest(name, known)}")
-    return directory / f"{name}.yaml"
+    files: dict[str, Path] = {}
+    for entry in configuration.studies:
+        if not entry.endswith(".yaml") and entry not in known:
+            raise Refusal(f"studies: there is no '{entry}' in {directory}; {nearest(entry, known)}")
+        file = Path(entry) if entry.endswith(".yaml") else directory / f"{entry}.yaml"
+        if file.stem in files:
+            raise Refusal(f"studies: the name '{file.stem}' stands for {files[file.stem]} and for {file}")
+        files[file.stem] = file
+    return files
 
 
 def load_study(path: Path) -> Study:
@@ -171,7 +183,9 @@ def override(algorithm: Algorithm, overrides: Mapping[str, Any], where: str) -> 
     try:
         return replace(algorithm, overrides)
     except KeyError as error:
-        raise Refusal(f"{where}: unknown key '{error.args[0]}'; {nearest(error.args[0], paths(algorithm))}") from None
+        raise Refusal(
+            f"{where}: unknown key '{error.args[0]}'; {nearest(error.args[0], paths(algorithm))}"
+        ) from None
     except ValidationError as error:
         raise explain(error, where, Algorithm) from None
 
@@ -196,13 +210,33 @@ def _resolve_variant(study: Study, label: str, where: str) -> tuple[str, Algorit
     return parent, override(start.algorithm, overrides, f"{where}: variant '{label}'")
 
 
+def describe_run(start: str, environment: str, steps: int, overrides: Mapping[str, Any], where: str) -> Run:
+    """The run of a member of the lineage, with values at dotted paths replaced.
+
+    Raises:
+        Refusal: naming the place, the fault and the nearest spelling.
+    """
+    algorithm = override(member(start, f"{where}: algorithm").algorithm, overrides, f"{where}: override")
+    check_environment(environment, f"{where}: environment")
+    try:
+        return Run(algorithm=algorithm, environment=environment, steps=steps)
+    except ValidationError as error:
+        raise explain(error, where, Run) from None
+
+
 def run_name(run: Run) -> str:
     """`<algorithm>.<environment>.<digest>`: the nearest member of the lineage, and the run's identity."""
     return f"{lineage.nearest(run.algorithm).name}.{path_safe(run.environment)}.{run.digest}"
 
 
+def planning_arguments(configuration: Configuration) -> list[str]:
+    """The arguments of `pgbench resolve` that say how much to spend."""
+    bounds = [f"--{name}={value}" for name, value in configuration.spending if value is not None]
+    return ["--preset", configuration.preset, "--block-size", str(configuration.block_size), *bounds]
+
+
 def training_arguments(run: Run) -> list[str]:
-    """The arguments of `pgbench train` that describe a run: the nearest member, and an override a difference."""
+    """The arguments of `pgbench train` that describe a run: the nearest member, and what differs from it."""
     start = lineage.nearest(run.algorithm)
     changes = difference(start.algorithm, run.algorithm)
     overrides = [f"--override={path}={json.dumps(value)}" for path, (_, value) in changes.items()]
@@ -255,14 +289,27 @@ def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPl
     )
 
 
-def plan(configuration: Configuration, directory: Path) -> list[StudyPlan]:
-    """Load and resolve every configured study.
+def plan(configuration: Configuration, files: Mapping[str, Path]) -> dict[str, StudyPlan]:
+    """Load and resolve studies: name → plan.
 
     Raises:
         Refusal: at the first study that cannot be used.
     """
-    files = [study_file(name, directory) for name in configuration.studies]
-    return [plan_study(file.stem, load_study(file), configuration) for file in files]
+    return {name: plan_study(name, load_study(file), configuration) for name, file in files.items()}
+
+
+def read_plan(path: Path) -> StudyPlan:
+    """A plan as `pgbench resolve` wrote it.
+
+    Raises:
+        Refusal: if the file cannot be read or is not a plan.
+    """
+    try:
+        return StudyPlan.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be read ({error.strerror}); `pgbench resolve` writes it") from None
+    except ValidationError as error:
+        raise explain(error, str(path), StudyPlan) from None
 
 
 def runs_by_name(plans: Iterable[StudyPlan]) -> dict[str, Run]:
@@ -273,7 +320,7 @@ def runs_by_name(plans: Iterable[StudyPlan]) -> dict[str, Run]:
 def training_code_digest() -> str:
     """The digest of the modules that decide what training computes.
 
-    The workflow passes it to every training rule, so that edited mathematics retrains and an edited plot does not.
+    The workflow passes it to the rule that trains: edited mathematics retrains, an edited plot does not.
     """
     return code_digest(TRAINING_CODE)
 
@@ -281,7 +328,9 @@ def training_code_digest() -> str:
 def code_digest(files: Sequence[str]) -> str:
     """Eight hexadecimal digits over modules and subpackages of this package."""
     sources = sorted(
-        source for name in files for source in ((PACKAGE / name).rglob("*.py") if "." not in name else [PACKAGE / name])
+        source
+        for name in files
+        for source in ((PACKAGE / name).rglob("*.py") if "." not in name else [PACKAGE / name])
     )
     digest = hashlib.sha256()
     for source in sources:

@@ -1,0 +1,249 @@
+"""The command line: `python -m pgbench <verb>`. The workflow's jobs are these verbs; people may call them.
+
+What trains, computes or draws is imported by the verb that needs it, so that help and planning are quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from pgbench import lineage as family
+from pgbench import studies
+from pgbench.refusals import Refusal, read_yaml
+from pgbench.specs import Algorithm, Run, Specification, difference
+
+app = typer.Typer(
+    help="Replicates the policy-gradient literature, from REINFORCE to PPO.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # loading rich would double the time that help takes
+)
+
+Html = Annotated[Path, typer.Option(help="Where the HTML goes.")]
+Markdown = Annotated[Path, typer.Option(help="Where the Markdown goes.")]
+StudyDirectory = Annotated[
+    Path, typer.Argument(help="Directory of a study's results, which holds its plan.json.")
+]
+
+SCHEMAS: dict[str, type[Specification]] = {
+    "algorithm": Algorithm,
+    "configuration": studies.Configuration,
+    "run": Run,
+    "study": studies.Study,
+}
+
+
+@app.command()
+def plan(
+    configuration: Annotated[Path, typer.Option(help="Which studies, and how much to spend.")] = Path(
+        "workflows/config.yaml"
+    ),
+    preset: Annotated[
+        str | None, typer.Option(help="Instead of the preset that the configuration names.")
+    ] = None,
+) -> None:
+    """Print the runs that the configured studies need."""
+    values = read_yaml(configuration) | ({"preset": preset} if preset else {})
+    chosen = studies.parse_configuration(values, str(configuration))
+    files = studies.study_files(chosen, configuration.parent / "studies")
+    plans = studies.plan(chosen, files)
+    rows = [
+        (
+            study.name,
+            planned.variant,
+            planned.environment,
+            f"{planned.run.steps:,}",
+            " ".join(planned.blocks),
+            planned.name,
+        )
+        for study in plans.values()
+        for planned in study.runs
+    ]
+    print(_table(("study", "variant", "environment", "steps", "seeds", "run"), rows))
+    print(f"\npreset {chosen.preset}: {_total(plans.values())}")
+
+
+@app.command()
+def train(
+    algorithm: Annotated[str, typer.Argument(help="A member of the lineage, such as ppo.")],
+    environment: Annotated[str, typer.Argument(help="A Gymnasium id, such as HalfCheetah-v5.")],
+    steps: Annotated[int, typer.Option(help="Environment steps of each replica.")],
+    seeds: Annotated[str, typer.Option(help="One seed or a range; they are trained in lockstep.")] = "0-9",
+    override: Annotated[
+        list[str] | None, typer.Option(help="A change, such as advantage.lam=0.9; may be repeated.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Refuse if the run has another name.")] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Directory; by default results/runs/<name>/<seeds>.")
+    ] = None,
+) -> None:
+    """Train one block of replicas of a run."""
+    run = studies.describe_run(algorithm, environment, steps, _overrides(override or []), "train")
+    block = studies.seeds_of(seeds)
+    found = studies.run_name(run)
+    if name not in (None, found):
+        raise Refusal(f"train: these arguments describe the run '{found}', not '{name}'")
+    from pgbench.training import train_block
+
+    train_block(run, block, into or Path("results", "runs", found, f"{block[0]}-{block[-1]}"))
+
+
+@app.command()
+def resolve(
+    study: Annotated[str, typer.Argument(help="A name in workflows/studies, or the path of a YAML file.")],
+    preset: Annotated[str, typer.Option(help="What this way to spend is called.")] = "paper",
+    seeds: Annotated[int | None, typer.Option(help="At most so many replicas of each run.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="At most so many environment steps of each replica.")
+    ] = None,
+    block_size: Annotated[int, typer.Option(help="Replicas trained in lockstep.")] = 10,
+    into: Annotated[
+        Path | None, typer.Option(help="By default results/studies/<preset>/<study>/plan.json.")
+    ] = None,
+) -> None:
+    """Write a study's plan: its runs and their blocks."""
+    values = {
+        "preset": preset,
+        "studies": [study],
+        "block_size": block_size,
+        "presets": {preset: {"seeds": seeds, "steps": steps}},
+    }
+    configuration = studies.parse_configuration(values, "resolve")
+    files = studies.study_files(configuration, Path("workflows", "studies"))
+    for name, resolved in studies.plan(configuration, files).items():
+        destination = into or Path("results", "studies", preset, name, "plan.json")
+        _write(destination, resolved.model_dump_json(indent=2))
+
+
+@app.command()
+def gather(
+    study: StudyDirectory,
+    results: Annotated[Path, typer.Option(help="Directory that holds runs/<run>/<block>.")] = Path("results"),
+) -> None:
+    """Collect a study's blocks into its tables, beside its plan."""
+    from pgbench.analysis import gathering
+
+    gathering.gather(studies.read_plan(study / "plan.json"), results, study)
+
+
+@app.command()
+def draw(study: StudyDirectory) -> None:
+    """Draw a study's figures, beside its tables."""
+    from pgbench.analysis import figures
+
+    figures.draw(study)
+
+
+@app.command()
+def report(study: StudyDirectory, html: Html, markdown: Markdown) -> None:
+    """Write a study's page."""
+    from pgbench.analysis import reporting
+
+    reporting.write_study(study, html, markdown)
+
+
+@app.command()
+def index(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="STUDIES...", help="Directories of studies' results.")
+    ],
+    html: Html,
+    markdown: Markdown,
+) -> None:
+    """Write the page that leads to all studies."""
+    from pgbench.analysis import reporting
+
+    reporting.write_index(directories, html, markdown)
+
+
+@app.command()
+def lineage() -> None:
+    """Print each method with its parent and its one change."""
+    for member in family.LINEAGE.values():
+        print(f"{member.name}" + (f" (from {member.parent})" if member.parent else ""))
+        if member.parent:
+            changes = difference(family.LINEAGE[member.parent].algorithm, member.algorithm)
+            for path, (before, after) in changes.items():
+                print(f"    {path}: {_component(before)} → {_component(after)}")
+        print(f"    {member.idea} [{member.source}]\n")
+
+
+@app.command()
+def schemas(
+    into: Annotated[Path, typer.Option(help="Directory of the schemas.")] = Path("workflows/schemas"),
+) -> None:
+    """Write the JSON schemas of what people write."""
+    for name, model in SCHEMAS.items():
+        _write(into / f"{name}.json", json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """Run a verb; a refused input ends with its reason and exit code 2."""
+    try:
+        app()
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        sys.exit(2)
+
+
+def _overrides(texts: Iterable[str]) -> dict[str, Any]:
+    """`path=value` → {path: value}, each value read as YAML."""
+    overrides: dict[str, Any] = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        if not equals or path in overrides:
+            fault = "is given twice" if equals else "must look like advantage.lam=0.9"
+            raise Refusal(f"train: override '{text if not equals else path}' {fault}")
+        try:
+            overrides[path] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise Refusal(f"train: override '{text}': {' '.join(str(error).split())}") from None
+    return overrides
+
+
+def _component(value: Any) -> str:
+    """A value of a specification in a few words: `gae(lam=0.95)`."""
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    parameters = ", ".join(f"{name}={_component(inner)}" for name, inner in value.items() if name != "kind")
+    return f"{value.get('kind', '')}({parameters})" if parameters else str(value.get("kind", "{}"))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows as text, in columns as wide as they need to be."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _total(plans: Iterable[studies.StudyPlan]) -> str:
+    """What plans cost, counting what they share once."""
+    blocks = {
+        f"{run.name}/{block}": (run.run.steps, block)
+        for study in plans
+        for run in study.runs
+        for block in run.blocks
+    }
+    runs = {name.partition("/")[0] for name in blocks}
+    steps = sum(each * len(studies.seeds_of(block)) for each, block in blocks.values())
+    return f"{len(runs)} runs in {len(blocks)} blocks, {steps:,} environment steps"
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Training one block from beginning to end: the unit of work of the workflow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from pgbench import results, studies
+from pgbench.provenance import provenance
+from pgbench.specs import Run
+from pgbench.tracking import Progress, Tables
+from pgbench.training import train
+
+
+def train_block(run: Run, seeds: Sequence[int], directory: Path) -> None:
+    """Train replicas of a run on one thread, and write the block to its directory.
+
+    Args:
+        run: algorithm, environment and budget.
+        seeds: one for each replica.
+        directory: receives `episodes.parquet`, `metrics.parquet` and, last, `run.json`.
+
+    Raises:
+        OSError: if the results cannot be written.
+    """
+    torch.set_num_threads(1)
+    name = studies.run_name(run)
+    tables, progress = Tables(seeds), Progress(f"{name} seeds {seeds[0]}-{seeds[-1]}", run.steps)
+    started, clock, steps = datetime.now(UTC), time.monotonic(), 0
+    for record in train(run, seeds):
+        tables.add(record)
+        progress.add(record)
+        steps = int(record.steps.sum())
+    commit_record = {
+        "name": name,
+        "run": run,
+        "seeds": tuple(seeds),
+        "code_digest": studies.training_code_digest(),
+        "started": started,
+        "finished": datetime.now(UTC),
+        "seconds": time.monotonic() - clock,
+        "steps": steps,
+        **provenance(),
+    }
+    results.write_block(directory, tables.episodes(), tables.metrics(), commit_record)

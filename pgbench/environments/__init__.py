@@ -1,0 +1,17 @@
+"""Batched environments, and what is done to their observations and rewards."""
+
+from pgbench.environments.base import Box, Discrete, Transition, VectorEnvironment
+from pgbench.environments.registry import check, make
+from pgbench.environments.transforms import ObservationNormaliser, RewardScaler, RunningMoments
+
+__all__ = [
+    "Box",
+    "Discrete",
+    "ObservationNormaliser",
+    "RewardScaler",
+    "RunningMoments",
+    "Transition",
+    "VectorEnvironment",
+    "check",
+    "make",
+]

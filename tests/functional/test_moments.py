@@ -1,0 +1,44 @@
+import pytest
+import torch
+
+from pgbench.functional.moments import average, explained_variance, standardise
+
+
+@pytest.fixture
+def values():
+    return 5.0 + 3.0 * torch.randn(4, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@pytest.fixture
+def weights():
+    return torch.rand(4, 64, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def test_average_is_the_weighted_mean(values, weights):
+    torch.testing.assert_close(average(values, weights), (values * weights).sum(1) / weights.sum(1))
+
+
+def test_trailing_zero_weights_change_no_bit(values, weights):
+    padded = torch.cat([values, torch.randn(4, 300)], 1).float()
+    zeros = torch.cat([weights, torch.zeros(4, 300)], 1).float()
+    assert torch.equal(average(padded, zeros), average(values.float(), weights.float()))
+
+
+def test_standardised_values_have_mean_zero_and_variance_one(values):
+    result = standardise(values, torch.full_like(values, 1 / 64))
+    torch.testing.assert_close(result.mean(1), torch.zeros(4, dtype=torch.float64))
+    torch.testing.assert_close(result.var(1, correction=0), torch.ones(4, dtype=torch.float64))
+
+
+def test_a_constant_row_stays_finite():
+    assert standardise(torch.full((1, 8), 3.0), torch.ones(1, 8)).tolist() == [[0.0] * 8]
+
+
+def test_explained_variance_of_perfect_constant_and_opposite_critics(values):
+    weights = torch.ones_like(values)
+    constant = torch.full_like(values, 7.0)
+    opposite = 2 * values.mean(1, keepdim=True) - values
+    for critic, expected in ((values, 1.0), (constant, 0.0), (opposite, -3.0)):
+        torch.testing.assert_close(
+            explained_variance(critic, values, weights), torch.full((4,), expected, dtype=torch.float64)
+        )
