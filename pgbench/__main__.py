@@ -91,7 +91,7 @@ def train(
     found = studies.run_name(run)
     if name not in (None, found):
         raise Refusal(f"train: these arguments describe the run '{found}', not '{name}'")
-    from pgbench.training import train_block
+    from pgbench.blocks import train_block
 
     train_block(run, block, into or Path("results", "runs", found, f"{block[0]}-{block[-1]}"))
 
@@ -135,14 +135,6 @@ def gather(
 
 
 @app.command()
-def draw(study: StudyDirectory) -> None:
-    """Draw a study's figures, beside its tables."""
-    from pgbench.analysis import figures
-
-    figures.draw(study)
-
-
-@app.command()
 def report(study: StudyDirectory, html: Html, markdown: Markdown) -> None:
     """Write a study's page."""
     from pgbench.analysis import reporting
@@ -167,12 +159,14 @@ def index(
 @app.command()
 def lineage() -> None:
     """Print each method with its parent and its one change."""
+    from pgbench.analysis.wording import component
+
     for member in family.LINEAGE.values():
         print(f"{member.name}" + (f" (from {member.parent})" if member.parent else ""))
         if member.parent:
             changes = difference(family.LINEAGE[member.parent].algorithm, member.algorithm)
             for path, (before, after) in changes.items():
-                print(f"    {path}: {_component(before)} → {_component(after)}")
+                print(f"    {path}: {component(before)} → {component(after)}")
         print(f"    {member.idea} [{member.source}]\n")
 
 
@@ -207,14 +201,6 @@ def _overrides(texts: Iterable[str]) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise Refusal(f"train: override '{text}': {' '.join(str(error).split())}") from None
     return overrides
-
-
-def _component(value: Any) -> str:
-    """A value of a specification in a few words: `gae(lam=0.95)`."""
-    if not isinstance(value, dict):
-        return json.dumps(value)
-    parameters = ", ".join(f"{name}={_component(inner)}" for name, inner in value.items() if name != "kind")
-    return f"{value.get('kind', '')}({parameters})" if parameters else str(value.get("kind", "{}"))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

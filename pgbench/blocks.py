@@ -30,7 +30,9 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path) -> None:
     torch.set_num_threads(1)
     name = studies.run_name(run)
     tables, progress = Tables(seeds), Progress(f"{name} seeds {seeds[0]}-{seeds[-1]}", run.steps)
-    started, clock, steps = datetime.now(UTC), time.monotonic(), 0
+    # taken before training: a checkout may be edited while it runs
+    origin = {"code_digest": studies.training_code_digest(), "started": datetime.now(UTC), **provenance()}
+    clock, steps = time.monotonic(), 0
     for record in train(run, seeds):
         tables.add(record)
         progress.add(record)
@@ -39,11 +41,9 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path) -> None:
         "name": name,
         "run": run,
         "seeds": tuple(seeds),
-        "code_digest": studies.training_code_digest(),
-        "started": started,
         "finished": datetime.now(UTC),
         "seconds": time.monotonic() - clock,
         "steps": steps,
-        **provenance(),
+        **origin,
     }
     results.write_block(directory, tables.episodes(), tables.metrics(), commit_record)

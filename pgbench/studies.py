@@ -231,16 +231,19 @@ def run_name(run: Run) -> str:
 
 def planning_arguments(configuration: Configuration) -> list[str]:
     """The arguments of `pgbench resolve` that say how much to spend."""
-    bounds = [f"--{name}={value}" for name, value in configuration.spending if value is not None]
-    return ["--preset", configuration.preset, "--block-size", str(configuration.block_size), *bounds]
+    arguments = ["--preset", configuration.preset, "--block-size", str(configuration.block_size)]
+    for name, bound in configuration.spending:
+        arguments += [f"--{name}", str(bound)] if bound is not None else []
+    return arguments
 
 
 def training_arguments(run: Run) -> list[str]:
     """The arguments of `pgbench train` that describe a run: the nearest member, and what differs from it."""
     start = lineage.nearest(run.algorithm)
     changes = difference(start.algorithm, run.algorithm)
-    overrides = [f"--override={path}={json.dumps(value)}" for path, (_, value) in changes.items()]
-    return [start.name, run.environment, "--steps", str(run.steps), *overrides]
+    overrides = [f"{path}={json.dumps(value)}" for path, (_, value) in changes.items()]
+    options = [argument for override in overrides for argument in ("--override", override)]
+    return [start.name, run.environment, "--steps", str(run.steps), *options]
 
 
 def blocks_of(seeds: int, block_size: int) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ class MujocoVector(VectorEnvironment):
 
     def __init__(self, task: Task, generators: Sequence[np.random.Generator]) -> None:
         self._task = task
-        self._model = mujoco.MjModel.from_xml_path(str(_asset(task.xml)))
+        self._model = _load(task.xml)
         self._data = [mujoco.MjData(self._model) for _ in generators]
         # MuJoCo never moves its arrays, so the views are made once
         self._views = {name: [view(data) for data in self._data] for name, view in task.views.items()}
@@ -91,6 +91,20 @@ class MujocoVector(VectorEnvironment):
         self._fields = {name: np.array(field) for name, field in simulation["fields"].items()}
         for row, data in zip(np.array(simulation["physics"]), self._data, strict=True):
             mujoco.mj_setState(self._model, data, row, _INTEGRATION)
+
+
+def _load(xml: str) -> mujoco.MjModel:
+    """The model in a file as Gymnasium ships it.
+
+    MuJoCo 4 says of one of these files that it is old-fashioned, on every load and into a log in the working
+    directory; the file is Gymnasium's and must stay as it is, so that remark is not passed on.
+    """
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda message: None)
+    try:
+        return mujoco.MjModel.from_xml_path(str(_asset(xml)))
+    finally:
+        mujoco.set_mju_user_warning(before)
 
 
 def _asset(xml: str) -> Path:

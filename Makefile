@@ -1,0 +1,48 @@
+# Everything runs from .venv, which the first target that needs it makes; nothing has to be activated.
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+BIN := .venv/bin
+RULES := Snakefile workflows/rules
+
+.PHONY: help venv quick full test bench format clean
+
+help:
+	@echo "make quick    replicate every study at a small budget; minutes"
+	@echo "make full     replicate every study at the papers' own budgets; hours"
+	@echo "make test     format, lint, types, workflow, tests"
+	@echo "make bench    measure environment steps per second"
+	@echo "make format   format Python and rules"
+	@echo "make clean    remove the virtual environment and caches; results and reports stay"
+
+venv: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+quick: venv
+	@start=$$(date +%s); $(BIN)/snakemake --cores $(CORES) --config preset=quick && \
+	echo "The report is reports/index.html; it took $$(($$(date +%s) - start)) s on $(CORES) cores."
+
+full: venv
+	$(BIN)/snakemake --cores $(CORES)
+
+test: venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check $(RULES)
+	$(BIN)/snakemake --lint
+	$(BIN)/pytest
+
+bench: venv
+	$(BIN)/python tests/benchmarks/throughput.py
+
+format: venv
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt $(RULES)
+
+clean:
+	rm -rf .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,37 @@
+# Replicates the configured studies: `snakemake --cores N` all of them, `snakemake --cores N ladder` one.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: f"{workflow.basedir}/workflows/config.yaml"
+
+
+include: "workflows/rules/common.smk"
+include: "workflows/rules/train.smk"
+include: "workflows/rules/analyse.smk"
+include: "workflows/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.index.output,
+
+
+for study in PLANS:
+
+    rule:
+        name:
+            study
+        input:
+            html=f"reports/{study}.html",
+            markdown=f"reports/{study}.md",
+
+
+# Nothing here makes a file without a directory and an ending: whoever asks for one has misspelt a target.
+rule misspelt:
+    input:
+        refuse_target,
+    output:
+        "{target}",

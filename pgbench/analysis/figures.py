@@ -1,0 +1,230 @@
+"""Figures of a study: learning curves, and final scores with every replica visible.
+
+Variants differ in colour, dash and marker, so that a figure survives colour blindness and a black-and-white
+printer. The same tables give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns  # type: ignore[import-untyped]
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from pgbench.analysis import statistics
+
+mpl.use("Agg")
+
+STYLE = {
+    **sns.axes_style("ticks"),
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
+    "font.size": 9.0,
+    "axes.titlesize": 9.0,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#666666",
+    "axes.grid": True,
+    "grid.color": "#ebebeb",
+    "legend.frameon": False,
+    "svg.hashsalt": "pgbench",
+    "svg.fonttype": "path",
+}
+GREY = "#8c8c8c"
+# After Okabe and Ito 2008, with light colours darkened to be seen as lines; grey is for comparison.
+COLOURS = (
+    *("#0072b2", "#d08700", "#009e73", "#c44e00", "#a8579b"),
+    *("#3aa3e0", "#6b4c1e", "#222222", "#8a8f00", "#e0508c"),
+)
+PANEL_COLUMNS = 3
+DASHES = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.5, 1.2)),
+    (0, (6, 1.5, 1.5, 1.5)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (9, 2)),
+    "-.",
+)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A rendered figure."""
+
+    svg: bytes
+    png: bytes
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How a variant is drawn in every figure."""
+
+    colour: str
+    dash: str | tuple[int, tuple[float, ...]]
+    marker: str
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The curves of one variant, `[steps, seeds]`: of all its replicas, and of those that have a score."""
+
+    replicas: pd.DataFrame
+    scored: pd.DataFrame
+
+    @property
+    def mean(self) -> pd.Series:
+        """The mean of the scored replicas at each step, NaN where one of them has no value."""
+        return self.scored.mean(axis=1, skipna=False)
+
+
+def learning_curves(curves: pd.DataFrame, scores: pd.DataFrame) -> Drawing:
+    """Learning curves of one environment: all means together, then a panel a variant.
+
+    A panel shows every replica as a thin line behind the mean and its 95 % interval, and the mean of the
+    variant before in grey. Means are over the replicas that have a score, from the first step at which each
+    of them has finished an episode. A replica that diverged is dotted and ends in a cross.
+
+    Args:
+        curves: that environment's rows of `curves.parquet`.
+        scores: that environment's rows of `scores.parquet`.
+    """
+    samples = {label: _sample(curves, scores, label) for label in scores["variant"].unique()}
+    labels, looks = list(samples), _looks(list(samples))
+    with mpl.rc_context(STYLE):
+        rows = -(-len(labels) // PANEL_COLUMNS)
+        heights = [3.4, 0.4 + 2.0 * rows]
+        figure = Figure(figsize=(9.6, sum(heights)), layout="constrained")
+        overview, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=heights).flatten()
+        _draw_overview(overview.subplots(), samples, looks)
+        axes = panels.subplots(rows, PANEL_COLUMNS, sharex=True, sharey=True, squeeze=False).flatten()
+        for axis, label, before in zip(axes, labels, [None, *labels], strict=False):
+            _draw_panel(axis, samples[label], samples.get(before), looks[label])
+            axis.set_title(label)
+        for axis in axes[len(labels) :]:
+            axis.remove()
+        panels.supxlabel("environment steps", fontsize=9)
+        panels.supylabel("episodic return", fontsize=9)
+        return _render(figure)
+
+
+def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Drawing:
+    """Final scores of every variant, a panel an environment: a dot a replica, and the mean with its interval.
+
+    Args:
+        scores: `scores.parquet`.
+        summary: `summary.parquet`.
+    """
+    labels, environments = list(scores["variant"].unique()), list(scores["environment"].unique())
+    looks = _looks(labels)
+    with mpl.rc_context(STYLE):
+        columns = min(2, len(environments))
+        rows = -(-len(environments) // columns)
+        figure = Figure(figsize=(9.6, rows * (0.9 + 0.3 * len(labels))), layout="constrained")
+        axes = figure.subplots(rows, columns, sharey=True, squeeze=False).flatten()
+        for axis, environment in zip(axes, environments, strict=False):
+            own = scores[scores["environment"] == environment]
+            rows_here = summary[summary["environment"] == environment].set_index("variant").loc[labels]
+            _draw_scores(axis, own, rows_here, looks)
+            axis.set_title(environment)
+        for axis in axes[len(environments) :]:
+            axis.remove()
+        figure.supxlabel("mean return of a replica's last 100 training episodes", fontsize=9)
+        return _render(figure)
+
+
+def _looks(labels: Sequence[str]) -> dict[str, _Look]:
+    return {
+        label: _Look(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
+        for i, label in enumerate(labels)
+    }
+
+
+def _sample(curves: pd.DataFrame, scores: pd.DataFrame, label: str) -> _Sample:
+    own = curves[curves["variant"] == label]
+    finished = scores[(scores["variant"] == label) & (scores["status"] == "scored")]
+    table = own.pivot(index="step", columns="seed", values="episodic_return")
+    return _Sample(table, table[finished["seed"]])
+
+
+def _draw_overview(axis: Axes, samples: dict[str, _Sample], looks: dict[str, _Look]) -> None:
+    """All means, each with a marker every so often; the markers of two variants do not coincide."""
+    for index, (label, sample) in enumerate(samples.items()):
+        look = looks[label]
+        sns.lineplot(
+            x=sample.mean.index,
+            y=sample.mean.to_numpy(),
+            ax=axis,
+            label=label,
+            color=look.colour,
+            linestyle=look.dash,
+            linewidth=1.6,
+            marker=look.marker,
+            markersize=4.5,
+            markevery=(index, 11),
+            errorbar=None,
+        )
+    axis.set(title="Mean of every variant", xlabel="", ylabel="episodic return")
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=4)
+    _number_steps(axis)
+
+
+def _draw_panel(axis: Axes, sample: _Sample, before: _Sample | None, look: _Look) -> None:
+    for seed, curve in sample.replicas.items():
+        points, dotted = curve.dropna(), seed not in sample.scored
+        axis.plot(points, color=look.colour, alpha=0.45, linewidth=0.6, linestyle=":" if dotted else "-")
+        if dotted and len(points):
+            axis.plot(points.tail(1), marker="x", color="black", markersize=5)
+    if before is not None:
+        axis.plot(before.mean, color=GREY, linewidth=1.2, linestyle=(0, (4, 2)))
+    if len(sample.scored.columns):
+        known = sample.scored.dropna()
+        band = statistics.bootstrap(statistics.mean, [known.to_numpy().T], np.random.default_rng(0))
+        axis.fill_between(known.index, band.low, band.high, color=look.colour, alpha=0.25, linewidth=0)
+        axis.plot(sample.mean, color=look.colour, linewidth=1.8)
+    replicas = len(sample.replicas.columns)
+    if missing := replicas - len(sample.scored.columns):
+        note = f"{missing} of {replicas} replicas without a score"
+        axis.text(0.03, 0.95, note, transform=axis.transAxes, va="top", fontsize=7.5)
+    _number_steps(axis)
+
+
+def _draw_scores(axis: Axes, scores: pd.DataFrame, summary: pd.DataFrame, looks: dict[str, _Look]) -> None:
+    for row, (label, look) in enumerate(looks.items()):
+        values = scores.loc[scores["variant"] == label, "last_100"].to_numpy()
+        # Replicas fan out in the order of their seeds: chance would place them differently at every drawing.
+        heights = row + 0.25 * np.linspace(-1.0, 1.0, len(values)) if len(values) > 1 else [row]
+        sns.scatterplot(
+            x=values, y=heights, ax=axis, color=look.colour, marker="o", s=14, alpha=0.7, linewidth=0
+        )
+        cell = summary.loc[label]
+        axis.plot([cell["mean_low"], cell["mean_high"]], [row, row], color="black", linewidth=1.5)
+        axis.plot(cell["mean"], row, marker="|", color="black", markersize=11, markeredgewidth=2)
+        if np.isnan(cell["mean"]):
+            axis.text(0.02, row, "no score", transform=axis.get_yaxis_transform(), va="center", fontsize=7.5)
+    axis.set_yticks(range(len(looks)), list(looks))
+    axis.set_ylim(len(looks) - 0.5, -0.5)
+    axis.xaxis.set_major_locator(MaxNLocator(6))
+
+
+def _number_steps(axis: Axes) -> None:
+    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.set_xlim(left=0)
+
+
+def _render(figure: Figure) -> Drawing:
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out: once is enough for both formats
+    svg, png = io.BytesIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None})
+    figure.savefig(png, format="png", dpi=160)
+    return Drawing(svg.getvalue(), png.getvalue())

@@ -1,0 +1,271 @@
+"""From the blocks of a study to its tables.
+
+`gather` writes, into one directory, everything that figures and pages are made of:
+
+* `episodes.parquet`: every finished training episode;
+* `curves.parquet`: each replica's return on a grid of steps that is common to an environment's variants;
+* `scores.parquet`: one row a replica, each published statistic under its own name;
+* `summary.parquet` and `summary.csv`: each variant on each environment, over replicas;
+* `effects.parquet`: each variant against the one before it;
+* `provenance.json`: what was run, where, from which code and for how long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import AwareDatetime
+
+from pgbench.analysis import summaries
+from pgbench.provenance import Machine
+from pgbench.refusals import Refusal
+from pgbench.results import REMEDY, Block, Record, read_block, write_table, write_text
+from pgbench.specs import Specification
+from pgbench.studies import PlannedRun, StudyPlan, seeds_of
+
+GRID_POINTS = 100
+LAST_EPISODES = 100
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+T = TypeVar("T")
+
+
+class RunProvenance(Specification):
+    """The cost of one planned run, all its blocks together."""
+
+    variant: str
+    environment: str
+    run: str
+    seeds: tuple[int, ...]
+    steps: int
+    seconds: float
+    steps_per_second: float
+
+
+class StudyProvenance(Specification):
+    """Where a study's numbers come from: the distinct values over its blocks, so one of each if all agree."""
+
+    runs: tuple[RunProvenance, ...]
+    started: AwareDatetime
+    finished: AwareDatetime
+    steps: int
+    seconds: float
+    steps_per_second: float
+    commits: tuple[str | None, ...]
+    dirty: tuple[bool | None, ...]
+    code_digests: tuple[str, ...]
+    machines: tuple[Machine, ...]
+    versions: tuple[dict[str, str], ...]
+
+    @property
+    def agree(self) -> bool:
+        """Whether all blocks come from one state of the code, one set of versions and one machine."""
+        traits: tuple[Sequence[Any], ...] = (
+            self.commits,
+            self.dirty,
+            self.code_digests,
+            self.machines,
+            self.versions,
+        )
+        return all(len(values) == 1 for values in traits)
+
+
+class _Replica(NamedTuple):
+    """What one replica did: the steps it trained for, and its episodes in the order of their ends."""
+
+    planned: PlannedRun
+    seed: int
+    trained: int
+    steps: Integers
+    returns: Floats
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it stopped before its budget, which a replica does only when a parameter is not finite."""
+        return self.trained < self.planned.run.steps or bool(np.isnan(self.returns).any())
+
+    @property
+    def status(self) -> str:
+        """`scored`, or why it has no score: `diverged` or `no episode`."""
+        if self.diverged:
+            return "diverged"
+        return "scored" if len(self.returns) else "no episode"
+
+    def curve(self) -> tuple[Integers, Floats]:
+        """The grid and the curve; NaN once it has diverged."""
+        grid = _grid(self.planned.run.steps)
+        points = curve(self.steps, self.returns, grid)
+        return grid, np.where(grid <= self.trained, points, np.nan) if self.diverged else points
+
+
+def gather(plan: StudyPlan, results: Path, destination: Path) -> None:
+    """Read every block of a study and write its tables.
+
+    Args:
+        plan: the study.
+        results: the directory that holds `runs/<run>/<block>/`.
+        destination: where the tables go; made if missing.
+
+    Raises:
+        Refusal: if a block is missing, unfinished, altered, or not the one that the plan names.
+    """
+    blocks = [(planned, _read_blocks(planned, results)) for planned in plan.runs]
+    destination.mkdir(parents=True, exist_ok=True)
+    each = [(planned, block) for planned, found in blocks for block in found]
+    episodes = pd.concat([_tidy(*pair) for pair in each], ignore_index=True)
+    replicas = [replica for pair in each for replica in _replicas(*pair)]
+    curves = pd.concat([_curve_table(replica) for replica in replicas], ignore_index=True)
+    scores = pd.DataFrame([_score(replica) for replica in replicas])
+    summary = summaries.summary(scores)
+    write_table(destination / "episodes.parquet", episodes)
+    write_table(destination / "curves.parquet", curves)
+    write_table(destination / "scores.parquet", scores)
+    write_table(destination / "summary.parquet", summary)
+    write_text(destination / "summary.csv", summary.to_csv(index=False))
+    write_table(destination / "effects.parquet", summaries.effects(scores))
+    records = [(planned, [block.record for block in found]) for planned, found in blocks]
+    write_text(destination / "provenance.json", _provenance(records).model_dump_json(indent=2) + "\n")
+
+
+def curve(steps: Integers, returns: Floats, grid: Integers) -> Floats:
+    """The mean return of the episodes that finished in each bin of a grid.
+
+    A bin ends at its grid point, which belongs to it, and begins after the point before. Where no episode
+    finished in a bin, the value before is carried forward; before the first finished episode it is NaN.
+
+    Args:
+        steps: the step at which each episode finished, `[episodes]`.
+        returns: their returns, `[episodes]`.
+        grid: the bins' right ends, rising, `[points]`.
+
+    Returns:
+        The curve, `[points]`. Episodes beyond the grid are left out.
+    """
+    bins = np.searchsorted(grid, steps, side="left")
+    inside = bins < len(grid)
+    counts = np.bincount(bins[inside], minlength=len(grid))
+    totals = np.bincount(bins[inside], weights=returns[inside], minlength=len(grid))
+    means = np.divide(totals, counts, out=np.full(len(grid), np.nan), where=counts > 0)
+    latest = np.maximum.accumulate(np.where(counts > 0, np.arange(len(grid)), -1))
+    return np.where(latest >= 0, means[latest], np.nan)
+
+
+def _read_blocks(planned: PlannedRun, results: Path) -> list[Block]:
+    """The blocks of a run, each with the seeds that its name promises."""
+    blocks = []
+    for name in planned.blocks:
+        directory = results / "runs" / planned.name / name
+        block = read_block(directory, planned.name)
+        if list(block.record.seeds) != seeds_of(name):
+            raise Refusal(f"{directory}: holds the seeds {list(block.record.seeds)}, not {name}; {REMEDY}")
+        blocks.append(block)
+    return blocks
+
+
+def _tidy(planned: PlannedRun, block: Block) -> pd.DataFrame:
+    """A block's episodes, each row saying all that it belongs to."""
+    columns = ["variant", "environment", "run", "seed", "step", "episodic_return", "episodic_length"]
+    names = {"variant": planned.variant, "environment": planned.environment, "run": planned.name}
+    return block.episodes.assign(**names)[columns]
+
+
+def _replicas(planned: PlannedRun, block: Block) -> Iterable[_Replica]:
+    """Each replica of a block, with its episodes up to the budget, so that all are judged at equal cost."""
+    counted = block.episodes[block.episodes["step"] <= planned.run.steps]
+    trained = block.metrics.groupby("seed")["step"].max()
+    for seed in block.record.seeds:
+        own = counted[counted["seed"] == seed]
+        returns = own["episodic_return"].to_numpy()
+        returns = np.where(np.isfinite(returns), returns, np.nan)
+        yield _Replica(planned, seed, int(trained.get(seed, 0)), own["step"].to_numpy(), returns)
+
+
+def _grid(budget: int) -> Integers:
+    """Up to `GRID_POINTS` steps, evenly spaced, the last of them the budget."""
+    return np.unique(np.linspace(0, budget, GRID_POINTS + 1).astype(np.int64)[1:])
+
+
+def _curve_table(replica: _Replica) -> pd.DataFrame:
+    grid, points = replica.curve()
+    return pd.DataFrame(
+        {
+            "variant": replica.planned.variant,
+            "environment": replica.planned.environment,
+            "seed": replica.seed,
+            "step": grid,
+            "episodic_return": points,
+        }
+    )
+
+
+def _score(replica: _Replica) -> dict[str, Any]:
+    """One replica's row of scores; NaN where it has none, with the reason as its status."""
+    row = {
+        "variant": replica.planned.variant,
+        "environment": replica.planned.environment,
+        "run": replica.planned.name,
+        "seed": replica.seed,
+        "status": replica.status,
+        "steps": replica.trained,
+        "episodes": len(replica.returns),
+    }
+    if replica.status != "scored":
+        return row | dict.fromkeys(("last_100", "area_under_curve", "maximum"), np.nan)
+    _, points = replica.curve()
+    return row | {
+        "last_100": float(np.mean(replica.returns[-LAST_EPISODES:])),
+        "area_under_curve": float(np.nanmean(points)),
+        "maximum": float(np.nanmax(points)),
+    }
+
+
+def _provenance(records: Sequence[tuple[PlannedRun, list[Record]]]) -> StudyProvenance:
+    """What was run and where, with the distinct origins in the order in which they appear."""
+    every = [record for _, found in records for record in found]
+    # A run that two variants share was trained, and is counted in the totals, once.
+    trained = list({(record.name, record.seeds): record for record in every}.values())
+    steps, seconds = sum(r.steps for r in trained), sum(r.seconds for r in trained)
+    return StudyProvenance(
+        runs=tuple(_run_provenance(planned, found) for planned, found in records),
+        started=min(record.started for record in trained),
+        finished=max(record.finished for record in trained),
+        steps=steps,
+        seconds=seconds,
+        steps_per_second=_rate(steps, seconds),
+        commits=_distinct(record.commit for record in trained),
+        dirty=_distinct(record.dirty for record in trained),
+        code_digests=_distinct(record.code_digest for record in trained),
+        machines=_distinct(record.machine for record in trained),
+        versions=_distinct(record.versions for record in trained),
+    )
+
+
+def _run_provenance(planned: PlannedRun, records: list[Record]) -> RunProvenance:
+    steps, seconds = sum(record.steps for record in records), sum(record.seconds for record in records)
+    return RunProvenance(
+        variant=planned.variant,
+        environment=planned.environment,
+        run=planned.name,
+        seeds=tuple(seed for record in records for seed in record.seeds),
+        steps=steps,
+        seconds=seconds,
+        steps_per_second=_rate(steps, seconds),
+    )
+
+
+def _rate(steps: int, seconds: float) -> float:
+    return steps / seconds if seconds > 0 else 0.0
+
+
+def _distinct(values: Iterable[T]) -> tuple[T, ...]:
+    found: list[T] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return tuple(found)

@@ -1,0 +1,265 @@
+"""What a page says, as plain values for its template: every number comes from a study's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pgbench import lineage
+from pgbench.analysis import statistics, wording
+from pgbench.analysis.gathering import GRID_POINTS, LAST_EPISODES, StudyProvenance
+from pgbench.analysis.summaries import ALL_ENVIRONMENTS
+from pgbench.studies import StudyPlan, seeds_of
+
+View = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StudyTables:
+    """A study's plan and the tables that `gathering.gather` wrote for it."""
+
+    plan: StudyPlan
+    curves: pd.DataFrame
+    scores: pd.DataFrame
+    summary: pd.DataFrame
+    effects: pd.DataFrame
+    provenance: StudyProvenance
+
+    @property
+    def environments(self) -> list[str]:
+        """In the study's order."""
+        return list(self.plan.study.environments)
+
+    @property
+    def variants(self) -> list[str]:
+        """In the study's order."""
+        return list(self.plan.algorithms)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of every run."""
+        return [seed for block in self.plan.runs[0].blocks for seed in seeds_of(block)]
+
+
+def study_view(tables: StudyTables) -> View:
+    """Everything on a study's page but its figures."""
+    return {
+        **headline_view(tables),
+        "environments": tables.environments,
+        "score_rows": [_score_row(tables, label) for label in tables.variants],
+        "effect_columns": list(tables.effects["environment"].unique()),
+        "effect_rows": [_effect_row(tables, label) for label in tables.variants[1:]],
+        "unscored": _unscored(tables.scores),
+        "rungs": _rungs(tables.plan),
+        "start": [
+            (slot, wording.component(value))
+            for slot, value in tables.plan.algorithms[tables.variants[0]].model_dump(mode="json").items()
+        ],
+        "definitions": _definitions(tables),
+        "provenance": _provenance(tables.provenance),
+    }
+
+
+def headline_view(tables: StudyTables) -> View:
+    """What the index says of a study."""
+    plan = tables.plan
+    return {
+        "name": plan.name,
+        "question": plan.study.question,
+        "preset": plan.preset,
+        "reduced": _reduction(tables),
+        "methods": _methods(tables),
+        "outcome": _outcome(tables.effects),
+        "command": f"snakemake --cores 2 {plan.name} --config preset={plan.preset}",
+    }
+
+
+def _reduction(tables: StudyTables) -> str | None:
+    """What a reduced preset leaves out of the study; none where nothing is."""
+    study, seeds = tables.plan.study, len(tables.seeds)
+    steps = max(planned.run.steps for planned in tables.plan.runs)
+    full = all(planned.run.steps >= study.environments[planned.environment] for planned in tables.plan.runs)
+    if full and seeds >= study.seeds:
+        return None
+    return (
+        f"Preset {tables.plan.preset}: at most {wording.count(steps, 'step')} and "
+        f"{wording.count(seeds, 'seed')} — not a replication at the paper’s budget, which is up to "
+        f"{wording.count(max(study.environments.values()), 'step')} and {wording.count(study.seeds, 'seed')}."
+    )
+
+
+def _methods(tables: StudyTables) -> str:
+    budgets = {planned.environment: planned.run.steps for planned in tables.plan.runs}
+    worlds = [f"{name} ({wording.count(steps, 'step')})" for name, steps in budgets.items()]
+    seeds, cost = tables.seeds, tables.provenance
+    replicas = len(tables.scores[["run", "seed"]].drop_duplicates())  # two variants may share a run
+    named = f"seeds {seeds[0]}–{seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    return (
+        f"{wording.count(len(tables.variants), 'variant')} on {wording.enumeration(worlds)}, each as "
+        f"{wording.count(len(seeds), 'independent replica')} ({named}), under the preset "
+        f"“{tables.plan.preset}”: {wording.count(replicas, 'replica')} and "
+        f"{wording.count(cost.steps, 'environment step')} in {wording.duration(cost.seconds)} of training, "
+        f"all jobs added up, at {wording.number(cost.steps_per_second)} steps a second."
+    )
+
+
+def _outcome(effects: pd.DataFrame) -> str | None:
+    """How many comparisons with the variant before came out which way; none where there are none."""
+    single = effects[effects["environment"] != ALL_ENVIRONMENTS]
+    if single.empty:
+        return None
+    directions = [_direction(row) for _, row in single.iterrows()]
+    higher, lower = directions.count("higher"), directions.count("lower")
+    return (
+        f"Of {wording.count(len(single), 'comparison')} of a variant with the one before it on one "
+        f"environment, {higher} raised the final score and {lower} lowered it, by nominal "
+        f"{wording.percent(statistics.LEVEL)} intervals that exclude zero; "
+        f"{len(single) - higher - lower} remain open. Nothing is corrected for their number."
+    )
+
+
+def _direction(effect: pd.Series) -> str:
+    """Whether an effect's interval lies above zero, below it or neither."""
+    if effect["difference_low"] > 0:
+        return "higher"
+    return "lower" if effect["difference_high"] < 0 else "open"
+
+
+def _score_row(tables: StudyTables, label: str) -> View:
+    summary = tables.summary
+    cells = []
+    for environment in tables.environments:
+        own = summary[summary["environment"] == environment]
+        places = wording.decimals(own[["mean", "minimum", "maximum"]].to_numpy().ravel())
+        cells.append(_score_cell(own[own["variant"] == label].iloc[0], places))
+    return {"variant": label, "cells": cells}
+
+
+def _score_cell(cell: pd.Series, places: int) -> View:
+    reasons = [("diverged", "diverged"), ("no_episode", "no episode finished")]
+    missing = [f"{cell[column]} {reason}" for column, reason in reasons if cell[column]]
+    return {
+        "scored": bool(cell["scored"]),
+        "mean": wording.number(cell["mean"], places),
+        "mean_interval": wording.interval(cell["mean_low"], cell["mean_high"], places),
+        "iqm": wording.number(cell["interquartile_mean"], places),
+        "iqm_interval": wording.interval(
+            cell["interquartile_mean_low"], cell["interquartile_mean_high"], places
+        ),
+        "minimum": wording.number(cell["minimum"], places),
+        "maximum": wording.number(cell["maximum"], places),
+        "note": f"of {wording.count(cell['replicas'], 'replica')}: {', '.join(missing)}" if missing else "",
+    }
+
+
+def _effect_row(tables: StudyTables, label: str) -> View:
+    own = tables.effects[tables.effects["variant"] == label]
+    return {
+        "variant": label,
+        "before": own["before"].iloc[0],
+        "cells": [_effect_cell(tables.effects, row) for _, row in own.iterrows()],
+    }
+
+
+def _effect_cell(effects: pd.DataFrame, row: pd.Series) -> View:
+    alike = effects[effects["environment"] == row["environment"]]
+    places = wording.decimals(alike[["difference", "difference_low", "difference_high"]].to_numpy().ravel())
+    over_all = row["environment"] == ALL_ENVIRONMENTS
+    low, high = row["probability_of_improvement_low"], row["probability_of_improvement_high"]
+    return {
+        # Environments differ in the scale of their returns, so there is no difference over all of them.
+        "difference": "" if over_all else wording.number(row["difference"], places),
+        "interval": wording.interval(row["difference_low"], row["difference_high"], places),
+        "direction": _direction(row),
+        "probability": wording.percent(row["probability_of_improvement"]),
+        "probability_interval": wording.interval(100 * low, 100 * high, 0),
+    }
+
+
+def _unscored(scores: pd.DataFrame) -> list[View]:
+    """Every replica without a score, and why."""
+    missing = scores[scores["status"] != "scored"]
+    reasons = {"diverged": "diverged after {} steps", "no episode": "no episode finished within {} steps"}
+    return [
+        {
+            "variant": row["variant"],
+            "environment": row["environment"],
+            "seed": row["seed"],
+            "reason": reasons[row["status"]].format(wording.number(row["steps"])),
+        }
+        for _, row in missing.iterrows()
+    ]
+
+
+def _rungs(plan: StudyPlan) -> list[View]:
+    """Each variant: what differs from the one before, and the ideas of the lineage's steps between them."""
+    rungs = []
+    before: str | None = None
+    for label, changes in plan.differences().items():
+        parent = plan.parents[label]
+        rungs.append(
+            {
+                "variant": label,
+                "parent": parent,
+                "before": before,
+                "changes": [(path, *map(wording.component, pair)) for path, pair in changes.items()],
+                "steps": _steps_between(plan.parents[before] if before else None, parent),
+            }
+        )
+        before = label
+    return rungs
+
+
+def _steps_between(before: str | None, name: str) -> list[lineage.Member]:
+    """Members of the lineage after one and up to another; the last alone where no line joins them."""
+    members: list[lineage.Member] = []
+    walker: str | None = name
+    while walker is not None and walker != before:
+        members.insert(0, lineage.LINEAGE[walker])
+        walker = lineage.LINEAGE[walker].parent
+    return members if walker is not None else members[-1:]
+
+
+def _definitions(tables: StudyTables) -> View:
+    replicas = len(tables.seeds)
+    coverage = statistics.simulated_coverage(replicas, np.random.default_rng(0)) if replicas > 1 else np.nan
+    return {
+        "last": LAST_EPISODES,
+        "points": GRID_POINTS,
+        "level": wording.percent(statistics.LEVEL),
+        "resamples": wording.number(statistics.RESAMPLES),
+        "replicas": wording.count(replicas, "replica"),
+        "coverage": wording.percent(coverage) if replicas > 1 else None,
+    }
+
+
+def _provenance(record: StudyProvenance) -> View:
+    dirty = {True: ", with uncommitted changes", False: "", None: ""}
+    commits = [
+        (commit or "not a git checkout") + "".join(dirty[flag] for flag in record.dirty)
+        for commit in record.commits
+    ]
+    facts = [
+        ("commit", commits),
+        ("training code", list(record.code_digests)),
+        ("versions", [", ".join(f"{k} {v}" for k, v in each.items()) for each in record.versions]),
+        (
+            "machine",
+            [f"{m.processor}, {wording.count(m.cores, 'core')}, {m.platform}" for m in record.machines],
+        ),
+        ("trained", [f"{record.started:%Y-%m-%d %H:%M} to {record.finished:%Y-%m-%d %H:%M} UTC"]),
+    ]
+    runs = [
+        {
+            **run.model_dump(include={"variant", "environment", "run"}),
+            "seeds": f"{run.seeds[0]}–{run.seeds[-1]}" if len(run.seeds) > 1 else str(run.seeds[0]),
+            "steps": wording.number(run.steps),
+            "time": wording.duration(run.seconds),
+            "rate": wording.number(run.steps_per_second),
+        }
+        for run in record.runs
+    ]
+    return {"facts": facts, "agree": record.agree, "runs": runs}

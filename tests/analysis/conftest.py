@@ -1,0 +1,123 @@
+"""A study with invented results: plausible curves, a replica that diverged, a variant without an episode."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pgbench.analysis.gathering import gather
+from pgbench.provenance import provenance
+from pgbench.results import write_block
+from pgbench.studies import Configuration, Preset, Study, plan_study, seeds_of
+
+BUDGET = 20_000
+DIVERGED_AT = 12_000
+
+
+@pytest.fixture(scope="session")
+def plan():
+    study = Study(
+        question="Does each rung help, and is <b>this</b> escaped?",
+        parent="reinforce",
+        seeds=6,
+        environments={"CartPole-v1": 50_000, "HalfCheetah-v5": 50_000},
+        variants={
+            "REINFORCE": {},
+            "togo <& *co*|": {"parent": "reward_to_go"},
+            "baseline": {"parent": "average_baseline"},
+            "PPO": {"parent": "ppo", "gamma": 0.98},
+        },
+    )
+    configuration = Configuration(
+        preset="quick",
+        studies=["invented"],
+        block_size=4,
+        presets={"quick": Preset(seeds=5, steps=BUDGET)},
+    )
+    return plan_study("invented", study, configuration)
+
+
+def invent_block(planned, block, skill, rng):
+    """Episodes and metrics of one block, its returns rising towards the skill."""
+    seeds, budget = seeds_of(block), planned.run.steps
+    diverging = planned.variant == "PPO" and planned.environment == "HalfCheetah-v5"
+    episodes, metrics = [], []
+    for seed in seeds:
+        end = DIVERGED_AT if diverging and seed == 1 else budget + 300
+        silent = planned.variant == "REINFORCE" and planned.environment == "HalfCheetah-v5"
+        lengths = rng.integers(20, 200, size=0 if silent else 400)
+        steps = np.cumsum(lengths)
+        steps, lengths = steps[steps <= end], lengths[steps <= end]
+        returns = skill * (1 - np.exp(-3 * steps / budget)) * rng.normal(1.0, 0.2)
+        returns += 0.2 * skill * rng.standard_normal(len(steps))
+        frame = {"seed": seed, "step": steps, "episodic_return": returns, "episodic_length": lengths}
+        episodes.append(pd.DataFrame(frame | {"terminated": lengths < 150}))
+        ends = np.arange(1, 5) * (end // 4)
+        metrics.append(
+            pd.DataFrame({"seed": seed, "iteration": np.arange(4), "step": ends, "loss": ends / end})
+        )
+    return pd.concat(episodes, ignore_index=True), pd.concat(metrics, ignore_index=True)
+
+
+def record_of(planned, block):
+    seeds = seeds_of(block)
+    return {
+        **provenance(),
+        "name": planned.name,
+        "run": planned.run,
+        "seeds": seeds,
+        "code_digest": "0123abcd",
+        "started": datetime(2030, 1, 1, tzinfo=UTC),
+        "finished": datetime(2030, 1, 1, 0, 1, tzinfo=UTC),
+        "seconds": 60.0,
+        "steps": planned.run.steps * len(seeds),
+    }
+
+
+def invent(plan, folder):
+    """Write every block of a plan into a results folder."""
+    rng = np.random.default_rng(3)
+    for number, planned in enumerate(plan.runs):
+        scale = 1000.0 if planned.environment == "HalfCheetah-v5" else 40.0
+        for block in planned.blocks:
+            episodes, metrics = invent_block(planned, block, scale * (number + 1), rng)
+            write_block(folder / "runs" / planned.name / block, episodes, metrics, record_of(planned, block))
+
+
+def collect(plan, results, directory):
+    """Leave a study's tables and plan as the workflow does."""
+    gather(plan, results, directory)
+    (directory / "plan.json").write_text(plan.model_dump_json(), encoding="utf-8")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def results(plan, tmp_path_factory):
+    """A results folder with every block of the plan."""
+    folder = tmp_path_factory.mktemp("results")
+    invent(plan, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gathered(plan, results, tmp_path_factory):
+    """The study, gathered."""
+    return collect(plan, results, tmp_path_factory.mktemp("studies") / plan.name)
+
+
+@pytest.fixture
+def smallest(tmp_path):
+    """A gathered study of one variant on one environment with one seed."""
+    study = Study(
+        question="Does it run?",
+        parent="ppo",
+        seeds=1,
+        environments={"CartPole-v1": 5000},
+        variants={"PPO": {}},
+    )
+    presets = {"paper": Preset(seeds=None, steps=None)}
+    configuration = Configuration(preset="paper", studies=["small"], block_size=1, presets=presets)
+    plan = plan_study("small", study, configuration)
+    invent(plan, tmp_path / "results")
+    return collect(plan, tmp_path / "results", tmp_path / "small")

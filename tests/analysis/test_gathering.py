@@ -1,0 +1,155 @@
+"""The tables against their definitions, evaluated naively."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pgbench.analysis import summaries
+from pgbench.analysis.gathering import StudyProvenance, curve, gather
+from pgbench.refusals import Refusal
+
+BUDGET = 20_000
+DIVERGED_AT = 12_000
+
+
+@pytest.fixture
+def table(gathered):
+    return lambda name: pd.read_parquet(gathered / f"{name}.parquet")
+
+
+def naive_curve(steps, returns, grid):
+    points, value, start = [], np.nan, -1
+    for end in grid:
+        inside = [r for s, r in zip(steps, returns, strict=True) if start < s <= end]
+        value = np.mean(inside) if inside else value
+        points.append(value)
+        start = end
+    return np.array(points)
+
+
+def test_curve_is_the_mean_of_each_bin_carried_forward():
+    rng, grid = np.random.default_rng(0), np.arange(10, 110, 10)
+    for count in (0, 1, 5, 40):
+        steps = np.sort(rng.integers(1, 130, count))
+        returns = rng.standard_normal(count)
+        np.testing.assert_allclose(curve(steps, returns, grid), naive_curve(steps, returns, grid))
+
+
+def test_an_episode_at_a_grid_point_belongs_to_the_bin_that_ends_there():
+    points = curve(np.array([10, 11]), np.array([1.0, 3.0]), np.array([10, 20]))
+    assert points.tolist() == [1.0, 3.0]
+
+
+def test_every_episode_is_tidy(table, plan):
+    episodes = table("episodes")
+    assert set(episodes["run"]) == {
+        planned.name for planned in plan.runs if planned.variant != "REINFORCE"
+    } | {planned.name for planned in plan.runs if planned.environment == "CartPole-v1"}
+    assert list(episodes.columns[:4]) == ["variant", "environment", "run", "seed"]
+
+
+def test_every_replica_has_a_score_row_and_a_curve(table, plan):
+    scores, curves = table("scores"), table("curves")
+    assert len(scores) == len(plan.runs) * 5
+    assert len(curves) == len(scores) * 100
+    assert curves["step"].max() == BUDGET
+
+
+def test_scores_are_what_they_say(table):
+    scores, episodes, curves = table("scores"), table("episodes"), table("curves")
+    row = scores[scores["status"] == "scored"].iloc[7]
+    keys = ["variant", "environment", "seed"]
+
+    def own(frame):
+        return frame[(frame[keys] == row[keys]).all(axis=1)]
+
+    counted = own(episodes)[own(episodes)["step"] <= BUDGET]
+    assert len(counted) < len(own(episodes))
+    assert row["episodes"] == len(counted)
+    assert row["last_100"] == pytest.approx(counted["episodic_return"].tail(100).mean())
+    assert row["area_under_curve"] == pytest.approx(own(curves)["episodic_return"].mean())
+    assert row["maximum"] == own(curves)["episodic_return"].max()
+
+
+def test_a_diverged_replica_is_counted_and_its_curve_ends(table):
+    scores, curves = table("scores"), table("curves")
+    diverged = scores[scores["status"] == "diverged"]
+    assert diverged[["variant", "environment", "seed"]].to_numpy().tolist() == [["PPO", "HalfCheetah-v5", 1]]
+    assert diverged["last_100"].isna().all()
+    assert diverged["steps"].tolist() == [DIVERGED_AT]
+    own = curves[
+        (curves["variant"] == "PPO") & (curves["environment"] == "HalfCheetah-v5") & (curves["seed"] == 1)
+    ]
+    assert own.dropna()["step"].max() == DIVERGED_AT
+
+
+def test_summary_counts_every_replica(table):
+    summary = table("summary").set_index(["variant", "environment"])
+    assert (summary["replicas"] == 5).all()
+    assert (summary[["scored", "diverged", "no_episode"]].sum(axis=1) == 5).all()
+    assert summary.loc[("PPO", "HalfCheetah-v5"), "diverged"] == 1
+    assert summary.loc[("REINFORCE", "HalfCheetah-v5"), "no_episode"] == 5
+    assert np.isnan(summary.loc[("REINFORCE", "HalfCheetah-v5"), "mean"])
+    known = summary.dropna()
+    for name in ("mean", "interquartile_mean"):
+        assert (known[f"{name}_low"] <= known[name]).all()
+        assert (known[name] <= known[f"{name}_high"]).all()
+
+
+def test_effects_pair_equal_seeds(table):
+    scores, effects = table("scores"), table("effects")
+    cartpole = scores[scores["environment"] == "CartPole-v1"].pivot(index="seed", columns="variant")[
+        "last_100"
+    ]
+    effect = effects[(effects["variant"] == "PPO") & (effects["environment"] == "CartPole-v1")].iloc[0]
+    assert effect["before"] == "baseline"
+    assert effect["difference"] == pytest.approx((cartpole["PPO"] - cartpole["baseline"]).mean())
+    half_cheetah = effects[effects["environment"] == "HalfCheetah-v5"].set_index("variant")
+    assert half_cheetah["pairs"].tolist() == [0, 5, 4]
+    over_all = effects[effects["environment"] == summaries.ALL_ENVIRONMENTS].set_index("variant")
+    assert over_all["difference"].isna().all()
+    both = effects[(effects["variant"] == "PPO") & effects["difference"].notna()]
+    expected = both["probability_of_improvement"].mean()
+    assert over_all.loc["PPO", "probability_of_improvement"] == pytest.approx(expected)
+
+
+def test_an_interval_does_not_depend_on_what_else_the_study_holds(table):
+    scores = table("scores")
+    alone = summaries.summary(scores[(scores["variant"] == "PPO") & (scores["environment"] == "CartPole-v1")])
+    together = summaries.summary(scores).set_index(["variant", "environment"])
+    assert alone["mean_low"].item() == together.loc[("PPO", "CartPole-v1"), "mean_low"]
+
+
+def test_provenance_adds_up(gathered, plan):
+    record = StudyProvenance.model_validate_json((gathered / "provenance.json").read_bytes())
+    assert record.agree
+    assert record.steps == sum(run.steps for run in record.runs) == len(plan.runs) * 5 * BUDGET
+    assert record.seconds == len(plan.runs) * 2 * 60.0
+    assert record.runs[0].seeds == (0, 1, 2, 3, 4)
+
+
+def test_gathering_twice_gives_the_same_bytes(plan, results, gathered, tmp_path):
+    gather(plan, results, tmp_path)
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (gathered / path.name).read_bytes()
+
+
+def test_a_missing_block_is_named(plan, tmp_path):
+    with pytest.raises(Refusal, match=plan.runs[0].name):
+        gather(plan, tmp_path, tmp_path / "out")
+
+
+def test_a_block_with_other_seeds_is_refused(plan, results, tmp_path):
+    first = plan.runs[0]
+    (tmp_path / "runs" / first.name).mkdir(parents=True)
+    (tmp_path / "runs" / first.name / "0-3").symlink_to(results / "runs" / first.name / "4-4")
+    with pytest.raises(Refusal, match=r"holds the seeds \[4\], not 0-3"):
+        gather(plan, tmp_path, tmp_path / "out")
+
+
+def test_disagreement_is_noticed(gathered):
+    content = json.loads((gathered / "provenance.json").read_text())
+    content["commits"].append("f" * 40)
+    assert not StudyProvenance.model_validate(content).agree

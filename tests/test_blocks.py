@@ -1,0 +1,69 @@
+import io
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pgbench import lineage, results, specs, studies
+from pgbench.blocks import train_block
+from pgbench.rollouts import Episode
+from pgbench.tracking import Progress, Tables
+from pgbench.training import Record
+
+RUN = specs.Run(
+    algorithm=specs.replace(lineage.LINEAGE["ppo"].algorithm, {"data.steps": 256}),
+    environment="CartPole-v1",
+    steps=1024,
+)
+
+
+def test_a_block_trained_twice_has_the_same_bytes(tmp_path):
+    for place in ("one", "two"):
+        train_block(RUN, [0, 1], tmp_path / place)
+    for table in ("episodes.parquet", "metrics.parquet"):
+        assert (tmp_path / "one" / table).read_bytes() == (tmp_path / "two" / table).read_bytes()
+
+
+def test_a_block_reads_back_with_its_record(tmp_path):
+    train_block(RUN, [3, 4], tmp_path)
+    block = results.read_block(tmp_path, studies.run_name(RUN))
+    assert block.record.run == RUN
+    assert block.record.seeds == (3, 4)
+    assert block.record.steps == 2 * 1024
+    assert set(block.episodes.seed) == {3, 4}
+    assert block.metrics.groupby("seed").iteration.max().tolist() == [3, 3]
+    assert block.episodes.groupby("seed").episodic_length.sum().le(1024).all()
+
+
+def record(iteration, running=(True, True), episodes=()):
+    return Record(iteration, np.array([100, 50]), np.array(running), list(episodes), {"loss": torch.tensor([1.0, 2.0])})
+
+
+def test_tables_hold_only_the_replicas_that_ran():
+    tables = Tables([7, 8])
+    tables.add(record(0))
+    tables.add(record(1, running=(True, False), episodes=[Episode(7, 90, 12.0, 12, True)]))
+    assert tables.metrics().seed.tolist() == [7, 8, 7]
+    expected = pd.DataFrame(
+        {"seed": [7], "step": [90], "episodic_return": [12.0], "episodic_length": [12], "terminated": [True]}
+    )
+    pd.testing.assert_frame_equal(tables.episodes(), expected)
+
+
+def test_without_an_episode_the_table_is_empty_and_has_its_columns():
+    tables = Tables([7, 8])
+    tables.add(record(0))
+    assert {name: str(kind) for name, kind in tables.episodes().dtypes.items()} == results.EPISODE_COLUMNS
+
+
+def test_progress_says_how_far_and_how_long():
+    output = io.StringIO()
+    progress = Progress("ppo", 100, output)
+    progress.add(record(0, episodes=[Episode(7, 90, 12.0, 12, True)]))
+    assert not output.getvalue()
+    finished = Record(1, np.array([100, 110]), np.array([True, True]), [], {})
+    progress.add(finished)
+    line = output.getvalue()
+    assert "100%" in line
+    assert "0:00:00 left" in line
+    assert "last 100 episodes: 12.0" in line

@@ -1,0 +1,263 @@
+"""The command line: its verbs, its refusals, and how soon it answers."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgbench import __main__ as command_line
+from pgbench import lineage, specs, studies
+from pgbench.specs import Run
+
+CHECKOUT = Path(__file__).parents[1]
+HEAVY = ("gymnasium", "matplotlib", "mujoco", "pandas", "seaborn", "torch", "wandb")
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Call the command line in this process and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["pgbench", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        command_line.main()
+    return int(stop.value.code or 0)
+
+
+class Recorder:
+    """Stands for a function of another module, and keeps what it was called with."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: str, function: str) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        stand_in = types.ModuleType(module)
+        setattr(stand_in, function, lambda *arguments: self.calls.append(arguments))
+        monkeypatch.setitem(sys.modules, module, stand_in)
+        package, _, name = module.rpartition(".")
+        __import__(package)
+        monkeypatch.setattr(sys.modules[package], name, stand_in, raising=False)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    return Recorder(monkeypatch, "pgbench.blocks", "train_block")
+
+
+# What a person may rely on before anything is computed
+
+
+def heavy_modules(code: str) -> str:
+    """Run code in a fresh interpreter; which heavy modules has it imported?"""
+    program = f"import sys\n{code}\nprint(sorted(set(sys.modules) & set({HEAVY!r})))"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    return run.stdout.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["plan"], ["lineage"]])
+def test_help_and_planning_import_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+import runpy
+sys.argv = ["pgbench", *{arguments!r}]
+try:
+    runpy.run_module("pgbench", run_name="__main__", alter_sys=True)
+except SystemExit:
+    pass
+"""
+    assert heavy_modules(code) == "[]"
+
+
+def test_the_workflow_imports_nothing_heavy() -> None:
+    rules = "\n".join(path.read_text() for path in (CHECKOUT / "workflows/rules").glob("*.smk"))
+    imports = re.findall(r"^(?:from pgbench[\w.]* )?import .+$", rules, re.MULTILINE)
+    assert "from pgbench import studies" in imports
+    assert heavy_modules("\n".join(imports)) == "[]"
+
+
+# Training
+
+
+def test_train_needs_only_a_method_an_environment_and_a_budget(
+    monkeypatch: pytest.MonkeyPatch, trained: Recorder
+) -> None:
+    assert call(monkeypatch, "train", "ppo", "HalfCheetah-v5", "--steps", "1000000", "--seeds", "0-2") == 0
+    run, seeds, directory = trained.calls[0]
+    assert run == Run(
+        algorithm=lineage.PPO_PRACTISED.algorithm, environment="HalfCheetah-v5", steps=1_000_000
+    )
+    assert seeds == [0, 1, 2]
+    assert directory == Path("results", "runs", studies.run_name(run), "0-2")
+
+
+def test_overrides_are_yaml(monkeypatch: pytest.MonkeyPatch, trained: Recorder) -> None:
+    arguments = ["--override", "advantage.lam=0.9", "--override", "networks.hidden=[32, 32]"]
+    arguments += ["--override", "baseline.target=monte_carlo", "--override", "optimiser.decay=null"]
+    assert (
+        call(monkeypatch, "train", "ppo", "CartPole-v1", "--steps", "10", *arguments, "--into", "here") == 0
+    )
+    run, _, directory = trained.calls[0]
+    assert run.algorithm == specs.replace(
+        lineage.PPO_PRACTISED.algorithm,
+        {
+            "advantage.lam": 0.9,
+            "networks.hidden": (32, 32),
+            "baseline.target": specs.MonteCarloTarget(),
+            "optimiser.decay": None,
+        },
+    )
+    assert directory == Path("here")
+
+
+OVERRIDES: dict[str, st.SearchStrategy[Any]] = {
+    "gamma": st.floats(0.01, 1.0),
+    "optimiser.learning_rate": st.floats(1e-6, 1.0),
+    "optimiser.decay": st.sampled_from([None, "linear"]),
+    "baseline": st.sampled_from(
+        [specs.LearnedValue(), specs.LearnedValue(fit=specs.JointFit(coefficient=0.3))]
+    ),
+    "networks.hidden": st.lists(st.integers(1, 512), max_size=3),
+    "networks.initialisation": st.sampled_from([specs.Xavier(), specs.Orthogonal(hidden_gain=1.0)]),
+    "details.reward_scaling": st.sampled_from([None, specs.RewardScaling(clip=None)]),
+    "details.entropy_bonus": st.floats(0.0, 1.0),
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(list(lineage.LINEAGE.values())), st.fixed_dictionaries({}, optional=OVERRIDES))
+def test_a_runs_arguments_describe_that_run(member: lineage.Member, overrides: dict[str, Any]) -> None:
+    run = Run(algorithm=specs.replace(member.algorithm, overrides), environment="CartPole-v1", steps=1000)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        trained = Recorder(monkeypatch, "pgbench.blocks", "train_block")
+        arguments = [*studies.training_arguments(run), "--seeds", "0-0", "--name", studies.run_name(run)]
+        assert call(monkeypatch, "train", *arguments) == 0
+    assert trained.calls[0][:2] == (run, [0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pppo", "CartPole-v1"], "algorithm: 'pppo' is not in the lineage; did you mean 'ppo'?"),
+        (
+            ["ppo", "CartPol-v1"],
+            "environment: there is no environment 'CartPol-v1'; did you mean CartPole-v1",
+        ),
+        (
+            ["ppo", "CartPole-v1", "--override", "advantage.lamb=1"],
+            "'advantage.lamb'; did you mean 'advantage.lam'?",
+        ),
+        (["ppo", "CartPole-v1", "--override", "advantage.lam=2"], "less than or equal to 1"),
+        (["ppo", "CartPole-v1", "--override", "advantage.lam"], "must look like advantage.lam=0.9"),
+        (["ppo", "CartPole-v1", "--override", "gamma=1", "--override", "gamma=1"], "'gamma' is given twice"),
+        (["ppo", "CartPole-v1", "--override", "gamma=["], "override 'gamma=['"),
+        (["ppo", "CartPole-v1", "--seeds", "3-1"], "rising range"),
+        (["ppo", "CartPole-v1", "--name", "ppo.CartPole-v1.00000000"], "not 'ppo.CartPole-v1.00000000'"),
+        (["ppo", "CartPole-v1", "--steps", "-1"], "'steps' is -1"),
+    ],
+)
+def test_train_refuses_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    trained: Recorder,
+    arguments: list[str],
+    message: str,
+) -> None:
+    assert call(monkeypatch, "train", "--steps", "10", *arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not trained.calls
+
+
+# The other verbs
+
+
+def test_plan_counts_what_a_preset_costs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    assert call(monkeypatch, "plan", "--preset", "quick") == 0
+    output = capsys.readouterr().out
+    configuration = studies.parse_configuration({"preset": "quick", **_configuration()}, "test")
+    plans = studies.plan(configuration, studies.study_files(configuration, CHECKOUT / "workflows/studies"))
+    for name in studies.runs_by_name(plans.values()):
+        assert name in output
+    blocks = {block for study in plans.values() for block in study.blocks()}
+    assert f"in {len(blocks)} blocks" in output
+
+
+def _configuration() -> dict[str, Any]:
+    from pgbench.refusals import read_yaml
+
+    values = read_yaml(CHECKOUT / "workflows/config.yaml")
+    return {key: value for key, value in values.items() if key != "preset"}
+
+
+def test_plan_refuses_an_unknown_preset(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    assert call(monkeypatch, "plan", "--preset", "quik") == 2
+    assert (
+        "workflows/config.yaml: preset 'quik' does not exist; did you mean 'quick'?"
+        in capsys.readouterr().err
+    )
+
+
+def test_resolve_writes_the_plan_that_the_workflow_makes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    configuration = studies.parse_configuration({"preset": "quick", **_configuration()}, "test")
+    files = studies.study_files(configuration, Path("workflows/studies"))
+    for name, plan in studies.plan(configuration, files).items():
+        path = tmp_path / name / "plan.json"
+        spending = studies.planning_arguments(configuration)
+        assert call(monkeypatch, "resolve", str(files[name]), *spending, "--into", str(path)) == 0
+        assert studies.read_plan(path) == plan
+
+
+def test_resolve_refuses_an_unknown_study(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    assert call(monkeypatch, "resolve", "laddr") == 2
+    assert "there is no 'laddr' in workflows/studies; did you mean 'ladder'?" in capsys.readouterr().err
+
+
+def test_gather_reads_the_plan_beside_the_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    gathered = Recorder(monkeypatch, "pgbench.analysis.gathering", "gather")
+    study = CHECKOUT / "tests/data/studies/tiny.yaml"
+    assert call(monkeypatch, "resolve", str(study), "--into", str(tmp_path / "plan.json")) == 0
+    assert call(monkeypatch, "gather", str(tmp_path)) == 0
+    plan = studies.read_plan(tmp_path / "plan.json")
+    assert gathered.calls == [(plan, Path("results"), tmp_path)]
+
+
+def test_gather_without_a_plan_says_what_writes_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert call(monkeypatch, "gather", str(tmp_path)) == 2
+    assert "`pgbench resolve` writes it" in capsys.readouterr().err
+
+
+def test_pages_go_where_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = ("--html", "page.html", "--markdown", "page.md")
+    written = Recorder(monkeypatch, "pgbench.analysis.reporting", "write_study")
+    assert call(monkeypatch, "report", "a", *pages) == 0
+    indexed = Recorder(monkeypatch, "pgbench.analysis.reporting", "write_index")
+    assert call(monkeypatch, "index", "a", "b", *pages) == 0
+    assert written.calls == [(Path("a"), Path("page.html"), Path("page.md"))]
+    assert indexed.calls == [([Path("a"), Path("b")], Path("page.html"), Path("page.md"))]
+
+
+def test_lineage_prints_every_member_and_its_change(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "lineage") == 0
+    output = capsys.readouterr().out
+    assert output.count(" → ") == len(lineage.LINEAGE) - 1
+    for member in lineage.LINEAGE.values():
+        assert f"{member.idea} [{member.source}]" in output

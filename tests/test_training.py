@@ -1,0 +1,119 @@
+"""Whole trainings: they learn, they repeat to the bit, and a replica does not know its block."""
+
+import numpy as np
+import pytest
+import torch
+
+from pgbench import lineage, specs, training, updates
+from pgbench.learners import Learner
+
+
+def records(algorithm, seeds, environment="CartPole-v1", steps=512):
+    run = specs.Run(algorithm=algorithm, environment=environment, steps=steps)
+    return list(training.train(run, seeds))
+
+
+def small(name, **overrides):
+    algorithm = lineage.LINEAGE[name].algorithm
+    shorter = {"data.steps": 128} if algorithm.data.kind == "fixed_horizon" else {}
+    if algorithm.update.kind == "minibatch_epochs":
+        shorter["update.epochs"] = 4
+    return specs.replace(algorithm, shorter | overrides)
+
+
+def trace(records, seeds, seed):
+    """Every number that a replica leaves behind."""
+    row = seeds.index(seed)
+    return [
+        (
+            record.iteration,
+            record.steps[row],
+            *(values[row].item().hex() for values in record.statistics.values()),
+            *(episode for episode in record.episodes if episode.seed == seed),
+        )
+        for record in records
+        if record.running[row]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "environment"),
+    [*((name, "CartPole-v1") for name in lineage.LINEAGE), ("gae", "Hopper-v5"), ("ppo", "HalfCheetah-v5")],
+)
+def test_a_replicas_bits_do_not_depend_on_its_block(name, environment):
+    traces = [
+        trace(records(small(name), seeds, environment), seeds, 3) for seeds in ([3], [0, 3, 1], [*range(10)])
+    ]
+    assert traces[0] == traces[1] == traces[2]
+    assert len(traces[0]) > 1
+
+
+@pytest.mark.parametrize("name", ["gae", "ppo"])
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(name):
+    first, second = (trace(records(small(name), [1, 2]), [1, 2], seed) for seed in (1, 1))
+    assert first == second
+    assert first != trace(records(small(name), [1, 2]), [1, 2], 2)
+
+
+def test_variants_are_paired_seed_by_seed():
+    """Both start from the same weights, world and noise: the first batch is the same."""
+    plain, detailed = (
+        records(small("ppo_clip", **change), [5], steps=256)[0].episodes
+        for change in ({}, {"details.max_gradient_norm": 0.1, "update.epochs": 2})
+    )
+    assert plain == detailed
+
+
+@pytest.mark.parametrize("name", ["reinforce", "ppo"])
+def test_a_run_ends_with_the_first_update_past_its_budget(name):
+    history = records(small(name), [0, 1], steps=900)
+    for replica in range(2):
+        mine = [record.steps[replica] for record in history if record.running[replica]]
+        assert mine[-1] >= 900
+        assert all(step < 900 for step in mine[:-1])
+
+
+def test_a_diverged_replica_ends_alone(monkeypatch):
+    def poisoned(self, observations):
+        poison = torch.tensor([1.0, torch.nan, 1.0]).reshape(3, 1)
+        return original(self, observations) * poison
+
+    original = Learner.values
+    monkeypatch.setattr(Learner, "values", poisoned)
+    history = records(small("ppo"), [0, 1, 2])
+    running = np.array([record.running for record in history])
+    assert len(history) == 4
+    assert running[0].all()
+    assert running[1:, [0, 2]].all()
+    assert not running[1:, 1].any()
+
+
+@pytest.mark.parametrize("name", ["reinforce", "reward_to_go", "average_baseline", "learned_value", "gae"])
+def test_methods_on_whole_episodes_learn_the_bandit(name):
+    algorithm = small(name, **{"data.episodes": 16, "optimiser.learning_rate": 0.02, "networks.hidden": (16,)})
+    history = records(algorithm, [0, 1], "Bandit-v0", steps=1600)
+    assert np.mean([e.episodic_return for r in history[-10:] for e in r.episodes]) > 0.95
+    assert np.mean([e.episodic_return for r in history[:3] for e in r.episodes]) < 0.75
+
+
+@pytest.mark.parametrize("name", ["fixed_horizon", "joint_fit", "no_clip", "ppo_clip", "ppo"])
+def test_methods_on_a_fixed_horizon_learn_the_bandit(name):
+    algorithm = small(name, **{"optimiser.learning_rate": 0.02, "networks.hidden": (16,)})
+    history = records(algorithm, [0, 1], "Bandit-v0", steps=5120)
+    assert np.mean([e.episodic_return for e in history[-1].episodes]) > 0.95
+
+
+def test_a_time_limit_is_bootstrapped():
+    """A reward of 1 for ever is worth 1 / (1 − γ), though every episode is cut after ten steps."""
+    fit = {"baseline.fit.steps": 50, "baseline.fit.learning_rate": 0.01, "networks.hidden": (16,)}
+    algorithm = small("lambda_target", gamma=0.9, **fit)
+    run = specs.Run(algorithm=algorithm, environment="Constant-v0", steps=10_000)
+    sampler = training.build_sampler(run, [0])
+    learner = Learner(algorithm, 1, sampler.environment.actions, [0], True)
+    for iteration in range(20):
+        rollout = updates.collect(algorithm.data, sampler, learner, iteration, np.array([True]))
+        batch = updates.prepare(algorithm, learner, rollout)
+        state = updates.Progress(iteration, [0], torch.tensor([True]), torch.ones(1, dtype=torch.float64))
+        updates.update(algorithm, learner, batch, state)
+    assert rollout.truncated.any()
+    assert learner.values(torch.ones(1, 1, 1)).item() == pytest.approx(10.0, rel=0.02)

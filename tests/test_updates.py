@@ -1,0 +1,196 @@
+"""Identities that every update must satisfy."""
+
+import numpy as np
+import pytest
+import torch
+
+from pgbench import lineage, specs, training, updates
+from pgbench.batches import Transitions, in_time, side_by_side
+from pgbench.learners import CHUNK, Learner, chunks, take_step
+
+SEEDS = [0, 1, 2]
+SMALL = {"data": specs.FixedHorizon(steps=256), "networks.hidden": (16,)}
+
+
+def setting(name, environment="CartPole-v1", **overrides):
+    """An algorithm, its learner, and a batch that its first policy collected."""
+    algorithm = lineage.LINEAGE[name].algorithm
+    small = SMALL if algorithm.data.kind == "fixed_horizon" else {"networks.hidden": (16,)}
+    algorithm = specs.replace(algorithm, small | overrides)
+    run = specs.Run(algorithm=algorithm, environment=environment, steps=10_000)
+    sampler = training.build_sampler(run, SEEDS)
+    world = sampler.environment
+    has_critic = updates.critic_fit(algorithm.baseline) is not None
+    learner = Learner(algorithm, world.observation_size, world.actions, SEEDS, has_critic)
+    rollout = updates.collect(algorithm.data, sampler, learner, 0, np.ones(len(SEEDS), dtype=bool))
+    return algorithm, learner, rollout, updates.prepare(algorithm, learner, rollout)
+
+
+def progress(running=(True, True, True), remaining=1.0):
+    return updates.Progress(
+        0, SEEDS, torch.tensor(running), torch.full((len(SEEDS),), remaining, dtype=torch.float64)
+    )
+
+
+def copy_of(learner):
+    return [part.values.detach().clone() for part in learner.parts]
+
+
+def changed(learner, before):
+    """Which replicas have a parameter that moved, for each network."""
+    return [
+        (part.values.detach() != old).any(1).tolist() for part, old in zip(learner.parts, before, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("environment", ["CartPole-v1", "InvertedPendulum-v5"])
+@pytest.mark.parametrize("name", ["gae", "ppo"])
+def test_before_the_first_step_every_ratio_is_one(name, environment):
+    _, learner, _, batch = setting(name, environment)
+    data = batch.transitions
+    for rows in chunks(data.actions.shape[1]):
+        part = data.part(rows)
+        new = learner.distribution(part.observations).log_prob(part.actions)
+        assert torch.equal(new, part.old_log_probs)
+
+
+def test_the_layouts_are_inverse_and_padded_to_whole_chunks():
+    values = torch.randn(100, 3, 7)
+    flat = side_by_side(values)
+    assert flat.shape == (3, 2 * CHUNK)
+    assert not flat[:, 700:].any()
+    assert torch.equal(in_time(flat, values.shape), values)
+    assert side_by_side(torch.randn(100, 3, 7, 4)).shape == (3, 2 * CHUNK, 4)
+    assert flat[1, 2 * 7 + 4] == values[2, 1, 4]
+
+
+def test_whole_episodes_weigh_trajectories_and_a_fixed_horizon_weighs_steps():
+    for name, expected in (("reinforce", None), ("fixed_horizon", 1.0)):
+        algorithm, _, rollout, batch = setting(name)
+        data = batch.transitions
+        torch.testing.assert_close(data.shares.sum(1), torch.ones(3))
+        per_replica = rollout.active.sum((0, 2)) / algorithm.data.episodes if expected is None else torch.ones(3)
+        torch.testing.assert_close(data.weights.sum(1), per_replica)
+        assert (data.weights[:, batch.size :] == 0).all()
+
+
+def test_the_gradient_is_the_notes_mean_over_trajectories():
+    algorithm, learner, rollout, batch = setting("reinforce")
+    for rows in chunks(batch.transitions.actions.shape[1]):
+        updates._loss(algorithm, learner, batch.transitions.part(rows)).backward()
+    gradient = learner.actor.values.grad.clone()
+    learner.actor.values.grad = None
+    total = torch.zeros(())
+    for e in range(algorithm.data.episodes):
+        for s in range(len(SEEDS)):
+            length = int(rollout.active[:, s, e].sum())
+            observations = rollout.observations[:length, s, e].expand(len(SEEDS), -1, -1)
+            actions = rollout.actions[:length, s, e].expand(len(SEEDS), -1)
+            log_probs = learner.distribution(observations).log_prob(actions)[s]
+            rewards = rollout.rewards[:length, s, e].double()
+            total_return = sum(algorithm.gamma**t * r for t, r in enumerate(rewards.tolist()))
+            total = total - log_probs.sum() * total_return / algorithm.data.episodes
+    total.backward()
+    torch.testing.assert_close(gradient, learner.actor.values.grad, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["reinforce", "gae", "joint_fit", "ppo"])
+def test_a_replica_that_does_not_run_keeps_every_bit(name):
+    algorithm, learner, _, batch = setting(name)
+    before = copy_of(learner)
+    updates.update(algorithm, learner, batch, progress(running=(True, False, True)))
+    assert all(moved == [True, False, True] for moved in changed(learner, before))
+
+
+@pytest.mark.parametrize("name", ["reinforce", "gae", "joint_fit", "ppo"])
+def test_poison_in_one_replica_does_not_reach_the_others(name):
+    algorithm, learner, _, batch = setting(name)
+    batch.transitions.advantages[1] = torch.nan
+    batch.transitions.targets[1] = torch.nan
+    updates.update(algorithm, learner, batch, progress())
+    assert learner.diverged().tolist() == [False, True, False]
+
+
+def test_a_kl_stop_is_each_replicas_own():
+    algorithm, learner, _, batch = setting("ppo_clip")
+    half = specs.MinibatchEpochs(epochs=2, minibatch_size=64)
+    free = updates.update(specs.replace(algorithm, {"update": half}), learner, batch, progress())
+    bound = float(free["kl"].median())
+    stopped = specs.MinibatchEpochs(epochs=4, minibatch_size=64, max_kl=bound)
+    algorithm, learner, _, batch = setting("ppo_clip", update=stopped)
+    before = copy_of(learner)
+    updates.update(algorithm, learner, batch, progress())
+    counts = learner.actor.adam.count.tolist()
+    assert len(set(counts)) > 1
+    assert {count % 4 for count in counts} == {0}
+    assert changed(learner, before)[0] == [True] * 3
+
+
+def test_every_epoch_partitions_the_batch_anew():
+    algorithm, _, _, batch = setting("ppo_clip")
+    orders = [torch.from_numpy(np.random.default_rng(i).permutation(batch.size)).expand(3, -1) for i in range(2)]
+    tagged = torch.arange(batch.transitions.advantages.shape[1]).float().expand(3, -1)
+    columns = {name: getattr(batch.transitions, name) for name in Transitions.__dataclass_fields__}
+    data = Transitions(**columns | {"advantages": tagged})
+    memberships = []
+    for order in orders:
+        shuffled = data.take(order)
+        parts = [
+            updates._minibatch(algorithm, shuffled, slice(i, i + 64)).advantages[0]
+            for i in range(0, batch.size, 64)
+        ]
+        assert torch.cat(parts).sort().values.tolist() == list(range(batch.size))
+        memberships.append([set(part.tolist()) for part in parts])
+    assert memberships[0] != memberships[1]
+
+
+def test_a_minibatch_takes_each_replicas_own_transitions():
+    _, _, rollout, batch = setting("ppo_clip")
+    order = torch.stack([torch.tensor([5, 9]), torch.tensor([3, 3]), torch.tensor([255, 0])])
+    taken = batch.transitions.take(order)
+    for replica in range(3):
+        assert torch.equal(taken.observations[replica], rollout.observations[order[replica], replica, 0])
+
+
+def test_a_shortened_gradient_keeps_its_direction_and_each_replica_its_own_length():
+    _, learner, _, batch = setting("joint_fit")
+    algorithm = lineage.LINEAGE["joint_fit"].algorithm
+    updates._loss(algorithm, learner, batch.transitions.part(slice(0, CHUNK))).backward()
+    gradients = [part.values.grad.clone() for part in learner.parts]
+    kept = [part.values.grad for part in learner.parts]
+    norms = take_step(learner.parts, torch.zeros(3), 1e-8, 1.0, torch.ones(3, dtype=torch.bool))
+    whole, shortened = torch.cat(gradients, 1), torch.cat(kept, 1)
+    torch.testing.assert_close(norms, whole.norm(dim=1))
+    torch.testing.assert_close(shortened.norm(dim=1), whole.norm(dim=1).clamp(max=1.0), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        torch.cosine_similarity(whole, shortened), torch.ones(3), atol=1e-5, rtol=0
+    )
+
+
+def test_the_step_size_decays_with_what_is_left_of_the_budget():
+    assert progress(remaining=0.25).learning_rate(specs.Adam(learning_rate=0.4, decay="linear")).tolist() == [0.1] * 3
+    assert progress(remaining=0.25).learning_rate(specs.Adam(learning_rate=0.4)).tolist() == [0.4] * 3
+
+
+def test_advantages_are_normalised_where_the_specification_says():
+    _, _, _, batch = setting("gae", **{"details.advantage_normalisation": "batch"})
+    data = batch.transitions
+    torch.testing.assert_close((data.advantages * data.shares).sum(1), torch.zeros(3), atol=1e-5, rtol=0)
+    algorithm, _, _, batch = setting("ppo")
+    part = updates._minibatch(algorithm, batch.transitions, slice(0, 64))
+    torch.testing.assert_close(part.advantages.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+
+
+def test_a_critic_that_is_fitted_separately_moves_after_the_policy_has_used_it():
+    algorithm, learner, _, batch = setting("gae")
+    before = copy_of(learner)
+    updates.update(algorithm, learner, batch, progress())
+    assert changed(learner, before) == [[True] * 3] * 2
+    assert learner.critic.adam.count.tolist() == [20.0] * 3
+    assert learner.actor.adam.count.tolist() == [1.0] * 3
+
+
+def test_without_a_critic_values_are_zero():
+    _, learner, rollout, _ = setting("reinforce")
+    assert learner.critic is None
+    assert not learner.values(side_by_side(rollout.observations)).any()

@@ -1,0 +1,156 @@
+"""The workflow as a person sees it: `snakemake` in a directory of its own, with real training."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+DATA = Path(__file__).parent / "data"
+
+
+def snakemake(
+    directory: Path, *arguments: str, checkout: Path = CHECKOUT
+) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in a directory, with the workflow of a checkout."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", checkout / "Snakefile", "--cores", "2"]
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def smoke(directory: Path, *arguments: str) -> str:
+    """Run the small workflow in a directory that `finished` made; it must succeed. Returns what it prints."""
+    run = snakemake(
+        directory, "--configfile", "smoke.yaml", *arguments, checkout=directory.parent / "checkout"
+    )
+    assert run.returncode == 0, run.stdout
+    return run.stdout
+
+
+def planned_jobs(output: str) -> dict[str, int]:
+    """Rule → jobs, from a dry-run's statistics."""
+    statistics = output.rpartition("Job stats:")[2].partition("total")[0]
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", statistics, re.MULTILINE)}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which the small workflow has run; the checkout beside it may be edited."""
+    root = tmp_path_factory.mktemp("workflow")
+    (root / "checkout").mkdir()
+    for part in ("pgbench", "workflows"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(CHECKOUT / part, root / "checkout" / part, ignore=ignored)
+    for part in ("Snakefile", "environment.yml"):
+        shutil.copy(CHECKOUT / part, root / "checkout")
+    shutil.copytree(DATA, root / "work")
+    smoke(root / "work")
+    return root / "work"
+
+
+@contextmanager
+def edited(module: Path) -> Iterator[None]:
+    """Append a comment to a module for a while."""
+    original = module.read_text()
+    module.write_text(original + "# edited\n")
+    yield
+    module.write_text(original)
+
+
+def test_every_output_exists(finished: Path) -> None:
+    blocks = sorted(path.parent.name for path in finished.glob("results/runs/*/*/run.json"))
+    assert blocks == ["0-0", "0-0", "1-1", "1-1"]
+    tables = {path.name for path in (finished / "results/studies/tiny/tiny").iterdir()}
+    assert {"plan.json", "episodes.parquet", "scores.parquet", "summary.csv", "provenance.json"} <= tables
+    for page in ("index.html", "index.md", "tiny.html", "tiny.md"):
+        assert (finished / "reports" / page).stat().st_size > 0
+    assert any((finished / "reports/figures/tiny").glob("*.png"))
+
+
+def test_a_second_run_does_nothing(finished: Path) -> None:
+    assert "Nothing to be done" in smoke(finished)
+
+
+def test_more_seeds_train_only_the_new_block(finished: Path) -> None:
+    output = smoke(finished, "--dry-run", "--config", "preset=more")
+    assert planned_jobs(output)["train"] == 2
+    assert set(re.findall(r"results/runs/[^/]+/([^/]+)/run\.json", output.partition("rule gather")[0])) == {
+        "2-2"
+    }
+
+
+def test_edited_mathematics_retrains(finished: Path) -> None:
+    with edited(finished.parent / "checkout/pgbench/updates.py"):
+        assert planned_jobs(smoke(finished, "--dry-run"))["train"] == 4
+
+
+def test_an_edited_plot_draws_again_and_does_not_retrain(finished: Path) -> None:
+    with edited(finished.parent / "checkout/pgbench/analysis/figures.py"):
+        jobs = planned_jobs(smoke(finished, "--dry-run"))
+    assert jobs["page"] == 1
+    assert "train" not in jobs
+
+
+def test_a_study_is_a_target(finished: Path) -> None:
+    assert planned_jobs(smoke(finished, "--dry-run", "--forceall", "tiny"))["tiny"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "prest=quick"], "config.yaml + --config: unknown key 'prest'; did you mean 'preset'?"),
+        (
+            ["--config", "preset=quik"],
+            "config.yaml + --config: preset 'quik' does not exist; did you mean 'quick'?",
+        ),
+        (["--config", "studies=[laddr]"], "workflows/studies; did you mean 'ladder'?"),
+        (["--config", "block_size=0"], "'block_size' is 0: Input should be greater than 0"),
+        (["laddr"], "there is no target 'laddr'; did you mean 'ladder'?"),
+    ],
+)
+def test_a_typo_stops_before_any_work(tmp_path: Path, arguments: list[str], message: str) -> None:
+    run = snakemake(tmp_path, *arguments)
+    assert run.returncode == 1
+    assert message in run.stdout
+    assert "Traceback" not in run.stdout
+    assert 'File "' not in run.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_typo_in_a_study_names_its_file(tmp_path: Path) -> None:
+    shutil.copytree(DATA, tmp_path / "work")
+    study = tmp_path / "work" / "studies" / "tiny.yaml"
+    study.write_text(study.read_text().replace("update.epochs", "update.epoch"))
+    run = snakemake(tmp_path / "work", "--configfile", "smoke.yaml")
+    assert run.returncode == 1
+    assert (
+        "studies/tiny.yaml: variant 'short PPO': unknown key 'update.epoch'; did you mean 'update.epochs'?"
+        in run.stdout
+    )
+
+
+def test_the_papers_budgets_can_be_planned(tmp_path: Path) -> None:
+    run = snakemake(tmp_path, "--dry-run")
+    assert run.returncode == 0, run.stdout
+    assert planned_jobs(run.stdout)["train"] >= 36
+    assert "profiles/default for setting default command line arguments" in run.stdout
+
+
+def test_the_workflow_is_clean() -> None:
+    lint = snakemake(CHECKOUT, "--lint")
+    assert "good condition" in lint.stdout, lint.stdout
+    command = [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflows/rules"]
+    assert subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True).returncode == 0

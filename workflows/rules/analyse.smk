@@ -1,0 +1,50 @@
+# From the blocks of a study to its tables.
+
+
+rule resolve:
+    input:
+        study=study_file,
+    output:
+        plan=f"{TABLES}/plan.json",
+    log:
+        "results/logs/resolve/{study}.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        disk_mb=100,
+        runtime="10m",
+    params:
+        spending=shlex.join(studies.planning_arguments(CONFIGURATION)),
+        plan=plan_digest,
+    shell:
+        "python -m pgbench resolve {input.study} {params.spending} --into {output.plan} > {log} 2>&1"
+
+
+rule gather:
+    input:
+        plan=rules.resolve.output.plan,
+        blocks=blocks,
+    output:
+        episodes=f"{TABLES}/episodes.parquet",
+        curves=f"{TABLES}/curves.parquet",
+        scores=f"{TABLES}/scores.parquet",
+        summary=f"{TABLES}/summary.parquet",
+        spreadsheet=f"{TABLES}/summary.csv",
+        effects=f"{TABLES}/effects.parquet",
+        provenance=f"{TABLES}/provenance.json",
+    log:
+        "results/logs/gather/{study}.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        disk_mb=1000,
+        runtime="1h",
+    params:
+        study=subpath(input.plan, parent=True),
+        code=studies.code_digest(studies.ANALYSIS_CODE),
+    shell:
+        "python -m pgbench gather {params.study} > {log} 2>&1"

@@ -1,0 +1,77 @@
+# What the rules share: the plans of the configured studies, and functions that look something up in them.
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from pgbench import studies
+from pgbench.refusals import Refusal, nearest
+
+# Jobs call `python`: let it be the one that runs Snakemake, whether or not its environment is activated.
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+)
+
+
+def refuse(reason):
+    """End with a message for a person; an exception would add Snakemake's traceback."""
+    sys.exit(f"Refused, before any work: {reason}")
+
+
+def configuration_sources():
+    """Where the configuration comes from, in words."""
+    files = [os.path.relpath(file) for file in workflow.configfiles]
+    return " + ".join([*files, "--config"] if workflow.config_settings.config else files)
+
+
+def refuse_target(wildcards):
+    """Refuse a target that is neither a rule nor a path."""
+    hint = nearest(wildcards.target, ["all", *PLANS])
+    refuse(f"there is no target '{wildcards.target}'; {hint} (from {configuration_sources()})")
+
+
+def study_file(wildcards):
+    """Where a study is written."""
+    return str(FILES[wildcards.study])
+
+
+def plan_digest(wildcards):
+    """Changes whenever a study resolves to something else, whatever the reason."""
+    return PLANS[wildcards.study].digest
+
+
+def training_arguments(wildcards):
+    """The command line of a run."""
+    return shlex.join(studies.training_arguments(RUNS[wildcards.run]))
+
+
+def blocks(wildcards):
+    """All files of all blocks of a study."""
+    return expand(
+        "results/runs/{block}/{file}",
+        block=PLANS[wildcards.study].blocks(),
+        file=BLOCK_FILES,
+    )
+
+
+try:
+    CONFIGURATION = studies.parse_configuration(config, configuration_sources())
+    FILES = studies.study_files(
+        CONFIGURATION, Path(os.path.relpath(workflow.basedir), "workflows", "studies")
+    )
+    PLANS = studies.plan(CONFIGURATION, FILES)
+except Refusal as refusal:
+    refuse(refusal)
+
+RUNS = studies.runs_by_name(PLANS.values())
+TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").iterdir()))
+BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet")
+TABLES = f"results/studies/{CONFIGURATION.preset}/{{study}}"
+
+
+wildcard_constraints:
+    run="[^/]+",
+    block="[0-9]+-[0-9]+",
+    study="|".join(map(re.escape, PLANS)),
+    target="[^/.]+",

@@ -1,0 +1,50 @@
+# Pages for people: one a study, and an index of all.
+
+
+rule page:
+    input:
+        plan=rules.resolve.output.plan,
+        tables=rules.gather.output,
+        templates=TEMPLATES,
+    output:
+        html="reports/{study}.html",
+        markdown="reports/{study}.md",
+        figures=directory("reports/figures/{study}"),
+    log:
+        "results/logs/page/{study}.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        disk_mb=1000,
+        runtime="1h",
+    params:
+        study=subpath(input.plan, parent=True),
+        code=studies.code_digest(studies.ANALYSIS_CODE),
+    shell:
+        "python -m pgbench report {params.study} --html {output.html} --markdown {output.markdown} > {log} 2>&1"
+
+
+rule index:
+    input:
+        pages=expand(rules.page.output.html, study=PLANS),
+        templates=TEMPLATES,
+    output:
+        html="reports/index.html",
+        markdown="reports/index.md",
+        figures=directory("reports/figures/index"),
+    log:
+        "results/logs/index.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        disk_mb=100,
+        runtime="10m",
+    params:
+        studies=expand(TABLES, study=PLANS),
+        code=studies.code_digest(studies.ANALYSIS_CODE),
+    shell:
+        "python -m pgbench index {params.studies} --html {output.html} --markdown {output.markdown} > {log} 2>&1"
