@@ -37,6 +37,7 @@ test: venv
 	$(BIN)/pytest
 
 bench: venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python tests/benchmarks/throughput.py
 
 format: venv

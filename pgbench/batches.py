@@ -46,7 +46,9 @@ class Transitions:
         """The transitions in the order `[S, K]` of indices, each replica by its own."""
         replicas, count = self.advantages.shape
         rows = (order + count * torch.arange(replicas).unsqueeze(1)).flatten()
-        return self._each(lambda column: column.flatten(0, 1).index_select(0, rows).unflatten(0, order.shape))
+        return self._each(
+            lambda column: column.flatten(0, 1).index_select(0, rows).reshape(*order.shape, *column.shape[2:])
+        )
 
 
 @dataclass(frozen=True)
@@ -74,4 +76,4 @@ def side_by_side(values: Tensor) -> Tensor:
 def in_time(values: Tensor, shape: torch.Size) -> Tensor:
     """`[S, N]` as `[T, S, E]`, without the padding: the inverse of `side_by_side`."""
     time, replicas, environments = shape
-    return values[:, : time * environments].unflatten(1, (time, environments)).transpose(0, 1)
+    return values[:, : time * environments].reshape(replicas, time, environments).transpose(0, 1)

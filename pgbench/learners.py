@@ -129,7 +129,9 @@ class Learner:
     def distributions_in_chunks(self, observations: Tensor) -> list[Distribution]:
         """`distribution` of the present parameters, one for each chunk of N; later updates do not change it."""
         views = self.policy.network.views(self.actor.values.detach().clone())
-        return [self.policy.distribution(views, observations[:, part]) for part in chunks(observations.shape[1])]
+        return [
+            self.policy.distribution(views, observations[:, part]) for part in chunks(observations.shape[1])
+        ]
 
     def diverged(self) -> Tensor:
         """`[S]`, boolean: replicas with a parameter that is not a finite number."""

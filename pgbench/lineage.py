@@ -31,7 +31,9 @@ def successor(parent: Member, name: str, change: Mapping[str, Any], idea: str, s
     """
     algorithm = replace(parent.algorithm, change)
     if len(change) != 1 or len(difference(parent.algorithm, algorithm)) != 1:
-        raise ValueError(f"{name}: a successor replaces exactly one field of {parent.name}, not {list(change)}")
+        raise ValueError(
+            f"{name}: a successor replaces exactly one field of {parent.name}, not {list(change)}"
+        )
     return Member(name=name, parent=parent.name, algorithm=algorithm, idea=idea, source=source)
 
 

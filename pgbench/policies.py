@@ -41,21 +41,17 @@ class Categorical:
         return (noise > below).sum(-1)
 
     def log_prob(self, actions: Tensor) -> Tensor:
-        """log π(a|s) of actions `[*B]`."""
+        """Log π(a|s) of actions `[*B]`."""
         return self.log_probabilities.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
     def entropy(self) -> Tensor:
         """−Σ p log p, `[*B]`, in nats."""
         return -(self.log_probabilities.exp() * self.log_probabilities).sum(-1)
 
-    def kl(self, other: Categorical) -> Tensor:
+    def divergence(self, other: Categorical) -> Tensor:
         """KL(self ‖ other) = Σ p (log p − log q), `[*B]`, in nats."""
         difference = self.log_probabilities - other.log_probabilities
         return (self.log_probabilities.exp() * difference).sum(-1)
-
-    def rows(self, part: slice) -> Categorical:
-        """The distributions of some transitions of `[S, N, n]`."""
-        return Categorical(self.log_probabilities[:, part])
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ class Gaussian:
         return torch.addcmul(self.mean, self.log_std.exp(), noise)
 
     def log_prob(self, actions: Tensor) -> Tensor:
-        """log π(a|s) of actions `[*B, A]`."""
+        """Log π(a|s) of actions `[*B, A]`."""
         deviations = (actions - self.mean) * (-self.log_std).exp()
         constant = self.log_std.sum(-1) + 0.5 * math.log(2.0 * math.pi) * actions.shape[-1]
         return -0.5 * deviations.square().sum(-1) - constant
@@ -80,18 +76,27 @@ class Gaussian:
         constant = 0.5 * (1.0 + math.log(2.0 * math.pi)) * self.mean.shape[-1]
         return (self.log_std.sum(-1) + constant).expand(self.mean.shape[:-1])
 
-    def kl(self, other: Gaussian) -> Tensor:
+    def divergence(self, other: Gaussian) -> Tensor:
         """KL(self ‖ other) = Σ log(σ₂/σ₁) + (σ₁² + (μ₁ − μ₂)²) / 2σ₂² − ½, `[*B]`, in nats."""
         scale = (2.0 * (self.log_std - other.log_std)).exp()
         shift = (self.mean - other.mean).square() * (-2.0 * other.log_std).exp()
         return (other.log_std - self.log_std + 0.5 * (scale + shift - 1.0)).sum(-1)
 
-    def rows(self, part: slice) -> Gaussian:
-        """The distributions of some transitions of `[S, N, A]`."""
-        return Gaussian(self.mean[:, part], self.log_std)
-
 
 Distribution = Categorical | Gaussian
+
+
+def kl(first: Distribution, second: Distribution) -> Tensor:
+    """KL(first ‖ second) of two distributions of one kind, `[*B]`, in nats.
+
+    Raises:
+        TypeError: if they are of two kinds.
+    """
+    if isinstance(first, Categorical) and isinstance(second, Categorical):
+        return first.divergence(second)
+    if isinstance(first, Gaussian) and isinstance(second, Gaussian):
+        return first.divergence(second)
+    raise TypeError(f"no divergence between {type(first).__name__} and {type(second).__name__}")
 
 
 @dataclass(frozen=True)
@@ -123,8 +128,10 @@ class Perceptron:
     def views(self, parameters: Tensor) -> list[Tensor]:
         """The parameters `[S, P]` as tensors `[S, *shape]`, one for each of `shapes`."""
         counts = [math.prod(shape) for shape in self.shapes]
-        columns = parameters.split([*counts, self.width - sum(counts)], dim=1)[:-1]
-        return [column.unflatten(1, shape) for column, shape in zip(columns, self.shapes, strict=True)]
+        columns = torch.split(parameters, [*counts, self.width - sum(counts)], dim=1)[:-1]
+        return [
+            column.reshape(len(column), *shape) for column, shape in zip(columns, self.shapes, strict=True)
+        ]
 
     def forward(self, views: Sequence[Tensor], inputs: Tensor) -> Tensor:
         """Outputs `[S, N, O]` for inputs `[S, N, I]`, from `views(parameters)`."""
@@ -186,7 +193,9 @@ class Policy:
     def build(cls, observation_size: int, actions: Discrete | Box, networks: specs.Networks) -> Policy:
         """The policy of the specified hidden layers for a space of actions."""
         outputs, free = (actions.n, 0) if isinstance(actions, Discrete) else (actions.size, actions.size)
-        return cls(Perceptron((observation_size, *networks.hidden, outputs), networks.activation, free), actions)
+        return cls(
+            Perceptron((observation_size, *networks.hidden, outputs), networks.activation, free), actions
+        )
 
     def distribution(self, views: Sequence[Tensor], observations: Tensor) -> Distribution:
         """π(·|s) for observations `[S, N, O]`, from `network.views(parameters)`."""

@@ -45,7 +45,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         Refusal: if the file is missing, is not YAML, repeats a key or does not hold a mapping.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except OSError as error:
         raise Refusal(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
@@ -70,7 +70,9 @@ def _known_keys(models: list[type[BaseModel]], location: tuple[int | str, ...]) 
         if fields:
             models = [model for field in fields for model in _models_in(field.annotation)]
         else:
-            tagged = [m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == part]
+            tagged = [
+                m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == part
+            ]
             models = tagged or models
     return [name for model in models for name in model.model_fields if name != "kind"]
 
@@ -86,7 +88,9 @@ def explain(error: ValidationError, where: str, model: type[BaseModel]) -> Refus
             lines.append(f"{where}: unknown key '{key}'; {hint}")
         elif fault["type"] == "union_tag_invalid":
             tags = [tag.strip(" '") for tag in fault["ctx"]["expected_tags"].split(",")]
-            lines.append(f"{where}: '{key}' cannot be '{fault['ctx']['tag']}'; {nearest(fault['ctx']['tag'], tags)}")
+            lines.append(
+                f"{where}: '{key}' cannot be '{fault['ctx']['tag']}'; {nearest(fault['ctx']['tag'], tags)}"
+            )
         elif fault["type"] == "missing":
             lines.append(f"{where}: the key '{key}' is missing")
         else:

@@ -116,11 +116,14 @@ class Sampler:
         active = np.broadcast_to(running[:, None], self.shape)
         observations = self._begin(active) if self._observations is None else self._observations
         noise = _ActionNoise(self.seeds, self.shape[1], iteration, draw)
-        rows, episodes = [], []
+        rows: list[dict[str, NDArray[Any]]] = []
+        episodes: list[Episode] = []
         for time in range(horizon):
             row, ended = self._step(act, observations, noise.row(time), active, episodes)
             rows.append(row)
-            observations = self._begin(ended, row["next_observations"]) if ended.any() else row["next_observations"]
+            observations = (
+                self._begin(ended, row["next_observations"]) if ended.any() else row["next_observations"]
+            )
         self._observations = observations
         return _stack(rows, episodes)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -258,10 +259,11 @@ def seeds_of(block: str) -> list[int]:
     Raises:
         Refusal: if the text is neither a seed nor a rising range.
     """
-    first, _, last = block.partition("-")
-    if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
+    ends = re.fullmatch(r"(\d+)(?:-(\d+))?", block)
+    seeds = list(range(int(ends[1]), int(ends[2] or ends[1]) + 1)) if ends else []
+    if not seeds:
         raise Refusal(f"seeds '{block}' must be one seed or a rising range, such as '0-9'")
-    return list(range(int(first), int(last or first) + 1))
+    return seeds
 
 
 def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPlan:

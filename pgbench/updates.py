@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -16,6 +16,7 @@ from pgbench.batches import Batch, Transitions, in_time, side_by_side
 from pgbench.functional import objectives, returns
 from pgbench.functional.moments import average, explained_variance, standardise
 from pgbench.learners import Learner, chunks, take_step
+from pgbench.policies import kl
 from pgbench.rollouts import Rollout, Sampler
 from pgbench.streams import stream
 
@@ -71,9 +72,7 @@ def transition_weights(data: specs.Data, active: Tensor, shares: Tensor) -> Tens
 # Advantage, baseline, critic target
 
 
-def advantages(
-    algorithm: specs.Algorithm, rollout: Rollout, values: Tensor, next_values: Tensor
-) -> Tensor:
+def advantages(algorithm: specs.Algorithm, rollout: Rollout, values: Tensor, next_values: Tensor) -> Tensor:
     """Â `[T, S, E]`: what each action is credited with, less the baseline."""
     flags = rollout.terminated, rollout.truncated
     to_go = returns.rewards_to_go(rollout.rewards, next_values, *flags, algorithm.gamma)
@@ -236,9 +235,7 @@ def _value_loss(learner: Learner, part: Transitions) -> Tensor:
     return (part.shares * objectives.value_loss(learner.values(part.observations), part.targets)).sum()
 
 
-def _gradient_step(
-    algorithm: specs.Algorithm, learner: Learner, batch: Batch, progress: Progress
-) -> Tensor:
+def _gradient_step(algorithm: specs.Algorithm, learner: Learner, batch: Batch, progress: Progress) -> Tensor:
     """One step on the whole batch; the gradient's norm, `[S]`."""
     for rows in chunks(batch.transitions.advantages.shape[1]):
         _loss(algorithm, learner, batch.transitions.part(rows)).backward()  # type: ignore[no-untyped-call]
@@ -269,9 +266,7 @@ def _minibatch_epochs(
     total, steps = torch.zeros(len(generators)), torch.zeros(len(generators))
     for _ in range(method.epochs):
         order = torch.from_numpy(np.stack([generator.permutation(batch.size) for generator in generators]))
-        shuffled = batch.transitions.take(order)
-        for first in range(0, batch.size, method.minibatch_size):
-            minibatch = _minibatch(algorithm, shuffled, slice(first, first + method.minibatch_size))
+        for minibatch in _minibatches(algorithm, batch.transitions.take(order), method.minibatch_size):
             _loss(algorithm, learner, minibatch).backward()  # type: ignore[no-untyped-call]
             total += _step(algorithm, learner, progress, active) * active
             steps += active
@@ -282,14 +277,16 @@ def _minibatch_epochs(
     return total / steps.clamp(min=1.0)
 
 
-def _minibatch(algorithm: specs.Algorithm, shuffled: Transitions, rows: slice) -> Transitions:
-    """Some shuffled transitions of one weight each, their advantages normalised if that is done by minibatch."""
-    part = shuffled.part(rows)
-    share = torch.full_like(part.shares, 1.0 / part.shares.shape[1])
-    part = replace(part, weights=share, shares=share)
+def _minibatches(algorithm: specs.Algorithm, shuffled: Transitions, size: int) -> Iterator[Transitions]:
+    """Shuffled transitions in parts of `size`, their advantages normalised if that is done by minibatch."""
+    shares = torch.full_like(shuffled.shares, 1.0 / size)
+    shuffled = replace(shuffled, weights=shares, shares=shares)
     if algorithm.details.advantage_normalisation == "minibatch":
-        return replace(part, advantages=standardise(part.advantages, share))
-    return part
+        minibatches = shuffled.advantages.reshape(len(shuffled.advantages), -1, size)
+        normalised = standardise(minibatches, torch.ones_like(minibatches))
+        shuffled = replace(shuffled, advantages=normalised.flatten(1))
+    for first in range(0, shuffled.advantages.shape[1], size):
+        yield shuffled.part(slice(first, first + size))
 
 
 def _fit_separately(
@@ -311,7 +308,9 @@ def _fit_separately(
 def _mean_kl(learner: Learner, batch: Batch) -> Tensor:
     """The mean of KL(old ‖ new) over the batch, `[S]`, in nats."""
     new = learner.distributions_in_chunks(batch.transitions.observations)
-    return average(torch.cat([o.kl(n) for o, n in zip(batch.old, new, strict=True)], 1), batch.transitions.shares)
+    return average(
+        torch.cat([kl(o, n) for o, n in zip(batch.old, new, strict=True)], 1), batch.transitions.shares
+    )
 
 
 @torch.no_grad()
@@ -319,7 +318,7 @@ def _measure(learner: Learner, algorithm: specs.Algorithm, batch: Batch) -> Stat
     """What the papers argue about, over the whole batch after the update."""
     data = batch.transitions
     new = learner.distributions_in_chunks(data.observations)
-    kl = torch.cat([o.kl(n) for o, n in zip(batch.old, new, strict=True)], 1)
+    divergence = torch.cat([kl(o, n) for o, n in zip(batch.old, new, strict=True)], 1)
     entropy = torch.cat([n.entropy() for n in new], 1)
     parts = zip(new, chunks(data.actions.shape[1]), strict=True)
     log_probs = torch.cat([n.log_prob(data.actions[:, rows]) for n, rows in parts], 1)
@@ -333,7 +332,7 @@ def _measure(learner: Learner, algorithm: specs.Algorithm, batch: Batch) -> Stat
         "value_loss": average(objectives.value_loss(values, data.targets), data.shares),
         "explained_variance": explained_variance(values, data.targets, data.shares),
         "entropy": average(entropy, data.shares),
-        "kl": average(kl, data.shares),
+        "kl": average(divergence, data.shares),
         # Schulman 2020, "Approximating KL divergence", k3: unbiased, never negative
         "approximate_kl": average(ratios - 1.0 - log_ratios, data.shares),
         "ratio_maximum": ratios.where(happened, 1.0).amax(1),

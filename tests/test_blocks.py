@@ -36,7 +36,9 @@ def test_a_block_reads_back_with_its_record(tmp_path):
 
 
 def record(iteration, running=(True, True), episodes=()):
-    return Record(iteration, np.array([100, 50]), np.array(running), list(episodes), {"loss": torch.tensor([1.0, 2.0])})
+    return Record(
+        iteration, np.array([100, 50]), np.array(running), list(episodes), {"loss": torch.tensor([1.0, 2.0])}
+    )
 
 
 def test_tables_hold_only_the_replicas_that_ran():

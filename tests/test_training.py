@@ -90,7 +90,9 @@ def test_a_diverged_replica_ends_alone(monkeypatch):
 
 @pytest.mark.parametrize("name", ["reinforce", "reward_to_go", "average_baseline", "learned_value", "gae"])
 def test_methods_on_whole_episodes_learn_the_bandit(name):
-    algorithm = small(name, **{"data.episodes": 16, "optimiser.learning_rate": 0.02, "networks.hidden": (16,)})
+    algorithm = small(
+        name, **{"data.episodes": 16, "optimiser.learning_rate": 0.02, "networks.hidden": (16,)}
+    )
     history = records(algorithm, [0, 1], "Bandit-v0", steps=1600)
     assert np.mean([e.episodic_return for r in history[-10:] for e in r.episodes]) > 0.95
     assert np.mean([e.episodic_return for r in history[:3] for e in r.episodes]) < 0.75

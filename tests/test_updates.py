@@ -69,7 +69,9 @@ def test_whole_episodes_weigh_trajectories_and_a_fixed_horizon_weighs_steps():
         algorithm, _, rollout, batch = setting(name)
         data = batch.transitions
         torch.testing.assert_close(data.shares.sum(1), torch.ones(3))
-        per_replica = rollout.active.sum((0, 2)) / algorithm.data.episodes if expected is None else torch.ones(3)
+        per_replica = (
+            rollout.active.sum((0, 2)) / algorithm.data.episodes if expected is None else torch.ones(3)
+        )
         torch.testing.assert_close(data.weights.sum(1), per_replica)
         assert (data.weights[:, batch.size :] == 0).all()
 
@@ -128,17 +130,15 @@ def test_a_kl_stop_is_each_replicas_own():
 
 def test_every_epoch_partitions_the_batch_anew():
     algorithm, _, _, batch = setting("ppo_clip")
-    orders = [torch.from_numpy(np.random.default_rng(i).permutation(batch.size)).expand(3, -1) for i in range(2)]
+    orders = [
+        torch.from_numpy(np.random.default_rng(i).permutation(batch.size)).expand(3, -1) for i in range(2)
+    ]
     tagged = torch.arange(batch.transitions.advantages.shape[1]).float().expand(3, -1)
     columns = {name: getattr(batch.transitions, name) for name in Transitions.__dataclass_fields__}
     data = Transitions(**columns | {"advantages": tagged})
     memberships = []
     for order in orders:
-        shuffled = data.take(order)
-        parts = [
-            updates._minibatch(algorithm, shuffled, slice(i, i + 64)).advantages[0]
-            for i in range(0, batch.size, 64)
-        ]
+        parts = [part.advantages[0] for part in updates._minibatches(algorithm, data.take(order), 64)]
         assert torch.cat(parts).sort().values.tolist() == list(range(batch.size))
         memberships.append([set(part.tolist()) for part in parts])
     assert memberships[0] != memberships[1]
@@ -162,13 +162,14 @@ def test_a_shortened_gradient_keeps_its_direction_and_each_replica_its_own_lengt
     whole, shortened = torch.cat(gradients, 1), torch.cat(kept, 1)
     torch.testing.assert_close(norms, whole.norm(dim=1))
     torch.testing.assert_close(shortened.norm(dim=1), whole.norm(dim=1).clamp(max=1.0), atol=1e-4, rtol=0)
-    torch.testing.assert_close(
-        torch.cosine_similarity(whole, shortened), torch.ones(3), atol=1e-5, rtol=0
-    )
+    torch.testing.assert_close(torch.cosine_similarity(whole, shortened), torch.ones(3), atol=1e-5, rtol=0)
 
 
 def test_the_step_size_decays_with_what_is_left_of_the_budget():
-    assert progress(remaining=0.25).learning_rate(specs.Adam(learning_rate=0.4, decay="linear")).tolist() == [0.1] * 3
+    assert (
+        progress(remaining=0.25).learning_rate(specs.Adam(learning_rate=0.4, decay="linear")).tolist()
+        == [0.1] * 3
+    )
     assert progress(remaining=0.25).learning_rate(specs.Adam(learning_rate=0.4)).tolist() == [0.4] * 3
 
 
@@ -177,8 +178,8 @@ def test_advantages_are_normalised_where_the_specification_says():
     data = batch.transitions
     torch.testing.assert_close((data.advantages * data.shares).sum(1), torch.zeros(3), atol=1e-5, rtol=0)
     algorithm, _, _, batch = setting("ppo")
-    part = updates._minibatch(algorithm, batch.transitions, slice(0, 64))
-    torch.testing.assert_close(part.advantages.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+    for part in updates._minibatches(algorithm, batch.transitions, 64):
+        torch.testing.assert_close(part.advantages.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
 
 
 def test_a_critic_that_is_fitted_separately_moves_after_the_policy_has_used_it():

@@ -48,7 +48,9 @@ def adam_step(
         active: `[S]`, boolean.
         betas: decay of the two moments.
     """
-    before = None if active.all() else [t.clone() for t in (parameters, state.mean, state.square, state.count)]
+    before = (
+        None if active.all() else [t.clone() for t in (parameters, state.mean, state.square, state.count)]
+    )
     first, second = betas
     state.count += 1
     state.mean.lerp_(gradient, 1.0 - first)

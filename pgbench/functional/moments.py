@@ -1,4 +1,4 @@
-"""Means and variances over the transitions of each replica, `[S, N]`."""
+"""Means and variances over the last axis, `[*B, N]`: the transitions of a replica or of a minibatch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ def average(values: Tensor, weights: Tensor) -> Tensor:
     A running sum: trailing transitions of weight 0, which only fill up a block, cannot change its rounding.
 
     Args:
-        values: `[S, N]`.
-        weights: `[S, N]`, not all zero in a row; a value of weight 0 must still be finite.
+        values: `[*B, N]`.
+        weights: `[*B, N]`, not all zero in a row; a value of weight 0 must still be finite.
 
     Returns:
-        `[S]`, in the type of the values.
+        `[*B]`, in the type of the values.
     """
     weights = weights.double()
     totals = (values.double() * weights).cumsum(-1)[..., -1]
@@ -26,12 +26,12 @@ def standardise(values: Tensor, weights: Tensor, epsilon: float = 1e-8) -> Tenso
     """(x − μ) / √(σ² + ε) with the mean and population variance of each row (the note, "advantage normalisation").
 
     Args:
-        values: `[S, N]`.
-        weights: `[S, N]`, as in `average`.
+        values: `[*B, N]`.
+        weights: `[*B, N]`, as in `average`.
         epsilon: keeps rows without variance finite.
 
     Returns:
-        `[S, N]`.
+        `[*B, N]`.
     """
     centred = values - average(values, weights).unsqueeze(-1)
     variance = average(centred.square(), weights)
@@ -42,12 +42,12 @@ def explained_variance(values: Tensor, targets: Tensor, weights: Tensor) -> Tens
     """1 − Var(target − V) / Var(target): 1 for a perfect critic, 0 for a constant one.
 
     Args:
-        values: `[S, N]`.
-        targets: `[S, N]`.
-        weights: `[S, N]`, as in `average`.
+        values: `[*B, N]`.
+        targets: `[*B, N]`.
+        weights: `[*B, N]`, as in `average`.
 
     Returns:
-        `[S]`; −∞ or NaN where the targets have no variance.
+        `[*B]`; −∞ or NaN where the targets have no variance.
     """
     residuals = targets - values
     unexplained = average((residuals - average(residuals, weights).unsqueeze(-1)).square(), weights)

@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def log_likelihood(log_probs: Tensor, advantages: Tensor) -> Tensor:
-    """log π(a|s) · Â (Williams 1992; its gradient is the policy gradient)."""
+    """Log π(a|s) · Â (Williams 1992; its gradient is the policy gradient)."""
     return log_probs * advantages
 
 
 def importance_ratio(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor) -> Tensor:
-    """r Â with r = π(a|s) / π_old(a|s) (Schulman et al. 2017, eq. 6)."""
+    """R Â with r = π(a|s) / π_old(a|s) (Schulman et al. 2017, eq. 6)."""
     return (log_probs - old_log_probs).exp() * advantages
 
 

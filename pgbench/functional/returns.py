@@ -105,7 +105,7 @@ def gae(
 
 
 def trajectory_average(estimates: Tensor, active: Tensor) -> Tensor:
-    """b = 1/E Σ_e (mean over the trajectory's rows): the note's average-return baseline.
+    """B = 1/E Σ_e (mean over the trajectory's rows): the note's average-return baseline.
 
     With the total return, whose rows are equal, it is (1/N) Σ_i r(τ_i). As in the note the average includes the
     trajectory itself, which shrinks the expected gradient by a factor 1 − 1/E.

@@ -21,7 +21,9 @@ def test_it_is_torchs_adam(epsilon):
     reference = parameters.clone().requires_grad_()
     optimiser = torch.optim.Adam([reference], lr=0.01, eps=epsilon)
     for gradient in gradients(20):
-        adam_step(parameters, gradient, state, torch.full((S,), 0.01), epsilon, torch.ones(S, dtype=torch.bool))
+        adam_step(
+            parameters, gradient, state, torch.full((S,), 0.01), epsilon, torch.ones(S, dtype=torch.bool)
+        )
         reference.grad = gradient
         optimiser.step()
     torch.testing.assert_close(parameters, reference.detach(), atol=1e-6, rtol=1e-6)

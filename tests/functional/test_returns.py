@@ -121,7 +121,9 @@ def test_trajectory_average_is_the_notes_mean_of_total_returns(data):
     none = torch.zeros_like(rewards)
     sums = returns.rewards_to_go(rewards, none, ends, torch.zeros_like(ends), 1.0)
     total = returns.total_returns(sums, ends, torch.zeros_like(ends))
-    torch.testing.assert_close(returns.trajectory_average(total, active), rewards.sum(0).mean(-1, keepdim=True))
+    torch.testing.assert_close(
+        returns.trajectory_average(total, active), rewards.sum(0).mean(-1, keepdim=True)
+    )
 
 
 def test_trajectory_average_keeps_its_bits_when_idle_rows_follow(data):
@@ -129,7 +131,9 @@ def test_trajectory_average_keeps_its_bits_when_idle_rows_follow(data):
     active = torch.ones(T, *B, dtype=torch.bool)
     longer = torch.cat([estimates, torch.randn(100, *B)])
     padded = torch.cat([active, torch.zeros(100, *B, dtype=torch.bool)])
-    assert torch.equal(returns.trajectory_average(longer, padded), returns.trajectory_average(estimates, active))
+    assert torch.equal(
+        returns.trajectory_average(longer, padded), returns.trajectory_average(estimates, active)
+    )
 
 
 def test_shapes_that_disagree_are_named():

@@ -1,0 +1,135 @@
+"""What is installed is declared once and pinned, and the files that repeat it agree."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from pgbench import studies
+
+CHECKOUT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DIRECT = [Requirement(text) for text in PROJECT["dependencies"]]
+EXTRAS = {
+    name: [Requirement(text) for text in texts] for name, texts in PROJECT["optional-dependencies"].items()
+}
+
+
+def constraints() -> dict[str, str]:
+    lines = (CHECKOUT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line.partition("==") for line in lines if line and not line.startswith("#")]
+    assert all(separator for _, separator, _ in pins)
+    return {canonicalize_name(name): version for name, _, version in pins}
+
+
+@pytest.mark.parametrize("requirement", [*DIRECT, *EXTRAS["dev"]], ids=lambda requirement: requirement.name)
+def test_a_direct_dependency_is_pinned_to_its_constraint(requirement: Requirement) -> None:
+    assert str(requirement.specifier) == f"=={constraints()[canonicalize_name(requirement.name)]}"
+
+
+def test_every_extra_is_pinned() -> None:
+    assert all(
+        str(requirement.specifier).startswith("==") for texts in EXTRAS.values() for requirement in texts
+    )
+
+
+def test_constraints_hold_everything_that_is_needed() -> None:
+    """Follow the requirements of what is installed here."""
+    waiting, seen = [*DIRECT, *EXTRAS["dev"]], set()
+    while waiting:
+        requirement = waiting.pop()
+        key = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if key in seen:
+            continue
+        seen.add(key)
+        for text in metadata.requires(requirement.name) or []:
+            needed = Requirement(text)
+            extras = requirement.extras or {""}
+            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(needed)
+    # A CUDA build of torch needs packages that a CPU build does not.
+    names = {name for name, _ in seen if not name.startswith(("nvidia-", "cuda-", "triton"))}
+    assert names <= set(constraints())
+
+
+def test_constraints_have_no_local_versions() -> None:
+    assert not [version for version in constraints().values() if "+" in version]
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    distributions = metadata.packages_distributions()
+    declared = {canonicalize_name(requirement.name) for requirement in DIRECT}
+    undeclared = set()
+    for path in (CHECKOUT / "pgbench").rglob("*.py"):
+        for name in imported_packages(path) - set(sys.stdlib_module_names) - {"pgbench"}:
+            providers = {canonicalize_name(each) for each in distributions.get(name, [name])}
+            if not providers & declared:
+                undeclared.add(name)
+    assert not undeclared - COME_WITH
+
+
+COME_WITH = {"matplotlib", "markupsafe"}
+"""Imported beside seaborn and Jinja2, which are built on them and pin what they need."""
+
+
+def imported_packages(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+def test_every_dependency_says_why_it_is_there() -> None:
+    lines = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    for requirement in DIRECT:
+        line = next(line for line in lines if line.strip().startswith(f'"{requirement.name}'))
+        assert re.search(r"# \w+", line), line
+
+
+def test_conda_environment_is_in_step() -> None:
+    environment = yaml.safe_load((CHECKOUT / "environment.yml").read_text(encoding="utf-8"))
+    *conda, by_pip = environment["dependencies"]
+    assert environment["name"] == PROJECT["name"]
+    assert conda == [f"python={PROJECT['requires-python'].removeprefix('>=').partition(',')[0]}", "pip"]
+    constraint, editable = by_pip["pip"]
+    assert constraint == "--constraint constraints.txt"
+    extras = re.fullmatch(r"--editable \.\[(\w+)\]", editable)
+    assert extras is not None
+    assert extras[1] in EXTRAS
+
+
+def test_citation_and_changelog_know_the_version() -> None:
+    citation = yaml.safe_load((CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert citation["license"] == PROJECT["license"]
+    assert "## [Unreleased]" in (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_names_only_what_exists() -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"(?:^    |`)make ([a-z]+)", readme, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for link in re.findall(r"\]\(([^)#:]+)\)", readme):
+        assert (CHECKOUT / link).exists(), link
+
+
+def test_the_study_in_the_readme_can_be_used(tmp_path: Path) -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    example = re.search(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    assert example is not None
+    path = tmp_path / "example.yaml"
+    path.write_text(example[1], encoding="utf-8")
+    assert len(studies.load_study(path).variants) == 3
