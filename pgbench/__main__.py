@@ -16,8 +16,9 @@ import yaml
 
 from pgbench import lineage as family
 from pgbench import studies
+from pgbench.components import Specification
 from pgbench.refusals import Refusal, read_yaml
-from pgbench.specs import Algorithm, Run, Specification, difference
+from pgbench.specs import Algorithm, Run, difference
 
 app = typer.Typer(
     help="Replicates the policy-gradient literature, from REINFORCE to PPO.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from pgbench.learners import CHUNK
-from pgbench.policies import Distribution
+from pgbench.rollouts import Rollout
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Transitions:
         actions: `[S, M]` or `[S, M, A]`.
         advantages: `[S, M]`.
         targets: `[S, M]`, the critic's; zeros without a critic.
+        old_values: `[S, M]`, V before the update.
         old_log_probs: `[S, M]`, under the policy that collected the data.
+        old_parameters: `[S, M, …]`, of the distributions that collected the data.
         weights: `[S, M]`, of each transition in the policy's objective; 0 for padding and idle environments.
         shares: `[S, M]`, of each transition in a mean over the batch; 0 for padding and idle environments.
     """
@@ -31,15 +33,21 @@ class Transitions:
     actions: Tensor
     advantages: Tensor
     targets: Tensor
+    old_values: Tensor
     old_log_probs: Tensor
+    old_parameters: Tensor
     weights: Tensor
     shares: Tensor
+
+    def __len__(self) -> int:
+        """M."""
+        return self.advantages.shape[1]
 
     def _each(self, choose: Callable[[Tensor], Tensor]) -> Transitions:
         return Transitions(*(choose(getattr(self, column.name)) for column in fields(self)))
 
     def part(self, rows: slice) -> Transitions:
-        """Some consecutive transitions of every replica."""
+        """Some of the transitions of every replica."""
         return self._each(lambda column: column[:, rows])
 
     def take(self, order: Tensor) -> Transitions:
@@ -57,13 +65,18 @@ class Batch:
 
     Attributes:
         transitions: the data, `[S, N, …]`.
-        size: T·E, how many transitions there are before the padding.
-        old: the distributions that collected the data, one for each chunk of N.
+        rollout: where they come from.
+        next_observations: `[S, N, O]`, the true ones.
     """
 
     transitions: Transitions
-    size: int
-    old: Sequence[Distribution]
+    rollout: Rollout
+    next_observations: Tensor
+
+    @property
+    def size(self) -> int:
+        """T·E, how many transitions there are before the padding."""
+        return self.rollout.rewards.shape[0] * self.rollout.rewards.shape[2]
 
 
 def side_by_side(values: Tensor) -> Tensor:

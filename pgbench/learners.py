@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from pgbench import specs
+from pgbench.components import Initialisation, Networks
 from pgbench.environments import Box, Discrete
 from pgbench.functional.adam import AdamState, adam_step
-from pgbench.policies import Distribution, Perceptron, Policy, Role, value_network
+from pgbench.policies import Distribution, Perceptron, Policy, Role
 from pgbench.streams import stream
 
 CHUNK = 512
@@ -36,6 +37,12 @@ class Parameters:
         """Before the first update."""
         return cls(initial.requires_grad_(), AdamState.zeros_like(initial))
 
+    def pop_gradient(self) -> Tensor:
+        """The accumulated gradient `[S, P]`, zeros if there is none, which is then forgotten."""
+        gradient = self.values.grad
+        self.values.grad = None
+        return torch.zeros_like(self.values, requires_grad=False) if gradient is None else gradient
+
 
 def take_step(
     parts: Sequence[Parameters],
@@ -56,82 +63,107 @@ def take_step(
     Returns:
         `[S]`, the gradient's norm before it was shortened.
     """
-    gradients = [part.values.grad for part in parts if part.values.grad is not None]
+    gradients = [part.pop_gradient() for part in parts]
     norms = torch.stack([gradient.square().sum(1) for gradient in gradients]).sum(0).sqrt()
     for part, gradient in zip(parts, gradients, strict=True):
         if max_gradient_norm is not None:
             gradient.mul_((max_gradient_norm / (norms + 1e-6)).clamp(max=1.0).unsqueeze(-1))
         adam_step(part.values, gradient, part.adam, learning_rate, epsilon, active)
-        part.values.grad = None
     return norms
+
+
+class Evaluation(NamedTuple):
+    """What the networks say of some observations: π(·|s), and V(s) `[S, N]`, zeros without a critic."""
+
+    distribution: Distribution
+    values: Tensor
 
 
 class Learner:
     """Actor and, where the algorithm learns a value, critic of a block of replicas.
 
     Args:
-        algorithm: the specification.
+        networks: the specification of both.
         observation_size: components of an observation.
         actions: the action space.
         seeds: one for each replica.
         has_critic: whether a value is learned.
+
+    Attributes:
+        actor: parameters of the policy, and of the critic where they share layers.
+        critic: parameters of a critic of its own, or None.
+        beta: `[S]`, weights of the KL penalty, for surrogates that have one.
     """
 
     def __init__(
         self,
-        algorithm: specs.Algorithm,
+        networks: Networks,
         observation_size: int,
         actions: Discrete | Box,
         seeds: Sequence[int],
         has_critic: bool,
     ) -> None:
-        networks = algorithm.networks
-        self.policy = Policy.build(observation_size, actions, networks)
-        self.actor = _initial(self.policy.network, networks.initialisation, "policy", seeds)
-        self.value_network = value_network(observation_size, networks)
-        self.critic = (
-            _initial(self.value_network, networks.initialisation, "value", seeds) if has_critic else None
-        )
-
-    @property
-    def parts(self) -> list[Parameters]:
-        """The actor's parameters and, if there is a critic, the critic's."""
-        return [self.actor] if self.critic is None else [self.actor, self.critic]
+        self.policy = Policy(actions)
+        self.shared = networks.shared
+        self.has_critic = has_critic
+        policy_head: list[tuple[Role, int]] = [("policy", self.policy.outputs)]
+        value_head: list[tuple[Role, int]] = [("value", 1)]
+        inside = (observation_size, *networks.hidden)
+        heads = policy_head + value_head if networks.shared else policy_head
+        outputs = sum(count for _, count in heads)
+        self.policy_network = Perceptron((*inside, outputs), networks.activation, self.policy.free)
+        self.value_network = Perceptron((*inside, 1), networks.activation)
+        method = networks.initialisation
+        self.actor = _initial(self.policy_network, method, heads, 0, seeds)
+        own_critic = has_critic and not networks.shared
+        self.critic = _initial(self.value_network, method, value_head, 1, seeds) if own_critic else None
+        self.beta = torch.zeros(len(seeds))
 
     def act(self) -> Callable[[Tensor, Tensor], Tensor]:
         """The present policy as a function from observations `[S, E, O]` and noise to actions."""
-        views = self.policy.network.views(self.actor.values.detach())
-        policy = self.policy
+        views = self.policy_network.views(self.actor.values.detach())
 
         @torch.no_grad()
         def act(observations: Tensor, noise: Tensor) -> Tensor:
-            return policy.distribution(views, observations).sample(noise)
+            outputs = self.policy_network.forward(views, observations)[..., : self.policy.outputs]
+            return self.policy.distribution(outputs, views[-1]).sample(noise)
 
         return act
 
-    def distribution(self, observations: Tensor) -> Distribution:
-        """π(·|s) for observations `[S, N, O]`."""
-        return self.policy.distribution(self.policy.network.views(self.actor.values), observations)
+    @property
+    def parts(self) -> list[Parameters]:
+        """The actor's parameters and, if the critic has its own, the critic's."""
+        return [self.actor] if self.critic is None else [self.actor, self.critic]
+
+    def distribution(self, observations: Tensor, parameters: Tensor | None = None) -> Distribution:
+        """π(·|s) for observations `[S, N, O]`, with other parameters `[S, P]` than the present ones if given."""
+        views = self.policy_network.views(self.actor.values if parameters is None else parameters)
+        outputs = self.policy_network.forward(views, observations)[..., : self.policy.outputs]
+        return self.policy.distribution(outputs, views[-1])
 
     def values(self, observations: Tensor) -> Tensor:
         """V(s) `[S, N]` for observations `[S, N, O]`; zeros without a critic."""
-        if self.critic is None:
-            return observations.new_zeros(observations.shape[:2])
-        views = self.value_network.views(self.critic.values)
-        return self.value_network.forward(views, observations).squeeze(-1)
+        if self.critic is not None:
+            views = self.value_network.views(self.critic.values)
+            return self.value_network.forward(views, observations).squeeze(-1)
+        return self.evaluate(observations).values
+
+    def evaluate(self, observations: Tensor) -> Evaluation:
+        """Policy and critic on observations `[S, N, O]`, shared layers once."""
+        if not self.shared:
+            no_values = observations.new_zeros(observations.shape[:2])
+            values = no_values if self.critic is None else self.values(observations)
+            return Evaluation(self.distribution(observations), values)
+        views = self.policy_network.views(self.actor.values)
+        outputs = self.policy_network.forward(views, observations)
+        return Evaluation(self.policy.distribution(outputs[..., :-1], views[-1]), outputs[..., -1])
 
     @torch.no_grad()
-    def values_in_chunks(self, observations: Tensor) -> Tensor:
-        """`values` without gradients, for N a multiple of `CHUNK`."""
-        return torch.cat([self.values(observations[:, part]) for part in chunks(observations.shape[1])], 1)
-
-    @torch.no_grad()
-    def distributions_in_chunks(self, observations: Tensor) -> list[Distribution]:
-        """`distribution` of the present parameters, one for each chunk of N; later updates do not change it."""
-        views = self.policy.network.views(self.actor.values.detach().clone())
-        return [
-            self.policy.distribution(views, observations[:, part]) for part in chunks(observations.shape[1])
-        ]
+    def evaluate_in_chunks(self, observations: Tensor) -> Evaluation:
+        """`evaluate` without gradients, for N a multiple of `CHUNK`; later updates do not change the result."""
+        parts = [self.evaluate(observations[:, part]) for part in chunks(observations.shape[1])]
+        parameters = torch.cat([part.distribution.parameters for part in parts], 1)
+        return Evaluation(self.policy.restore(parameters), torch.cat([part.values for part in parts], 1))
 
     def diverged(self) -> Tensor:
         """`[S]`, boolean: replicas with a parameter that is not a finite number."""
@@ -139,8 +171,12 @@ class Learner:
 
 
 def _initial(
-    network: Perceptron, method: specs.Initialisation, role: Role, seeds: Sequence[int]
+    network: Perceptron,
+    method: Initialisation,
+    heads: Sequence[tuple[Role, int]],
+    index: int,
+    seeds: Sequence[int],
 ) -> Parameters:
-    """Parameters drawn from each seed's own stream; actor and critic have streams of their own."""
-    generators = [stream(seed, "initialisation", ("policy", "value").index(role)) for seed in seeds]
-    return Parameters.start(network.initialise(generators, method, role))
+    """Parameters drawn from each seed's own stream; the index tells the networks of a replica apart."""
+    generators = [stream(seed, "initialisation", index) for seed in seeds]
+    return Parameters.start(network.initialise(generators, method, heads))

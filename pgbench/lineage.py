@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pgbench import specs
-from pgbench.specs import Algorithm, Specification, difference, replace
+from pgbench import components as c
+from pgbench.components import Specification
+from pgbench.specs import Algorithm, difference, replace
 
 
 class Member(Specification):
@@ -38,8 +39,9 @@ def successor(parent: Member, name: str, change: Mapping[str, Any], idea: str, s
 
 
 WILLIAMS = "Williams 1992"
+TRPO = "Schulman et al. 2015 (TRPO)"
 POLICY_GRADIENT_THEOREM = "Sutton et al. 2000"
-ACTOR_CRITIC = "Konda and Tsitsiklis 2000"
+KONDA = "Konda and Tsitsiklis 2000"
 GAE = "Schulman et al. 2016 (GAE)"
 PPO = "Schulman et al. 2017 (PPO)"
 BASELINES = "Dhariwal et al. 2017 (OpenAI Baselines); Huang et al. 2022"
@@ -51,7 +53,7 @@ ENGSTROM = "Engstrom et al. 2020"
 REINFORCE = Member(
     name="reinforce",
     parent=None,
-    algorithm=Algorithm(optimiser=specs.Adam(learning_rate=1e-3)),
+    algorithm=Algorithm(update=c.GradientStep(optimiser=c.Adam(learning_rate=1e-3))),
     idea="make the actions of an episode likelier in proportion to its return",
     source=WILLIAMS,
 )
@@ -59,7 +61,7 @@ REINFORCE = Member(
 REWARD_TO_GO = successor(
     REINFORCE,
     "reward_to_go",
-    {"advantage": specs.RewardToGo()},
+    {"advantage": c.RewardToGo()},
     "an action is not credited with rewards that came before it",
     POLICY_GRADIENT_THEOREM,
 )
@@ -67,7 +69,7 @@ REWARD_TO_GO = successor(
 AVERAGE_BASELINE = successor(
     REWARD_TO_GO,
     "average_baseline",
-    {"baseline": specs.AverageReturn()},
+    {"baseline": c.AverageReturn()},
     "only returns above the batch's average make actions likelier",
     WILLIAMS,
 )
@@ -78,7 +80,7 @@ AVERAGE_BASELINE = successor(
 LEARNED_VALUE = successor(
     AVERAGE_BASELINE,
     "learned_value",
-    {"baseline": specs.LearnedValue()},
+    {"baseline": c.LearnedValue()},
     "what is expected depends on the state: learn it",
     POLICY_GRADIENT_THEOREM,
 )
@@ -86,7 +88,7 @@ LEARNED_VALUE = successor(
 GENERALISED_ADVANTAGE = successor(
     LEARNED_VALUE,
     "gae",
-    {"advantage": specs.GAE(lam=0.95)},
+    {"advantage": c.GAE(lam=0.95)},
     "trust the critic for the far future: some bias for much less variance",
     GAE,
 )
@@ -94,9 +96,9 @@ GENERALISED_ADVANTAGE = successor(
 FIXED_HORIZON = successor(
     GENERALISED_ADVANTAGE,
     "fixed_horizon",
-    {"data": specs.FixedHorizon(steps=2048)},
+    {"data": c.FixedHorizon(steps=2048)},
     "cut episodes anywhere and let the critic stand for the rest: batches of one size",
-    ACTOR_CRITIC,
+    KONDA,
 )
 
 # ----------------------------------------------------------------------------------------------------------
@@ -105,7 +107,7 @@ FIXED_HORIZON = successor(
 LAMBDA_TARGET = successor(
     FIXED_HORIZON,
     "lambda_target",
-    {"baseline.target": specs.LambdaTarget(lam=0.95)},
+    {"baseline.target": c.LambdaTarget(lam=0.95)},
     "the critic learns from the λ-return instead of the whole return",
     GAE,
 )
@@ -113,7 +115,7 @@ LAMBDA_TARGET = successor(
 JOINT_FIT = successor(
     LAMBDA_TARGET,
     "joint_fit",
-    {"baseline.fit": specs.JointFit()},
+    {"baseline.fit": c.JointFit()},
     "actor and critic descend one loss together",
     PPO,
 )
@@ -121,7 +123,7 @@ JOINT_FIT = successor(
 IMPORTANCE_RATIO = successor(
     JOINT_FIT,
     "importance_ratio",
-    {"surrogate": specs.ImportanceRatio()},
+    {"surrogate": c.ImportanceRatio()},
     "the probability ratio replaces the log-likelihood: the same gradient at the old policy",
     "Kakade and Langford 2002",
 )
@@ -129,7 +131,7 @@ IMPORTANCE_RATIO = successor(
 PPO_STEP_SIZE = successor(
     IMPORTANCE_RATIO,
     "step_size",
-    {"optimiser.learning_rate": 3e-4},
+    {"update.optimiser.learning_rate": 3e-4},
     "a smaller step, for many of them are to come",
     PPO,
 )
@@ -137,7 +139,7 @@ PPO_STEP_SIZE = successor(
 MANY_EPOCHS = successor(
     PPO_STEP_SIZE,
     "no_clip",
-    {"update": specs.MinibatchEpochs(epochs=10, minibatch_size=64)},
+    {"update": c.MinibatchEpochs(epochs=10, minibatch_size=64, optimiser=c.Adam(learning_rate=3e-4))},
     "use each batch for many steps, with nothing to keep the policy near",
     PPO,
 )
@@ -145,7 +147,7 @@ MANY_EPOCHS = successor(
 PPO_CLIP = successor(
     MANY_EPOCHS,
     "ppo_clip",
-    {"surrogate": specs.ClippedRatio(epsilon=0.2)},
+    {"surrogate": c.ClippedRatio(epsilon=0.2)},
     "no reward for leaving the interval in which the old policy's data can be trusted",
     PPO,
 )
@@ -156,7 +158,7 @@ PPO_CLIP = successor(
 PPO_OBSERVATIONS = successor(
     PPO_CLIP,
     "ppo_observations",
-    {"details.observation_normalisation": specs.ObservationNormalisation(clip=10.0)},
+    {"details.observation_normalisation": c.ObservationNormalisation(clip=10.0)},
     "observations have zero mean and unit variance",
     BASELINES,
 )
@@ -164,7 +166,7 @@ PPO_OBSERVATIONS = successor(
 PPO_REWARDS = successor(
     PPO_OBSERVATIONS,
     "ppo_rewards",
-    {"details.reward_scaling": specs.RewardScaling(clip=10.0)},
+    {"details.reward_scaling": c.RewardScaling(clip=10.0)},
     "rewards are measured in standard deviations of the discounted return",
     ENGSTROM,
 )
@@ -172,7 +174,7 @@ PPO_REWARDS = successor(
 PPO_INITIALISATION = successor(
     PPO_REWARDS,
     "ppo_initialisation",
-    {"networks.initialisation": specs.Orthogonal()},
+    {"networks.initialisation": c.Orthogonal()},
     "orthogonal weights, and a last policy layer that begins near zero",
     ENGSTROM,
 )
@@ -180,7 +182,7 @@ PPO_INITIALISATION = successor(
 PPO_ADAM = successor(
     PPO_INITIALISATION,
     "ppo_adam",
-    {"optimiser.epsilon": 1e-5},
+    {"update.optimiser.epsilon": 1e-5},
     "a larger ε in Adam's denominator",
     BASELINES,
 )
@@ -188,7 +190,7 @@ PPO_ADAM = successor(
 PPO_DECAY = successor(
     PPO_ADAM,
     "ppo_decay",
-    {"optimiser.decay": "linear"},
+    {"update.optimiser.decay": "linear"},
     "the step size falls linearly to zero",
     ENGSTROM,
 )
@@ -207,6 +209,143 @@ PPO_PRACTISED = successor(
     {"details.advantage_normalisation": "minibatch"},
     "in each minibatch, half of the advantages are positive",
     BASELINES,
+)
+
+# ----------------------------------------------------------------------------------------------------------
+# Branches: other choices at one rung
+
+DERIVED_DISCOUNT = successor(
+    REWARD_TO_GO,
+    "derived_discount",
+    {"advantage.discount": "from_the_start"},
+    "the discount that the derivation gives: late actions count for less",
+    POLICY_GRADIENT_THEOREM,
+)
+
+TIMESTEP_BASELINE = successor(
+    REWARD_TO_GO,
+    "timestep_baseline",
+    {"baseline": c.TimestepAverage()},
+    "what is expected depends on how long the episode has lasted",
+    GAE,
+)
+
+OPTIMAL_BASELINE = successor(
+    REINFORCE,
+    "optimal_baseline",
+    {"baseline": c.OptimalConstant()},
+    "the constant that leaves the gradient the least variance",
+    "Weaver and Tao 2001; Greensmith et al. 2004",
+)
+
+ACTOR_CRITIC = successor(
+    LEARNED_VALUE,
+    "actor_critic",
+    {"advantage": c.NStep(n=1)},
+    "trust the critic after a single reward",
+    KONDA,
+)
+
+ADVANTAGE_ACTOR_CRITIC = successor(
+    LEARNED_VALUE,
+    "n_step",
+    {"advantage": c.NStep(n=5)},
+    "trust the critic after five rewards",
+    "Mnih et al. 2016 (A3C)",
+)
+
+SEVERAL_STEPS = successor(
+    REWARD_TO_GO,
+    "several_steps",
+    {"update.steps": 4},
+    "several steps on one batch, as if it were still the policy's own",
+    "the study note",
+)
+
+TRAJECTORY_WEIGHTS = successor(
+    SEVERAL_STEPS,
+    "trajectory_ratio",
+    {"surrogate": c.TrajectoryRatio()},
+    "weigh each trajectory by how much likelier it has become",
+    "the study note; Precup et al. 2000",
+)
+
+CAUSAL_WEIGHTS = successor(
+    SEVERAL_STEPS,
+    "causal_ratio",
+    {"surrogate": c.CausalRatio()},
+    "only what led up to an action decides its weight",
+    "the study note; Precup et al. 2000",
+)
+
+# ----------------------------------------------------------------------------------------------------------
+# Trust regions
+
+TRPO_SURROGATE = successor(
+    FIXED_HORIZON,
+    "ratio_step",
+    {"surrogate": c.ImportanceRatio()},
+    "the probability ratio replaces the log-likelihood: the same gradient at the old policy",
+    "Kakade and Langford 2002",
+)
+
+NATURAL_GRADIENT = successor(
+    TRPO_SURROGATE,
+    "natural_gradient",
+    {"update": c.NaturalGradient(delta=0.01)},
+    "measure a step by how far it moves the policy, not the parameters",
+    "Kakade 2002; Duan et al. 2016",
+)
+
+TRUST_REGION = successor(
+    TRPO_SURROGATE,
+    "trpo",
+    {"update": c.TrustRegion(delta=0.01)},
+    "and shorten it until the surrogate gains and the policy stays near",
+    TRPO,
+)
+
+TRUST_REGION_OBSERVATIONS = successor(
+    TRUST_REGION,
+    "trpo_observations",
+    {"details.observation_normalisation": c.ObservationNormalisation(clip=10.0)},
+    "observations have zero mean and unit variance",
+    BASELINES,
+)
+
+TRUST_REGION_PRACTISED = successor(
+    TRUST_REGION_OBSERVATIONS,
+    "trpo_practised",
+    {"networks.initialisation": c.Orthogonal()},
+    "orthogonal weights, and a last policy layer that begins near zero",
+    ENGSTROM,
+)
+
+# ----------------------------------------------------------------------------------------------------------
+# The other surrogates of the PPO paper
+
+NO_MINIMUM = successor(
+    PPO_CLIP,
+    "ppo_no_minimum",
+    {"surrogate.pessimistic": False},
+    "clip without the outer minimum: a ratio that has left is not called back",
+    PPO,
+)
+
+FIXED_PENALTY = successor(
+    MANY_EPOCHS,
+    "ppo_fixed_kl",
+    {"surrogate": c.FixedPenalty(beta=1.0)},
+    "pay for leaving the old policy instead",
+    PPO,
+)
+
+ADAPTIVE_PENALTY = successor(
+    MANY_EPOCHS,
+    "ppo_adaptive_kl",
+    {"surrogate": c.AdaptivePenalty(target=0.01)},
+    "and adjust the price to hold a distance",
+    PPO,
 )
 
 LINEAGE: dict[str, Member] = {
@@ -231,6 +370,22 @@ LINEAGE: dict[str, Member] = {
         PPO_DECAY,
         PPO_GRADIENT_NORM,
         PPO_PRACTISED,
+        DERIVED_DISCOUNT,
+        TIMESTEP_BASELINE,
+        OPTIMAL_BASELINE,
+        ACTOR_CRITIC,
+        ADVANTAGE_ACTOR_CRITIC,
+        SEVERAL_STEPS,
+        TRAJECTORY_WEIGHTS,
+        CAUSAL_WEIGHTS,
+        TRPO_SURROGATE,
+        NATURAL_GRADIENT,
+        TRUST_REGION,
+        TRUST_REGION_OBSERVATIONS,
+        TRUST_REGION_PRACTISED,
+        NO_MINIMUM,
+        FIXED_PENALTY,
+        ADAPTIVE_PENALTY,
     )
 }
 

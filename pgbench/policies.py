@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgbench import specs
+from pgbench import components
 from pgbench.environments import Box, Discrete
 
 VECTOR_WIDTH = 16
@@ -30,10 +30,10 @@ class Categorical:
 
     log_probabilities: Tensor
 
-    @classmethod
-    def from_outputs(cls, outputs: Tensor) -> Categorical:
-        """Softmax of the network's outputs `[*B, n]`."""
-        return cls(outputs.log_softmax(-1))
+    @property
+    def parameters(self) -> Tensor:
+        """What the distribution can be made from again, `[*B, n]`."""
+        return self.log_probabilities
 
     def sample(self, noise: Tensor) -> Tensor:
         """Actions `[*B]`: the inverse distribution function at uniform noise `[*B, 1]`."""
@@ -56,10 +56,15 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """A normal distribution with diagonal covariance: mean `[*B, A]`, log standard deviation `[S, 1, A]`."""
+    """A normal distribution with diagonal covariance: mean `[*B, A]`; log standard deviation, broadcast to it."""
 
     mean: Tensor
     log_std: Tensor
+
+    @property
+    def parameters(self) -> Tensor:
+        """What the distribution can be made from again, `[*B, 2A]`."""
+        return torch.cat([self.mean, self.log_std.expand_as(self.mean)], -1)
 
     def sample(self, noise: Tensor) -> Tensor:
         """Actions `[*B, A]`: μ + σ ε for standard normal noise `[*B, A]`."""
@@ -144,33 +149,38 @@ class Perceptron:
         return torch.baddbmm(last_bias, hidden, last_weight)
 
     def initialise(
-        self, generators: Sequence[np.random.Generator], method: specs.Initialisation, role: Role
+        self,
+        generators: Sequence[np.random.Generator],
+        method: components.Initialisation,
+        heads: Sequence[tuple[Role, int]],
     ) -> Tensor:
         """Parameters `[S, P]`, a row from each generator: weights by the method, all else zero.
 
         Args:
             generators: one for each replica.
             method: how weights are drawn.
-            role: whether the last layer is the policy's or the critic's.
+            heads: what the outputs are, in order: role and number of outputs.
         """
         parameters = torch.zeros(len(generators), self.width)
-        weights = self.views(parameters)[0:-1:2]
+        *hidden, last = self.views(parameters)[0:-1:2]
         for replica, generator in enumerate(generators):
             draws = torch.Generator().manual_seed(int(generator.integers(2**63)))
-            for layer, weight in enumerate(weights):
-                place: Role | Literal["hidden"] = role if layer == len(weights) - 1 else "hidden"
-                _fill(weight[replica], method, place, draws)
+            for weight in hidden:
+                _fill(weight[replica], method, "hidden", draws)
+            columns = torch.split(last[replica], [outputs for _, outputs in heads], dim=1)
+            for (role, _), weight in zip(heads, columns, strict=True):
+                _fill(weight, method, role, draws)
         return parameters
 
 
 def _fill(
-    weight: Tensor, method: specs.Initialisation, place: Role | Literal["hidden"], draws: torch.Generator
+    weight: Tensor, method: components.Initialisation, place: Role | Literal["hidden"], draws: torch.Generator
 ) -> None:
     """Draw one weight matrix in place: a hidden layer's, or the last of the policy or the critic."""
     match method:
-        case specs.Xavier():
+        case components.Xavier():
             torch.nn.init.xavier_uniform_(weight, generator=draws)
-        case specs.Orthogonal():
+        case components.Orthogonal():
             gains = {"hidden": method.hidden_gain, "policy": method.policy_gain, "value": method.value_gain}
             torch.nn.init.orthogonal_(weight, gain=gains[place], generator=draws)
         case _:
@@ -182,35 +192,36 @@ class Policy:
     """A stochastic policy: categorical for discrete actions, Gaussian with a free log-std for a box.
 
     Attributes:
-        network: from observations to logits or means.
         actions: the action space.
     """
 
-    network: Perceptron
     actions: Discrete | Box
 
-    @classmethod
-    def build(cls, observation_size: int, actions: Discrete | Box, networks: specs.Networks) -> Policy:
-        """The policy of the specified hidden layers for a space of actions."""
-        outputs, free = (actions.n, 0) if isinstance(actions, Discrete) else (actions.size, actions.size)
-        return cls(
-            Perceptron((observation_size, *networks.hidden, outputs), networks.activation, free), actions
-        )
+    @property
+    def outputs(self) -> int:
+        """How many outputs of a network make a distribution: logits or means."""
+        return self.actions.n if isinstance(self.actions, Discrete) else self.actions.size
 
-    def distribution(self, views: Sequence[Tensor], observations: Tensor) -> Distribution:
-        """π(·|s) for observations `[S, N, O]`, from `network.views(parameters)`."""
-        outputs = self.network.forward(views, observations)
+    @property
+    def free(self) -> int:
+        """How many free parameters it needs besides: log standard deviations."""
+        return 0 if isinstance(self.actions, Discrete) else self.actions.size
+
+    def distribution(self, outputs: Tensor, free: Tensor) -> Distribution:
+        """π(·|s) from a network's outputs `[S, N, …]` and the free parameters `[S, 1, …]`."""
         if isinstance(self.actions, Discrete):
-            return Categorical.from_outputs(outputs)
-        return Gaussian(outputs, views[-1])
+            return Categorical(outputs.log_softmax(-1))
+        return Gaussian(outputs, free)
+
+    def restore(self, parameters: Tensor) -> Distribution:
+        """The distribution whose `parameters` these are."""
+        if isinstance(self.actions, Discrete):
+            return Categorical(parameters)
+        mean, log_std = parameters.chunk(2, -1)
+        return Gaussian(mean, log_std)
 
     def noise(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """What `sample` needs for actions of that shape: uniform `[*shape, 1]` or normal `[*shape, A]`, float32."""
         if isinstance(self.actions, Discrete):
             return generator.random((*shape, 1), dtype=np.float32)
         return generator.standard_normal((*shape, self.actions.size), dtype=np.float32)
-
-
-def value_network(observation_size: int, networks: specs.Networks) -> Perceptron:
-    """The critic V(s) of the specified hidden layers."""
-    return Perceptron((observation_size, *networks.hidden, 1), networks.activation)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import Field, PositiveInt
 
-from pgbench.specs import Specification
+from pgbench.components import Specification
 
 CHECKOUT = Path(__file__).parents[1]
 PACKAGES = ("torch", "numpy", "gymnasium", "mujoco", "pgbench")

@@ -18,9 +18,10 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, ValidationError
 
+from pgbench.components import Specification
 from pgbench.provenance import Provenance
 from pgbench.refusals import Refusal, explain
-from pgbench.specs import Run, Specification
+from pgbench.specs import Run
 
 RECORD = "run.json"
 EPISODE_COLUMNS = {

@@ -45,6 +45,8 @@ class Episode:
 class Rollout:
     """What one round of collecting saw, `[T, S, E, …]`; rows where `active` is False hold nothing.
 
+    `elapsed` `[S, E]` counts the steps that the episodes under way had lasted before the first row.
+
     Observations are as the policy saw them and rewards as the update uses them (normalised, if asked for).
     No reset row is a next observation.
     """
@@ -56,6 +58,7 @@ class Rollout:
     terminated: Tensor
     truncated: Tensor
     active: Tensor
+    elapsed: Tensor
     episodes: list[Episode]
 
 
@@ -86,6 +89,7 @@ class Sampler:
     Attributes:
         normaliser: observation normalisation, or None.
         scaler: reward scaling, or None.
+        reward_offset: added to every reward that is learned from, before it is scaled.
         steps: `[S]`, environment steps of each replica so far.
     """
 
@@ -97,6 +101,7 @@ class Sampler:
         self.steps = np.zeros(len(self.seeds), dtype=np.int64)
         self.normaliser: ObservationNormaliser | None = None
         self.scaler: RewardScaler | None = None
+        self.reward_offset = 0.0
         self._returns = np.zeros(self.shape)
         self._lengths = np.zeros(self.shape, dtype=np.int64)
         self._observations: NDArray[np.float32] | None = None
@@ -116,6 +121,7 @@ class Sampler:
         active = np.broadcast_to(running[:, None], self.shape)
         observations = self._begin(active) if self._observations is None else self._observations
         noise = _ActionNoise(self.seeds, self.shape[1], iteration, draw)
+        elapsed = self._lengths.copy()
         rows: list[dict[str, NDArray[Any]]] = []
         episodes: list[Episode] = []
         for time in range(horizon):
@@ -125,7 +131,7 @@ class Sampler:
                 self._begin(ended, row["next_observations"]) if ended.any() else row["next_observations"]
             )
         self._observations = observations
-        return _stack(rows, episodes)
+        return _stack(rows, elapsed, episodes)
 
     def whole_episodes(self, act: Act, draw: Noise, iteration: int, running: NDArray[np.bool_]) -> Rollout:
         """One whole episode in every environment of the running replicas; finished environments idle.
@@ -142,7 +148,7 @@ class Sampler:
             rows.append(row)
             observations = row["next_observations"]
             active = active & ~ended
-        return _stack(rows, episodes)
+        return _stack(rows, np.zeros_like(self._lengths), episodes)
 
     def _begin(
         self, ended: NDArray[np.bool_], others: NDArray[np.float32] | None = None
@@ -181,6 +187,7 @@ class Sampler:
         self._lengths += active
         if ended.any():
             self._finish(ended, terminated, episodes)
+        rewards = np.where(active, rewards + self.reward_offset, 0.0) if self.reward_offset else rewards
         if self.scaler is not None:
             rewards = self.scaler(rewards, terminated, truncated, active)
         row = {
@@ -219,7 +226,9 @@ class Sampler:
         self._lengths[ended] = 0
 
 
-def _stack(rows: list[dict[str, NDArray[Any]]], episodes: list[Episode]) -> Rollout:
+def _stack(
+    rows: list[dict[str, NDArray[Any]]], elapsed: NDArray[np.int64], episodes: list[Episode]
+) -> Rollout:
     """The rows of a rollout as tensors `[T, S, E, …]`."""
     columns = {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
-    return Rollout(**columns, episodes=episodes)
+    return Rollout(**columns, elapsed=torch.from_numpy(elapsed), episodes=episodes)

@@ -17,20 +17,26 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt, ValidationError, field_validator
 
 from pgbench import environments, lineage
+from pgbench.components import Specification
 from pgbench.refusals import Refusal, explain, nearest, read_yaml
-from pgbench.specs import Algorithm, Run, Specification, difference, path_safe, paths, replace
+from pgbench.specs import Algorithm, Run, difference, path_safe, paths, replace
 
 PACKAGE = Path(__file__).parent
 TRAINING_CODE = (
     "batches.py",
     "environments",
     "functional",
+    "components.py",
+    "compatibility.py",
+    "diagnostics.py",
+    "estimation.py",
     "learners.py",
     "policies.py",
     "rollouts.py",
     "specs.py",
     "streams.py",
     "training.py",
+    "trust_regions.py",
     "updates.py",
 )
 ANALYSIS_CODE = ("analysis", "results.py")

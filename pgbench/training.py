@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pgbench import specs, updates
+from pgbench import estimation, specs, updates
+from pgbench.diagnostics import Statistics
 from pgbench.environments import ObservationNormaliser, RewardScaler
 from pgbench.learners import Learner
 from pgbench.rollouts import Episode, Sampler
@@ -31,7 +32,7 @@ class Record:
     steps: NDArray[np.int64]
     running: NDArray[np.bool_]
     episodes: list[Episode]
-    statistics: updates.Statistics
+    statistics: Statistics
 
 
 def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
@@ -48,14 +49,17 @@ def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
     sampler = build_sampler(run, seeds)
     environment = sampler.environment
     has_critic = updates.critic_fit(algorithm.baseline) is not None
-    learner = Learner(algorithm, environment.observation_size, environment.actions, seeds, has_critic)
+    learner = Learner(
+        algorithm.networks, environment.observation_size, environment.actions, seeds, has_critic
+    )
+    learner.beta += updates.initial_beta(algorithm.surrogate)
     running, iteration = np.ones(len(seeds), dtype=bool), 0
     while running.any():
         progress = updates.Progress(
             iteration, seeds, torch.from_numpy(running), torch.from_numpy(1.0 - sampler.steps / run.steps)
         )
-        rollout = updates.collect(algorithm.data, sampler, learner, iteration, running)
-        batch = updates.prepare(algorithm, learner, rollout)
+        rollout = estimation.collect(algorithm.data, sampler, learner, iteration, running)
+        batch = estimation.prepare(algorithm, learner, rollout)
         statistics = updates.update(algorithm, learner, batch, progress)
         yield Record(iteration, sampler.steps.copy(), running, rollout.episodes, statistics)
         running = running & (sampler.steps < run.steps) & ~learner.diverged().numpy()
@@ -65,8 +69,9 @@ def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
 def build_sampler(run: specs.Run, seeds: Sequence[int]) -> Sampler:
     """The environments of a block, with the normalisation that the algorithm asks for."""
     algorithm, details = run.algorithm, run.algorithm.details
-    environments_each = updates.environments_each(algorithm.data)
+    environments_each = estimation.environments_each(algorithm.data)
     sampler = Sampler(run.environment, seeds, environments_each)
+    sampler.reward_offset = details.reward_offset or 0.0
     if details.observation_normalisation is not None:
         size = sampler.environment.observation_size
         sampler.normaliser = ObservationNormaliser(len(seeds), size, details.observation_normalisation.clip)

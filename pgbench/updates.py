@@ -1,4 +1,4 @@
-"""What each component means: every slot has one `match` here, and no other module asks which component it holds."""
+"""From a batch to better parameters: what surrogate, critic fit and update mean."""
 
 from __future__ import annotations
 
@@ -8,164 +8,20 @@ from typing import assert_never
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from pgbench import specs
+from pgbench import components as c
 from pgbench.batches import Batch, Transitions, in_time, side_by_side
-from pgbench.functional import objectives, returns
-from pgbench.functional.moments import average, explained_variance, standardise
-from pgbench.learners import Learner, chunks, take_step
-from pgbench.policies import kl
-from pgbench.rollouts import Rollout, Sampler
+from pgbench.diagnostics import Statistics, mean_kl, measure
+from pgbench.estimation import credit
+from pgbench.functional import importance, objectives
+from pgbench.functional.moments import standardise
+from pgbench.functional.penalties import adapt_beta
+from pgbench.learners import Learner, Parameters, chunks, take_step
+from pgbench.policies import Distribution, kl
+from pgbench.specs import Algorithm
 from pgbench.streams import stream
-
-Statistics = dict[str, Tensor]
-"""Metrics of an update, `[S]` each."""
-
-
-# ----------------------------------------------------------------------------------------------------------
-# Data
-
-
-def environments_each(data: specs.Data) -> int:
-    """E: how many environments each replica runs side by side."""
-    match data:
-        case specs.WholeEpisodes():
-            return data.episodes
-        case specs.FixedHorizon():
-            return data.environments
-        case _:
-            assert_never(data)
-
-
-def collect(
-    data: specs.Data, sampler: Sampler, learner: Learner, iteration: int, running: NDArray[np.bool_]
-) -> Rollout:
-    """Collect one update's experience with the present policy."""
-    act, draw = learner.act(), learner.policy.noise
-    match data:
-        case specs.WholeEpisodes():
-            return sampler.whole_episodes(act, draw, iteration, running)
-        case specs.FixedHorizon():
-            return sampler.fixed_horizon(act, draw, iteration, running, data.steps)
-        case _:
-            assert_never(data)
-
-
-def transition_weights(data: specs.Data, active: Tensor, shares: Tensor) -> Tensor:
-    """Weight `[S, N]` of each transition in the policy's objective, from what is active and its shares.
-
-    The policy gradient is a mean over trajectories of sums over time; cut trajectories have no whole to sum, and
-    a fixed horizon takes the mean over time steps.
-    """
-    match data:
-        case specs.WholeEpisodes():
-            return active / data.episodes
-        case specs.FixedHorizon():
-            return shares
-        case _:
-            assert_never(data)
-
-
-# ----------------------------------------------------------------------------------------------------------
-# Advantage, baseline, critic target
-
-
-def advantages(algorithm: specs.Algorithm, rollout: Rollout, values: Tensor, next_values: Tensor) -> Tensor:
-    """Â `[T, S, E]`: what each action is credited with, less the baseline."""
-    flags = rollout.terminated, rollout.truncated
-    to_go = returns.rewards_to_go(rollout.rewards, next_values, *flags, algorithm.gamma)
-    match algorithm.advantage:
-        case specs.GAE(lam=lam):
-            return returns.gae(rollout.rewards, values, next_values, *flags, algorithm.gamma, lam)
-        case specs.RewardToGo():
-            estimates = to_go
-        case specs.TotalReturn():
-            estimates = returns.total_returns(to_go, *flags)
-        case _:
-            assert_never(algorithm.advantage)
-    match algorithm.baseline:
-        case specs.NoBaseline():
-            return estimates
-        case specs.AverageReturn():
-            return estimates - returns.trajectory_average(estimates, rollout.active)
-        case specs.LearnedValue():
-            return estimates - values
-        case _:
-            assert_never(algorithm.baseline)
-
-
-def critic_targets(
-    target: specs.CriticTarget, rollout: Rollout, values: Tensor, next_values: Tensor, gamma: float
-) -> Tensor:
-    """What the critic regresses on, `[T, S, E]`."""
-    flags = rollout.terminated, rollout.truncated
-    match target:
-        case specs.MonteCarloTarget():
-            return returns.rewards_to_go(rollout.rewards, next_values, *flags, gamma)
-        case specs.LambdaTarget(lam=lam):
-            return values + returns.gae(rollout.rewards, values, next_values, *flags, gamma, lam)
-        case _:
-            assert_never(target)
-
-
-# ----------------------------------------------------------------------------------------------------------
-# Surrogate
-
-
-def surrogate_objective(
-    surrogate: specs.Surrogate, log_probs: Tensor, old_log_probs: Tensor, advantage: Tensor
-) -> Tensor:
-    """The objective to climb, one value a transition."""
-    match surrogate:
-        case specs.LogLikelihood():
-            return objectives.log_likelihood(log_probs, advantage)
-        case specs.ImportanceRatio():
-            return objectives.importance_ratio(log_probs, old_log_probs, advantage)
-        case specs.ClippedRatio(epsilon=epsilon):
-            return objectives.clipped_ratio(log_probs, old_log_probs, advantage, epsilon)
-        case _:
-            assert_never(surrogate)
-
-
-# ----------------------------------------------------------------------------------------------------------
-# Critic's fit and update
-
-
-def critic_fit(baseline: specs.Baseline) -> specs.CriticFit | None:
-    """How the critic is fitted; None where the baseline has none."""
-    return baseline.fit if isinstance(baseline, specs.LearnedValue) else None
-
-
-@torch.no_grad()
-def prepare(algorithm: specs.Algorithm, learner: Learner, rollout: Rollout) -> Batch:
-    """Advantages and targets of a rollout, laid out for the update."""
-    observations = side_by_side(rollout.observations)
-    shape = rollout.rewards.shape
-    values = in_time(learner.values_in_chunks(observations), shape)
-    next_values = in_time(learner.values_in_chunks(side_by_side(rollout.next_observations)), shape)
-    advantage = side_by_side(advantages(algorithm, rollout, values, next_values))
-    active = side_by_side(rollout.active).float()
-    shares = active / active.sum(1, keepdim=True).clamp(min=1.0)
-    if algorithm.details.advantage_normalisation == "batch":
-        advantage = standardise(advantage, shares)
-    targets = torch.zeros_like(values)
-    if isinstance(algorithm.baseline, specs.LearnedValue):
-        targets = critic_targets(algorithm.baseline.target, rollout, values, next_values, algorithm.gamma)
-    old = learner.distributions_in_chunks(observations)
-    actions = side_by_side(rollout.actions)
-    log_probs = [p.log_prob(actions[:, rows]) for p, rows in zip(old, chunks(actions.shape[1]), strict=True)]
-    transitions = Transitions(
-        observations=observations,
-        actions=actions,
-        advantages=advantage,
-        targets=side_by_side(targets),
-        old_log_probs=torch.cat(log_probs, 1),
-        weights=transition_weights(algorithm.data, active, shares),
-        shares=shares,
-    )
-    return Batch(transitions, shape[0] * shape[2], old)
+from pgbench.trust_regions import natural_step, searched_step
 
 
 @dataclass(frozen=True)
@@ -184,157 +40,232 @@ class Progress:
     running: Tensor
     remaining: Tensor
 
-    def learning_rate(self, optimiser: specs.Adam) -> Tensor:
+    def learning_rate(self, optimiser: c.Adam) -> Tensor:
         """`[S]`, the step size of this update."""
         fraction = self.remaining if optimiser.decay == "linear" else torch.ones_like(self.remaining)
         return optimiser.learning_rate * fraction
 
 
-def update(algorithm: specs.Algorithm, learner: Learner, batch: Batch, progress: Progress) -> Statistics:
-    """Improve policy and critic on a batch; metrics of what it did."""
-    match algorithm.update:
-        case specs.GradientStep():
-            norms = _gradient_step(algorithm, learner, batch, progress)
-        case specs.MinibatchEpochs():
-            norms = _minibatch_epochs(algorithm, algorithm.update, learner, batch, progress)
-        case _:
-            assert_never(algorithm.update)
-    match critic_fit(algorithm.baseline):
-        case specs.SeparateFit() as fit:
-            _fit_separately(algorithm, fit, learner, batch, progress)
-        case specs.JointFit() | None:
-            pass
-        case other:
-            assert_never(other)
-    return {
-        **_measure(learner, algorithm, batch),
-        "gradient_norm": norms,
-        "learning_rate": progress.learning_rate(algorithm.optimiser),
-    }
-
-
-def _loss(algorithm: specs.Algorithm, learner: Learner, part: Transitions) -> Tensor:
-    """The sum over replicas of each one's loss on some transitions, so that gradients do not mix."""
-    distribution = learner.distribution(part.observations)
-    log_probs = distribution.log_prob(part.actions)
-    gain = surrogate_objective(algorithm.surrogate, log_probs, part.old_log_probs, part.advantages)
-    if algorithm.details.entropy_bonus:
-        gain = gain + algorithm.details.entropy_bonus * distribution.entropy()
-    loss = -(part.weights * gain).sum()
-    match critic_fit(algorithm.baseline):
-        case specs.JointFit(coefficient=coefficient):
-            return loss + coefficient * _value_loss(learner, part)
-        case specs.SeparateFit() | None:
-            return loss
-        case other:
-            assert_never(other)
-
-
-def _value_loss(learner: Learner, part: Transitions) -> Tensor:
-    """The sum over replicas of the critic's mean loss."""
-    return (part.shares * objectives.value_loss(learner.values(part.observations), part.targets)).sum()
-
-
-def _gradient_step(algorithm: specs.Algorithm, learner: Learner, batch: Batch, progress: Progress) -> Tensor:
-    """One step on the whole batch; the gradient's norm, `[S]`."""
-    for rows in chunks(batch.transitions.advantages.shape[1]):
-        _loss(algorithm, learner, batch.transitions.part(rows)).backward()  # type: ignore[no-untyped-call]
-    return _step(algorithm, learner, progress, progress.running)
-
-
-def _step(algorithm: specs.Algorithm, learner: Learner, progress: Progress, active: Tensor) -> Tensor:
-    """Step every network that has a gradient, with the algorithm's optimiser; the gradient's norm, `[S]`."""
-    return take_step(
-        [part for part in learner.parts if part.values.grad is not None],
-        progress.learning_rate(algorithm.optimiser),
-        algorithm.optimiser.epsilon,
-        algorithm.details.max_gradient_norm,
-        active,
-    )
-
-
-def _minibatch_epochs(
-    algorithm: specs.Algorithm,
-    method: specs.MinibatchEpochs,
-    learner: Learner,
-    batch: Batch,
-    progress: Progress,
-) -> Tensor:
-    """Epochs of minibatch steps; the mean norm of the gradients that were followed, `[S]`."""
-    generators = [stream(seed, "minibatches", progress.iteration) for seed in progress.seeds]
-    active = progress.running
-    total, steps = torch.zeros(len(generators)), torch.zeros(len(generators))
-    for _ in range(method.epochs):
-        order = torch.from_numpy(np.stack([generator.permutation(batch.size) for generator in generators]))
-        for minibatch in _minibatches(algorithm, batch.transitions.take(order), method.minibatch_size):
-            _loss(algorithm, learner, minibatch).backward()  # type: ignore[no-untyped-call]
-            total += _step(algorithm, learner, progress, active) * active
-            steps += active
-        if method.max_kl is not None:
-            active = active & (_mean_kl(learner, batch) <= method.max_kl)
-            if not active.any():
-                break
-    return total / steps.clamp(min=1.0)
-
-
-def _minibatches(algorithm: specs.Algorithm, shuffled: Transitions, size: int) -> Iterator[Transitions]:
-    """Shuffled transitions in parts of `size`, their advantages normalised if that is done by minibatch."""
-    shares = torch.full_like(shuffled.shares, 1.0 / size)
-    shuffled = replace(shuffled, weights=shares, shares=shares)
-    if algorithm.details.advantage_normalisation == "minibatch":
-        minibatches = shuffled.advantages.reshape(len(shuffled.advantages), -1, size)
-        normalised = standardise(minibatches, torch.ones_like(minibatches))
-        shuffled = replace(shuffled, advantages=normalised.flatten(1))
-    for first in range(0, shuffled.advantages.shape[1], size):
-        yield shuffled.part(slice(first, first + size))
-
-
-def _fit_separately(
-    algorithm: specs.Algorithm, fit: specs.SeparateFit, learner: Learner, batch: Batch, progress: Progress
-) -> None:
-    """The critic's own gradient steps on the whole batch."""
-    learning_rate = torch.full_like(progress.remaining, fit.learning_rate)
-    for _ in range(fit.steps):
-        for rows in chunks(batch.transitions.advantages.shape[1]):
-            _value_loss(learner, batch.transitions.part(rows)).backward()  # type: ignore[no-untyped-call]
-        epsilon, norm = algorithm.optimiser.epsilon, algorithm.details.max_gradient_norm
-        take_step(learner.parts[1:], learning_rate, epsilon, norm, progress.running)
-
-
 # ----------------------------------------------------------------------------------------------------------
-# What an update did
+# Surrogate
 
 
-def _mean_kl(learner: Learner, batch: Batch) -> Tensor:
-    """The mean of KL(old ‖ new) over the batch, `[S]`, in nats."""
-    new = learner.distributions_in_chunks(batch.transitions.observations)
-    return average(
-        torch.cat([kl(o, n) for o, n in zip(batch.old, new, strict=True)], 1), batch.transitions.shares
-    )
+def surrogate_objective(
+    surrogate: c.Surrogate, learner: Learner, new: Distribution, part: Transitions
+) -> Tensor:
+    """The objective to climb, one value a transition, `[S, M]`."""
+    log_probs, old, advantage = new.log_prob(part.actions), part.old_log_probs, part.advantages
+    match surrogate:
+        case c.LogLikelihood() | c.TrajectoryRatio() | c.CausalRatio():
+            return objectives.log_likelihood(log_probs, advantage)
+        case c.ImportanceRatio():
+            return objectives.importance_ratio(log_probs, old, advantage)
+        case c.ClippedRatio(epsilon=epsilon, pessimistic=True):
+            return objectives.clipped_ratio(log_probs, old, advantage, epsilon)
+        case c.ClippedRatio(epsilon=epsilon):
+            return objectives.clipped_ratio_without_minimum(log_probs, old, advantage, epsilon)
+        case c.FixedPenalty() | c.AdaptivePenalty():
+            divergence = kl(learner.policy.restore(part.old_parameters), new)
+            return objectives.kl_penalised(log_probs, old, advantage, divergence, learner.beta.unsqueeze(-1))
+        case _:
+            assert_never(surrogate)
 
 
 @torch.no_grad()
-def _measure(learner: Learner, algorithm: specs.Algorithm, batch: Batch) -> Statistics:
-    """What the papers argue about, over the whole batch after the update."""
-    data = batch.transitions
-    new = learner.distributions_in_chunks(data.observations)
-    divergence = torch.cat([kl(o, n) for o, n in zip(batch.old, new, strict=True)], 1)
-    entropy = torch.cat([n.entropy() for n in new], 1)
-    parts = zip(new, chunks(data.actions.shape[1]), strict=True)
-    log_probs = torch.cat([n.log_prob(data.actions[:, rows]) for n, rows in parts], 1)
-    log_ratios = log_probs - data.old_log_probs
-    ratios = log_ratios.exp()
-    values = learner.values_in_chunks(data.observations)
-    happened = data.shares > 0
-    gain = surrogate_objective(algorithm.surrogate, log_probs, data.old_log_probs, data.advantages)
+def reweighted(surrogate: c.Surrogate, learner: Learner, batch: Batch) -> Transitions:
+    """The batch's transitions, their advantages times the importance weights of what led up to them.
+
+    The products of ratios are a weight on the gradient of log π, as the note writes it, and not differentiated.
+    """
+    data, rollout = batch.transitions, batch.rollout
+    match surrogate:
+        case c.TrajectoryRatio():
+            accumulate = importance.trajectory_log_ratios
+        case c.CausalRatio():
+            accumulate = importance.causal_log_ratios
+        case _:
+            return data
+    now = learner.evaluate_in_chunks(data.observations).distribution.log_prob(data.actions)
+    log_ratios = in_time(now - data.old_log_probs, rollout.rewards.shape) * rollout.active
+    weights = accumulate(log_ratios, rollout.terminated, rollout.truncated).exp()
+    return replace(data, advantages=data.advantages * side_by_side(weights))
+
+
+def initial_beta(surrogate: c.Surrogate) -> float:
+    """β before the first update; 0 for surrogates without a penalty."""
+    match surrogate:
+        case c.FixedPenalty(beta=beta) | c.AdaptivePenalty(initial_beta=beta):
+            return beta
+        case _:
+            return 0.0
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Loss and critic
+
+
+def critic_fit(baseline: c.Baseline) -> c.CriticFit | None:
+    """How the critic is fitted; None where the baseline has none."""
+    return baseline.fit if isinstance(baseline, c.LearnedValue) else None
+
+
+def loss(algorithm: Algorithm, learner: Learner, part: Transitions) -> Tensor:
+    """The sum over replicas of each one's loss on some transitions, so that gradients do not mix."""
+    match critic_fit(algorithm.baseline):
+        case c.JointFit(coefficient=coefficient):
+            new, values = learner.evaluate(part.observations)
+            return policy_loss(algorithm, learner, new, part) + coefficient * value_loss(
+                algorithm, values, part
+            )
+        case c.SeparateFit() | None:
+            return policy_loss(algorithm, learner, learner.distribution(part.observations), part)
+        case other:
+            assert_never(other)
+
+
+def policy_loss(algorithm: Algorithm, learner: Learner, new: Distribution, part: Transitions) -> Tensor:
+    """Minus the weighted objective, summed over transitions and replicas."""
+    gain = surrogate_objective(algorithm.surrogate, learner, new, part)
+    if algorithm.details.entropy_bonus:
+        gain = gain + algorithm.details.entropy_bonus * new.entropy()
+    return -(part.weights * gain).sum()
+
+
+def value_loss(algorithm: Algorithm, values: Tensor, part: Transitions) -> Tensor:
+    """The critic's mean loss, summed over replicas."""
+    clip = algorithm.details.value_clip
+    if clip is None:
+        return (part.shares * objectives.value_loss(values, part.targets)).sum()
+    return (part.shares * objectives.clipped_value_loss(values, part.old_values, part.targets, clip)).sum()
+
+
+def _fit_separately(
+    algorithm: Algorithm, fit: c.SeparateFit, learner: Learner, batch: Batch, progress: Progress
+) -> None:
+    """The critic's own gradient steps on the whole batch."""
+    for _ in range(fit.steps):
+        for rows in chunks(len(batch.transitions)):
+            part = batch.transitions.part(rows)
+            values = learner.values(part.observations)
+            value_loss(algorithm, values, part).backward()  # type: ignore[no-untyped-call]
+        _step(algorithm, fit.optimiser, learner.parts[1:], progress, progress.running)
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Update
+
+
+def update(algorithm: Algorithm, learner: Learner, batch: Batch, progress: Progress) -> Statistics:
+    """Improve policy and critic on a batch; metrics of what it did."""
+    match algorithm.update:
+        case c.GradientStep() as method:
+            done = _gradient_steps(algorithm, method, learner, batch, progress)
+        case c.MinibatchEpochs() as method:
+            done = _minibatch_epochs(algorithm, method, learner, batch, progress)
+        case c.NaturalGradient() as method:
+            done = natural_step(
+                method, learner, batch, progress.running, _gradient(algorithm, learner, batch)
+            )
+        case c.TrustRegion() as method:
+            done = searched_step(
+                method, learner, batch, progress.running, _gradient(algorithm, learner, batch)
+            )
+        case _:
+            assert_never(algorithm.update)
+    match critic_fit(algorithm.baseline):
+        case c.SeparateFit() as fit:
+            _fit_separately(algorithm, fit, learner, batch, progress)
+        case c.JointFit() | None:
+            pass
+        case other:
+            assert_never(other)
+    clip = algorithm.surrogate.epsilon if isinstance(algorithm.surrogate, c.ClippedRatio) else None
+    statistics = measure(learner, batch, clip) | done
+    if isinstance(algorithm.surrogate, c.AdaptivePenalty):
+        statistics["beta"] = learner.beta.clone()
+        adapted = adapt_beta(learner.beta, statistics["kl"], algorithm.surrogate.target)
+        learner.beta = torch.where(progress.running, adapted, learner.beta)
+    return statistics
+
+
+def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
+    """The gradient `[S, P]` of the policy's objective on the whole batch."""
+    _accumulate(algorithm, learner, batch)
+    return -learner.actor.pop_gradient()
+
+
+def _accumulate(algorithm: Algorithm, learner: Learner, batch: Batch) -> None:
+    data = reweighted(algorithm.surrogate, learner, batch)
+    for rows in chunks(len(data)):
+        loss(algorithm, learner, data.part(rows)).backward()  # type: ignore[no-untyped-call]
+
+
+def _step(
+    algorithm: Algorithm,
+    optimiser: c.Adam,
+    parts: Sequence[Parameters],
+    progress: Progress,
+    active: Tensor,
+) -> Tensor:
+    """One step of an optimiser on some networks; the gradient's norm, `[S]`."""
+    norm = algorithm.details.max_gradient_norm
+    return take_step(parts, progress.learning_rate(optimiser), optimiser.epsilon, norm, active)
+
+
+def _learning_together(algorithm: Algorithm, learner: Learner) -> list[Parameters]:
+    """The networks that the policy's optimiser steps: the critic's too, if they learn together."""
+    return learner.parts if isinstance(critic_fit(algorithm.baseline), c.JointFit) else [learner.actor]
+
+
+def _gradient_steps(
+    algorithm: Algorithm, method: c.GradientStep, learner: Learner, batch: Batch, progress: Progress
+) -> Statistics:
+    """Steps on the whole batch."""
+    total = torch.zeros(len(progress.seeds))
+    for _ in range(method.steps):
+        _accumulate(algorithm, learner, batch)
+        parts = _learning_together(algorithm, learner)
+        total += _step(algorithm, method.optimiser, parts, progress, progress.running)
     return {
-        "policy_loss": -average(gain, data.shares),
-        "value_loss": average(objectives.value_loss(values, data.targets), data.shares),
-        "explained_variance": explained_variance(values, data.targets, data.shares),
-        "entropy": average(entropy, data.shares),
-        "kl": average(divergence, data.shares),
-        # Schulman 2020, "Approximating KL divergence", k3: unbiased, never negative
-        "approximate_kl": average(ratios - 1.0 - log_ratios, data.shares),
-        "ratio_maximum": ratios.where(happened, 1.0).amax(1),
-        "ratio_minimum": ratios.where(happened, 1.0).amin(1),
+        "gradient_norm": total / method.steps,
+        "learning_rate": progress.learning_rate(method.optimiser),
     }
+
+
+def _minibatch_epochs(
+    algorithm: Algorithm, method: c.MinibatchEpochs, learner: Learner, batch: Batch, progress: Progress
+) -> Statistics:
+    """Epochs of minibatch steps; the gradient's norm is a mean over the steps that were taken."""
+    generators = [stream(seed, "minibatches", progress.iteration) for seed in progress.seeds]
+    parts = _learning_together(algorithm, learner)
+    active = progress.running
+    total, steps = torch.zeros(len(generators)), torch.zeros(len(generators))
+    for epoch in range(method.epochs):
+        if method.recompute_advantages and epoch:
+            values = learner.evaluate_in_chunks(batch.transitions.observations).values
+            batch = credit(algorithm, learner, batch, values)
+        order = torch.from_numpy(np.stack([generator.permutation(batch.size) for generator in generators]))
+        for minibatch in minibatches(algorithm, batch.transitions.take(order), method.minibatch_size):
+            loss(algorithm, learner, minibatch).backward()  # type: ignore[no-untyped-call]
+            total += _step(algorithm, method.optimiser, parts, progress, active) * active
+            steps += active
+        if method.max_kl is not None:
+            active = active & (mean_kl(learner, batch) <= method.max_kl)
+            if not active.any():
+                break
+    return {
+        "gradient_norm": total / steps.clamp(min=1.0),
+        "learning_rate": progress.learning_rate(method.optimiser),
+    }
+
+
+def minibatches(algorithm: Algorithm, shuffled: Transitions, size: int) -> Iterator[Transitions]:
+    """Shuffled transitions in parts of `size`, their advantages normalised if that is done by minibatch."""
+    scale = len(shuffled) / size
+    shuffled = replace(shuffled, weights=shuffled.weights * scale, shares=shuffled.shares * scale)
+    if algorithm.details.advantage_normalisation == "minibatch":
+        in_minibatches = shuffled.advantages.reshape(len(shuffled.advantages), -1, size)
+        normalised = standardise(in_minibatches, torch.ones_like(in_minibatches))
+        shuffled = replace(shuffled, advantages=normalised.flatten(1))
+    for first in range(0, len(shuffled), size):
+        yield shuffled.part(slice(first, first + size))

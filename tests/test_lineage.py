@@ -2,7 +2,7 @@
 
 import pytest
 
-from pgbench import lineage, specs
+from pgbench import components, lineage, specs
 from pgbench.lineage import LINEAGE, Member
 from pgbench.specs import difference
 
@@ -35,7 +35,9 @@ def test_nearest_counts_fields() -> None:
     assert lineage.nearest(near_ppo).name == "ppo"
 
 
-@pytest.mark.parametrize("change", [{}, {"gamma": 0.99}, {"gamma": 0.9, "optimiser.learning_rate": 1e-2}])
+@pytest.mark.parametrize(
+    "change", [{}, {"gamma": 0.99}, {"gamma": 0.9, "update.optimiser.learning_rate": 1e-2}]
+)
 def test_a_successor_with_no_or_two_changes_is_refused(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="replaces exactly one field"):
         lineage.successor(lineage.REINFORCE, "new", change, "an idea", "a source")
@@ -43,21 +45,21 @@ def test_a_successor_with_no_or_two_changes_is_refused(change: dict[str, float])
 
 def test_ppo_as_printed_has_the_values_of_table_3() -> None:
     algorithm = lineage.PPO_CLIP.algorithm
-    assert algorithm.data == specs.FixedHorizon(steps=2048)
-    assert algorithm.optimiser == specs.Adam(learning_rate=3e-4)
-    assert algorithm.update == specs.MinibatchEpochs(epochs=10, minibatch_size=64)
-    assert algorithm.surrogate == specs.ClippedRatio(epsilon=0.2)
-    assert (algorithm.gamma, algorithm.advantage) == (0.99, specs.GAE(lam=0.95))
-    assert algorithm.details == specs.Details()
+    assert algorithm.data == components.FixedHorizon(steps=2048)
+    optimiser = components.Adam(learning_rate=3e-4)
+    assert algorithm.update == components.MinibatchEpochs(epochs=10, minibatch_size=64, optimiser=optimiser)
+    assert algorithm.surrogate == components.ClippedRatio(epsilon=0.2)
+    assert (algorithm.gamma, algorithm.advantage) == (0.99, components.GAE(lam=0.95))
+    assert algorithm.details == components.Details()
 
 
 def test_ppo_as_practised_has_every_detail() -> None:
     algorithm = lineage.PPO_PRACTISED.algorithm
-    assert algorithm.optimiser == specs.Adam(learning_rate=3e-4, epsilon=1e-5, decay="linear")
-    assert algorithm.networks.initialisation == specs.Orthogonal(policy_gain=0.01, value_gain=1.0)
-    assert algorithm.details == specs.Details(
-        observation_normalisation=specs.ObservationNormalisation(clip=10.0),
-        reward_scaling=specs.RewardScaling(clip=10.0),
+    assert algorithm.update.optimiser == components.Adam(learning_rate=3e-4, epsilon=1e-5, decay="linear")
+    assert algorithm.networks.initialisation == components.Orthogonal(policy_gain=0.01, value_gain=1.0)
+    assert algorithm.details == components.Details(
+        observation_normalisation=components.ObservationNormalisation(clip=10.0),
+        reward_scaling=components.RewardScaling(clip=10.0),
         advantage_normalisation="minibatch",
         max_gradient_norm=0.5,
     )

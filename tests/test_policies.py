@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench import specs
+from pgbench import components
 from pgbench.environments import Box, Discrete
-from pgbench.policies import Categorical, Gaussian, Perceptron, Policy, kl, value_network
+from pgbench.policies import Categorical, Gaussian, Perceptron, Policy, kl
 from pgbench.streams import stream
+
+
+def softmax(logits):
+    return Policy(Discrete(logits.shape[-1])).distribution(logits, logits)
+
+
+def policy_head(network):
+    return [("policy", network.sizes[-1])]
 
 
 def generators(count):
@@ -20,9 +28,9 @@ def categorical():
     other = torch.randn(3, 50, 4, generator=torch.Generator().manual_seed(1))
     make = torch.distributions.Categorical
     return (
-        Categorical.from_outputs(logits),
+        softmax(logits),
         make(logits=logits),
-        Categorical.from_outputs(other),
+        softmax(other),
         make(logits=other),
     )
 
@@ -59,7 +67,7 @@ def test_categorical_samples_have_the_right_frequencies():
 
 
 def test_a_categorical_action_always_exists_at_the_ends_of_the_noise():
-    policy = Categorical.from_outputs(torch.randn(1, 1000, 7))
+    policy = softmax(torch.randn(1, 1000, 7))
     for noise in (0.0, np.nextafter(np.float32(1.0), np.float32(0.0))):
         actions = policy.sample(torch.full((1, 1000, 1), float(noise)))
         assert actions.min() >= 0
@@ -75,7 +83,7 @@ def test_gaussian_samples_are_mean_plus_scaled_noise():
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_a_perceptron_is_torchs_for_every_replica(outputs, activation):
     network = Perceptron((5, 8, 8, outputs), activation)
-    parameters = network.initialise(generators(3), specs.Xavier(), "policy") + 0.1
+    parameters = network.initialise(generators(3), components.Xavier(), policy_head(network)) + 0.1
     inputs = torch.randn(3, 10, 5)
     results = network.forward(network.views(parameters), inputs)
     for replica, row in enumerate(parameters):
@@ -91,7 +99,7 @@ def test_a_perceptron_is_torchs_for_every_replica(outputs, activation):
 
 def test_gradients_of_replicas_do_not_mix():
     network = Perceptron((5, 8, 2), "tanh")
-    parameters = network.initialise(generators(3), specs.Xavier(), "policy").requires_grad_()
+    parameters = network.initialise(generators(3), components.Xavier(), policy_head(network)).requires_grad_()
     outputs = network.forward(network.views(parameters), torch.randn(3, 10, 5))
     outputs[1].sum().backward()
     assert (parameters.grad.abs().sum(1) > 0).tolist() == [False, True, False]
@@ -103,9 +111,11 @@ def test_rows_are_padded_to_the_vector_width():
 
 def test_orthogonal_layers_are_orthogonal_times_their_gain():
     network = Perceptron((8, 64, 64, 2), "tanh")
-    method = specs.Orthogonal(hidden_gain=2.0, policy_gain=0.01, value_gain=1.0)
+    method = components.Orthogonal(hidden_gain=2.0, policy_gain=0.01, value_gain=1.0)
     for role, gain in (("policy", 0.01), ("value", 1.0)):
-        first, _, second, _, last, bias, _ = network.views(network.initialise(generators(2), method, role))
+        first, _, second, _, last, bias, _ = network.views(
+            network.initialise(generators(2), method, [(role, 2)])
+        )
         for weight, scale in ((first.transpose(1, 2), 2.0), (second, 2.0), (last, gain)):
             product = weight.transpose(1, 2) @ weight
             expected = scale**2 * torch.eye(weight.shape[2]).expand_as(product)
@@ -115,25 +125,37 @@ def test_orthogonal_layers_are_orthogonal_times_their_gain():
 
 def test_xavier_weights_have_glorots_bound():
     network = Perceptron((20, 40, 4), "tanh")
-    first = network.views(network.initialise(generators(5), specs.Xavier(), "policy"))[0]
+    first = network.views(network.initialise(generators(5), components.Xavier(), policy_head(network)))[0]
     bound = (6 / 60) ** 0.5
     assert 0.95 * bound < first.abs().max() <= bound
 
 
 def test_a_policy_has_the_shape_of_its_actions():
-    box = Policy.build(5, Box(-np.ones(3), np.ones(3)), specs.Networks(hidden=(8,)))
-    discrete = Policy.build(5, Discrete(4), specs.Networks(hidden=(8,)))
-    assert (box.network.sizes, box.network.free) == ((5, 8, 3), 3)
-    assert (discrete.network.sizes, discrete.network.free) == ((5, 8, 4), 0)
+    box, discrete = Policy(Box(-np.ones(3), np.ones(3))), Policy(Discrete(4))
+    assert (box.outputs, box.free) == (3, 3)
+    assert (discrete.outputs, discrete.free) == (4, 0)
     assert box.noise(stream(0, "actions"), (7, 2)).shape == (7, 2, 3)
     assert discrete.noise(stream(0, "actions"), (7, 2)).shape == (7, 2, 1)
 
 
-def test_a_gaussian_policy_begins_with_unit_standard_deviation():
-    policy = Policy.build(5, Box(-np.ones(3), np.ones(3)), specs.Networks(hidden=(8,)))
-    views = policy.network.views(policy.network.initialise(generators(2), specs.Xavier(), "policy"))
-    assert policy.distribution(views, torch.randn(2, 4, 5)).log_std.tolist() == [[[0.0] * 3]] * 2
+def test_free_parameters_begin_at_zero_and_follow_the_layers():
+    network = Perceptron((5, 8, 3), "tanh", free=3)
+    *_, free = network.views(network.initialise(generators(2), components.Xavier(), policy_head(network)))
+    assert free.tolist() == [[[0.0] * 3]] * 2
 
 
-def test_the_critic_has_one_output():
-    assert value_network(5, specs.Networks(hidden=(8, 8))).sizes == (5, 8, 8, 1)
+@pytest.mark.parametrize("kind", ["categorical", "gaussian"])
+def test_a_distribution_is_restored_from_its_parameters(kind, request):
+    ours, *_ = request.getfixturevalue(kind)
+    policy = Policy(Discrete(4) if kind == "categorical" else Box(-np.ones(2), np.ones(2)))
+    torch.testing.assert_close(
+        kl(ours, policy.restore(ours.parameters)), torch.zeros(3, 50), atol=1e-7, rtol=0
+    )
+
+
+def test_each_head_of_a_shared_network_has_its_own_gain():
+    network = Perceptron((8, 64, 4), "tanh")
+    heads = [("policy", 3), ("value", 1)]
+    last = network.views(network.initialise(generators(2), components.Orthogonal(), heads))[2]
+    norms = last.norm(dim=1)
+    torch.testing.assert_close(norms, torch.tensor([[0.01, 0.01, 0.01, 1.0]] * 2), atol=1e-5, rtol=0)

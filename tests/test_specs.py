@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pgbench import lineage, specs
+from pgbench import components, lineage
 from pgbench.specs import Algorithm, Run, difference, leaves, path_safe, paths, replace
 
 PPO = lineage.PPO_PRACTISED.algorithm
@@ -21,14 +21,17 @@ CHANGES: dict[str, Any] = {
     "baseline.target.lam": 0.5,
     "baseline.fit.coefficient": 1.0,
     "surrogate.epsilon": 0.1,
+    "surrogate.pessimistic": False,
     "update.epochs": 3,
     "update.minibatch_size": 32,
     "update.max_kl": 0.01,
-    "optimiser.learning_rate": 1e-3,
-    "optimiser.epsilon": 1e-8,
-    "optimiser.decay": None,
+    "update.recompute_advantages": True,
+    "update.optimiser.learning_rate": 1e-3,
+    "update.optimiser.epsilon": 1e-8,
+    "update.optimiser.decay": None,
     "networks.hidden": (32,),
     "networks.activation": "relu",
+    "networks.shared": True,
     "networks.initialisation.hidden_gain": 1.0,
     "networks.initialisation.policy_gain": 1.0,
     "networks.initialisation.value_gain": 0.1,
@@ -36,6 +39,9 @@ CHANGES: dict[str, Any] = {
     "details.reward_scaling.clip": 5.0,
     "details.advantage_normalisation": "batch",
     "details.entropy_bonus": 0.01,
+    "details.reward_offset": 1.0,
+    "details.time_limits": "terminal",
+    "details.value_clip": 0.2,
     "details.max_gradient_norm": None,
 }
 
@@ -79,7 +85,7 @@ def test_the_difference_leads_from_one_to_the_other(first: Algorithm, second: Al
 
 
 def test_a_component_may_be_a_bare_name_a_mapping_or_a_model() -> None:
-    ways: list[Any] = ["monte_carlo", {"kind": "monte_carlo"}, specs.MonteCarloTarget()]
+    ways: list[Any] = ["monte_carlo", {"kind": "monte_carlo"}, components.MonteCarloTarget()]
     assert len({replace(PPO, {"baseline.target": way}).digest for way in ways}) == 1
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench import lineage, specs, training, updates
+from pgbench import components, estimation, lineage, specs, training, updates
 from pgbench.batches import Transitions, in_time, side_by_side
 from pgbench.learners import CHUNK, Learner, chunks, take_step
 
 SEEDS = [0, 1, 2]
-SMALL = {"data": specs.FixedHorizon(steps=256), "networks.hidden": (16,)}
+SMALL = {"data": components.FixedHorizon(steps=256), "networks.hidden": (16,)}
 
 
 def setting(name, environment="CartPole-v1", **overrides):
@@ -21,9 +21,9 @@ def setting(name, environment="CartPole-v1", **overrides):
     sampler = training.build_sampler(run, SEEDS)
     world = sampler.environment
     has_critic = updates.critic_fit(algorithm.baseline) is not None
-    learner = Learner(algorithm, world.observation_size, world.actions, SEEDS, has_critic)
-    rollout = updates.collect(algorithm.data, sampler, learner, 0, np.ones(len(SEEDS), dtype=bool))
-    return algorithm, learner, rollout, updates.prepare(algorithm, learner, rollout)
+    learner = Learner(algorithm.networks, world.observation_size, world.actions, SEEDS, has_critic)
+    rollout = estimation.collect(algorithm.data, sampler, learner, 0, np.ones(len(SEEDS), dtype=bool))
+    return algorithm, learner, rollout, estimation.prepare(algorithm, learner, rollout)
 
 
 def progress(running=(True, True, True), remaining=1.0):
@@ -79,7 +79,7 @@ def test_whole_episodes_weigh_trajectories_and_a_fixed_horizon_weighs_steps():
 def test_the_gradient_is_the_notes_mean_over_trajectories():
     algorithm, learner, rollout, batch = setting("reinforce")
     for rows in chunks(batch.transitions.actions.shape[1]):
-        updates._loss(algorithm, learner, batch.transitions.part(rows)).backward()
+        updates.loss(algorithm, learner, batch.transitions.part(rows)).backward()
     gradient = learner.actor.values.grad.clone()
     learner.actor.values.grad = None
     total = torch.zeros(())
@@ -115,10 +115,10 @@ def test_poison_in_one_replica_does_not_reach_the_others(name):
 
 def test_a_kl_stop_is_each_replicas_own():
     algorithm, learner, _, batch = setting("ppo_clip")
-    half = specs.MinibatchEpochs(epochs=2, minibatch_size=64)
+    half = components.MinibatchEpochs(epochs=2, minibatch_size=64)
     free = updates.update(specs.replace(algorithm, {"update": half}), learner, batch, progress())
     bound = float(free["kl"].median())
-    stopped = specs.MinibatchEpochs(epochs=4, minibatch_size=64, max_kl=bound)
+    stopped = components.MinibatchEpochs(epochs=4, minibatch_size=64, max_kl=bound)
     algorithm, learner, _, batch = setting("ppo_clip", update=stopped)
     before = copy_of(learner)
     updates.update(algorithm, learner, batch, progress())
@@ -138,7 +138,7 @@ def test_every_epoch_partitions_the_batch_anew():
     data = Transitions(**columns | {"advantages": tagged})
     memberships = []
     for order in orders:
-        parts = [part.advantages[0] for part in updates._minibatches(algorithm, data.take(order), 64)]
+        parts = [part.advantages[0] for part in updates.minibatches(algorithm, data.take(order), 64)]
         assert torch.cat(parts).sort().values.tolist() == list(range(batch.size))
         memberships.append([set(part.tolist()) for part in parts])
     assert memberships[0] != memberships[1]
@@ -155,7 +155,7 @@ def test_a_minibatch_takes_each_replicas_own_transitions():
 def test_a_shortened_gradient_keeps_its_direction_and_each_replica_its_own_length():
     _, learner, _, batch = setting("joint_fit")
     algorithm = lineage.LINEAGE["joint_fit"].algorithm
-    updates._loss(algorithm, learner, batch.transitions.part(slice(0, CHUNK))).backward()
+    updates.loss(algorithm, learner, batch.transitions.part(slice(0, CHUNK))).backward()
     gradients = [part.values.grad.clone() for part in learner.parts]
     kept = [part.values.grad for part in learner.parts]
     norms = take_step(learner.parts, torch.zeros(3), 1e-8, 1.0, torch.ones(3, dtype=torch.bool))
@@ -167,10 +167,10 @@ def test_a_shortened_gradient_keeps_its_direction_and_each_replica_its_own_lengt
 
 def test_the_step_size_decays_with_what_is_left_of_the_budget():
     assert (
-        progress(remaining=0.25).learning_rate(specs.Adam(learning_rate=0.4, decay="linear")).tolist()
+        progress(remaining=0.25).learning_rate(components.Adam(learning_rate=0.4, decay="linear")).tolist()
         == [0.1] * 3
     )
-    assert progress(remaining=0.25).learning_rate(specs.Adam(learning_rate=0.4)).tolist() == [0.4] * 3
+    assert progress(remaining=0.25).learning_rate(components.Adam(learning_rate=0.4)).tolist() == [0.4] * 3
 
 
 def test_advantages_are_normalised_where_the_specification_says():
@@ -178,7 +178,7 @@ def test_advantages_are_normalised_where_the_specification_says():
     data = batch.transitions
     torch.testing.assert_close((data.advantages * data.shares).sum(1), torch.zeros(3), atol=1e-5, rtol=0)
     algorithm, _, _, batch = setting("ppo")
-    for part in updates._minibatches(algorithm, batch.transitions, 64):
+    for part in updates.minibatches(algorithm, batch.transitions, 64):
         torch.testing.assert_close(part.advantages.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
 
 

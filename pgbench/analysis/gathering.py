@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from pydantic import AwareDatetime
 
 from pgbench.analysis import summaries
+from pgbench.components import Specification
 from pgbench.provenance import Machine
 from pgbench.refusals import Refusal
 from pgbench.results import REMEDY, Block, Record, read_block, write_table, write_text
-from pgbench.specs import Specification
 from pgbench.studies import PlannedRun, StudyPlan, seeds_of
 
 GRID_POINTS = 100

@@ -25,3 +25,34 @@ def clipped_ratio(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, 
 def value_loss(values: Tensor, targets: Tensor) -> Tensor:
     """½ (V − target)², a regression; the paper's L^VF (PPO, eq. 9) leaves the ½ to the coefficient."""
     return 0.5 * (values - targets).square()
+
+
+def clipped_ratio_without_minimum(
+    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, epsilon: float
+) -> Tensor:
+    """clip(r, 1 − ε, 1 + ε) Â (Schulman et al. 2017, eq. 7, without its min).
+
+    A ratio that has left the interval has no gradient here, even where the advantage wants it back.
+    """
+    return (log_probs - old_log_probs).exp().clamp(1.0 - epsilon, 1.0 + epsilon) * advantages
+
+
+def kl_penalised(
+    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, kl: Tensor, beta: Tensor | float
+) -> Tensor:
+    """The penalised ratio r Â − β KL(π_old(·|s) ‖ π(·|s)) (Schulman et al. 2017, eq. 8).
+
+    KL is that of the whole distributions at s, in nats. β is a number, or a tensor that broadcasts against
+    `[*B]`, such as `[S, 1]` for one a replica.
+    """
+    return importance_ratio(log_probs, old_log_probs, advantages) - beta * kl
+
+
+def clipped_value_loss(values: Tensor, old_values: Tensor, targets: Tensor, epsilon: float) -> Tensor:
+    """½ max((V − y)², (V_old + clip(V − V_old, −ε, ε) − y)²), y the target.
+
+    Not in the PPO paper: OpenAI's baselines; Engstrom et al. 2020, section 3, their first optimisation. ε is in
+    units of the return. Within ε of the old value it is `value_loss`, and never less.
+    """
+    clipped = old_values + (values - old_values).clamp(-epsilon, epsilon)
+    return torch.maximum(value_loss(values, targets), value_loss(clipped, targets))

@@ -121,3 +121,84 @@ def trajectory_average(estimates: Tensor, active: Tensor) -> Tensor:
     # must not depend on how long the other replicas' episodes are.
     totals = (estimates * active).cumsum(0)[-1]
     return (totals / active.sum(0).clamp(min=1)).mean(-1, keepdim=True)
+
+
+def first_rows(terminated: Tensor, truncated: Tensor) -> Tensor:
+    """Number of the row at which each row's episode begins; the rollout's first row begins one.
+
+    Args:
+        terminated: `[T, *B]`, boolean.
+        truncated: `[T, *B]`, boolean.
+
+    Returns:
+        `[T, *B]`, integers.
+    """
+    rows = torch.arange(len(terminated)).reshape(-1, *[1] * (terminated.dim() - 1)).expand_as(terminated)
+    starts = torch.ones_like(terminated)
+    starts[1:] = (terminated | truncated)[:-1]
+    return torch.where(starts, rows, 0).cummax(0).values
+
+
+def n_step_returns(
+    rewards: Tensor, next_values: Tensor, terminated: Tensor, truncated: Tensor, gamma: float, n: int
+) -> Tensor:
+    """G_t = Σ_{k<m} γᵏ r_{t+k} + γᵐ V(s_{t+m}), m = n or fewer where the episode or the rollout ends before.
+
+    Watkins 1989; Sutton and Barto 2018, eq. 7.1. n = 1: the TD target; n ≥ T: the reward-to-go.
+
+    Args:
+        rewards: `[T, *B]`.
+        next_values: `[T, *B]`, V of the observation that really followed; ignored where terminated.
+        terminated: `[T, *B]`, boolean; stops bootstrapping.
+        truncated: `[T, *B]`, boolean; either flag ends the sum.
+        gamma: discount in (0, 1].
+        n: rewards before the bootstrap, at least 1.
+
+    Returns:
+        `[T, *B]`.
+
+    Raises:
+        ValueError: if n is not positive.
+    """
+    if n < 1:
+        raise ValueError(f"n must be at least 1, not {n}")
+    targets = rewards + gamma * next_values.masked_fill(terminated, 0.0)
+    ended, sums = (terminated | truncated)[:-1], targets
+    for _ in range(min(n, len(rewards)) - 1):
+        longer = torch.where(ended, targets[:-1], rewards[:-1] + gamma * sums[1:])
+        sums = torch.cat([longer, targets[-1:]])
+    return sums
+
+
+def derived_discounts(
+    terminated: Tensor,
+    truncated: Tensor,
+    gamma: float,
+    elapsed: Tensor | None = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """γ^(t−t₀), with t₀ the first step of the row's episode.
+
+    What the strictly derived gradient of the discounted return multiplies the discounted reward-to-go by
+    (Sutton et al. 2000, with the discounted weighting of states); practice leaves it out. The note counts steps
+    from 1, so its γ^(t'−1) is this factor, there γ^(t−1), times γ^(t'−t).
+
+    Args:
+        terminated: `[T, *B]`, boolean.
+        truncated: `[T, *B]`, boolean.
+        gamma: discount in (0, 1].
+        elapsed: `[*B]`, integers: steps of the episode under way that came before the first row; none: 0.
+        dtype: of the result; none: torch's default.
+
+    Returns:
+        `[T, *B]`.
+    """
+    rows = torch.arange(len(terminated)).reshape(-1, *[1] * (terminated.dim() - 1))
+    first = first_rows(terminated, truncated)
+    steps = rows - first
+    if elapsed is not None:
+        steps = steps + elapsed * (first == 0)
+    # A running product: a power's bits depend on nothing but its exponent.
+    powers = torch.full((int(steps.max()) + 1,), gamma, dtype=torch.float64)
+    powers[0] = 1.0
+    return powers.cumprod(0)[steps].to(dtype or torch.get_default_dtype())

@@ -54,3 +54,65 @@ def test_outside_the_interval_the_clip_stops_only_what_would_go_further():
 
 def test_value_loss_is_half_the_square():
     assert objectives.value_loss(torch.tensor(3.0), torch.tensor(1.0)) == 2.0
+
+
+def draws(count=4):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(count, 50, generator=generator, dtype=torch.float64).unbind()
+
+
+@pytest.mark.parametrize("advantage", [-2.0, 0.5])
+def test_without_the_minimum_only_the_clip_is_left(advantage):
+    advantages = torch.full_like(RATIOS, advantage)
+    plain = objectives.clipped_ratio_without_minimum(RATIOS.log(), torch.zeros_like(RATIOS), advantages, 0.2)
+    expected = [min(max(ratio, 0.8), 1.2) * advantage for ratio in RATIOS.tolist()]
+    assert plain.tolist() == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_minimum_is_never_above_what_is_without_it_nor_above_the_plain_ratio():
+    old, noise, advantages, _ = draws()
+    new = old + 0.5 * noise
+    clipped = objectives.clipped_ratio(new, old, advantages, 0.2)
+    without = objectives.clipped_ratio_without_minimum(new, old, advantages, 0.2)
+    plain = objectives.importance_ratio(new, old, advantages)
+    assert torch.equal(torch.minimum(without, plain), clipped)
+    assert (without > clipped).any()
+
+
+def test_without_the_minimum_a_ratio_outside_finds_no_way_back():
+    log_ratios = torch.tensor([0.5, 0.5, -0.5, -0.5, 0.1]).requires_grad_()
+    advantages = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0])
+    objectives.clipped_ratio_without_minimum(log_ratios, torch.zeros(5), advantages, 0.2).sum().backward()
+    assert (log_ratios.grad != 0).tolist() == [False, False, False, False, True]
+
+
+def test_the_penalty_is_beta_times_the_divergence_of_each_replica():
+    new, old, advantages, kl = (values.reshape(5, 10) for values in draws())
+    beta = torch.arange(5.0, dtype=torch.float64).unsqueeze(-1)
+    penalised = objectives.kl_penalised(new, old, advantages, kl, beta)
+    torch.testing.assert_close(penalised, (new - old).exp() * advantages - beta * kl)
+    assert torch.equal(penalised[2], objectives.kl_penalised(new[2], old[2], advantages[2], kl[2], 2.0))
+    assert torch.equal(penalised[0], objectives.importance_ratio(new, old, advantages)[0])
+
+
+def test_clipped_value_loss_is_the_larger_of_two_half_squares():
+    values, old, targets, _ = draws()
+    expected = [
+        0.5 * max((v - y) ** 2, (o + min(max(v - o, -0.2), 0.2) - y) ** 2)
+        for v, o, y in zip(values.tolist(), old.tolist(), targets.tolist(), strict=True)
+    ]
+    assert objectives.clipped_value_loss(values, old, targets, 0.2).tolist() == pytest.approx(expected)
+
+
+def test_a_wide_or_unneeded_value_clip_is_no_clip():
+    values, old, targets, _ = draws()
+    plain = objectives.value_loss(values, targets)
+    torch.testing.assert_close(objectives.clipped_value_loss(values, old, targets, 1e6), plain)
+    assert torch.equal(objectives.clipped_value_loss(values, values, targets, 0.2), plain)
+    assert (objectives.clipped_value_loss(values, old, targets, 0.2) >= plain).all()
+
+
+def test_a_value_that_has_moved_past_the_clip_towards_its_target_is_let_be():
+    values = torch.tensor([0.5, -0.5]).requires_grad_()
+    objectives.clipped_value_loss(values, torch.zeros(2), torch.ones(2), 0.2).sum().backward()
+    assert (values.grad != 0).tolist() == [False, True]

@@ -1,0 +1,109 @@
+"""Which choices go together. A combination is refused if it is wrong, or if an option in it would be dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pgbench import components as c
+
+if TYPE_CHECKING:
+    from pgbench.specs import Algorithm
+
+PENALTIES = (c.FixedPenalty, c.AdaptivePenalty)
+SECOND_ORDER = (c.NaturalGradient, c.TrustRegion)
+
+
+def faults(algorithm: Algorithm) -> Iterator[str]:
+    """What is wrong with an algorithm, each as a sentence that says what to change."""
+    yield from _critic(algorithm)
+    yield from _batch(algorithm)
+    yield from _policy_update(algorithm)
+    yield from _rewards(algorithm)
+
+
+def _critic(algorithm: Algorithm) -> Iterator[str]:
+    details, baseline = algorithm.details, algorithm.baseline
+    if not isinstance(baseline, c.LearnedValue):
+        needs = "set baseline to 'learned_value'"
+        if isinstance(algorithm.advantage, c.GAE | c.NStep):
+            yield f"advantage '{algorithm.advantage.kind}' needs a critic: {needs}"
+        if isinstance(algorithm.data, c.FixedHorizon):
+            yield (
+                "data 'fixed_horizon' cuts episodes, and only a critic can say what the cut is worth: "
+                f"{needs} or data to 'whole_episodes'"
+            )
+        if details.time_limits != "bootstrap":
+            yield f"details.time_limits '{details.time_limits}' has no effect without a critic: {needs}"
+        if details.value_clip is not None:
+            yield f"details.value_clip has no effect without a critic: {needs}"
+        if algorithm.networks.shared:
+            yield f"networks.shared has no effect without a critic: {needs}"
+        return
+    if isinstance(baseline.fit, c.SeparateFit) and algorithm.networks.shared:
+        yield "networks.shared needs actor and critic to learn together: set baseline.fit to 'joint'"
+    if isinstance(baseline.fit, c.JointFit) and isinstance(algorithm.update, SECOND_ORDER):
+        yield f"update '{algorithm.update.kind}' steps the policy alone: set baseline.fit to 'separate'"
+    one_step = isinstance(algorithm.update, c.GradientStep) and algorithm.update.steps == 1
+    if details.value_clip is not None and isinstance(baseline.fit, c.JointFit) and one_step:
+        yield "details.value_clip has no effect on a single joint step: set update.steps or update.epochs above 1"
+
+
+def _batch(algorithm: Algorithm) -> Iterator[str]:
+    data, update = algorithm.data, algorithm.update
+    if isinstance(algorithm.surrogate, c.TrajectoryRatio | c.CausalRatio) and not isinstance(
+        data, c.WholeEpisodes
+    ):
+        yield f"surrogate '{algorithm.surrogate.kind}' needs whole trajectories: set data to 'whole_episodes'"
+    if isinstance(algorithm.baseline, c.OptimalConstant) and not isinstance(
+        algorithm.advantage, c.TotalReturn
+    ):
+        yield "baseline 'optimal_constant' is derived for whole returns: set advantage to 'total_return'"
+    if not isinstance(update, c.MinibatchEpochs):
+        if algorithm.details.advantage_normalisation == "minibatch":
+            yield (
+                "details.advantage_normalisation 'minibatch' needs update 'minibatch_epochs'; "
+                "a step on the whole batch normalises by 'batch'"
+            )
+        return
+    if not isinstance(data, c.FixedHorizon):
+        yield (
+            "update 'minibatch_epochs' needs batches of one size: set data to 'fixed_horizon' "
+            "(whole episodes differ in length)"
+        )
+    elif (batch := data.steps * data.environments) % update.minibatch_size:
+        yield (
+            f"update.minibatch_size {update.minibatch_size} does not divide the batch of "
+            f"{data.steps} steps × {data.environments} environments = {batch}"
+        )
+    if update.recompute_advantages and update.epochs == 1:
+        yield "update.recompute_advantages has no effect with update.epochs 1"
+
+
+def _policy_update(algorithm: Algorithm) -> Iterator[str]:
+    surrogate, update = algorithm.surrogate, algorithm.update
+    one_step = isinstance(update, c.GradientStep) and update.steps == 1
+    if one_step and isinstance(surrogate, (c.ClippedRatio, *PENALTIES)):
+        yield (
+            f"surrogate '{surrogate.kind}' has no effect on a single step, where no ratio has moved yet: "
+            "set update to 'minibatch_epochs' or update.steps above 1"
+        )
+    if isinstance(update, SECOND_ORDER) and isinstance(surrogate, (c.ClippedRatio, *PENALTIES)):
+        yield (
+            f"surrogate '{surrogate.kind}' and update '{update.kind}' bound the step twice: "
+            "set surrogate to 'importance_ratio'"
+        )
+    if isinstance(update, c.TrustRegion) and isinstance(surrogate, c.LogLikelihood):
+        yield "update 'trust_region' searches along the ratio's surrogate: set surrogate to 'importance_ratio'"
+
+
+def _rewards(algorithm: Algorithm) -> Iterator[str]:
+    if not isinstance(algorithm.advantage, c.UniformWeight):
+        return
+    if not isinstance(algorithm.baseline, c.NoBaseline):
+        yield "advantage 'uniform_weight' compares with nothing: set baseline to 'no_baseline'"
+    if algorithm.gamma != 1.0:
+        yield "advantage 'uniform_weight' looks at no reward: set gamma to 1"
+    for name in ("reward_offset", "reward_scaling", "advantage_normalisation"):
+        if getattr(algorithm.details, name) is not None:
+            yield f"advantage 'uniform_weight' looks at no reward: leave details.{name} out"

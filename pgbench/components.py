@@ -1,0 +1,395 @@
+"""The choices of an algorithm: one small frozen model each, in closed slots.
+
+A component's `kind` says which choice it is. "Off" is `None` or a `No…` component, never a magic number. What a
+component means is written once, in `pgbench.updates`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+)
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class Specification(BaseModel):
+    """Base of every model of this package: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits over the fully resolved specification."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def _named_by_kind(value: Any) -> Any:
+    """Let a component without parameters be written as its bare name: `baseline: no_baseline`."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+_Slot = (BeforeValidator(_named_by_kind), Field(discriminator="kind"))
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Data: which transitions one update learns from
+
+
+class WholeEpisodes(Specification):
+    """Every environment runs exactly one episode; the only unbiased data for methods without a critic."""
+
+    kind: Literal["whole_episodes"] = "whole_episodes"
+    episodes: PositiveInt = Field(4, description="Episodes an update, one in each environment of a replica.")
+
+
+class FixedHorizon(Specification):
+    """A fixed number of steps of every environment, whatever the episodes; needs a critic at the cut."""
+
+    kind: Literal["fixed_horizon"] = "fixed_horizon"
+    steps: PositiveInt = Field(2048, description="Steps of each environment an update (T in the PPO paper).")
+    environments: PositiveInt = Field(1, description="Environments stepped side by side in each replica.")
+
+
+Data = Annotated[WholeEpisodes | FixedHorizon, *_Slot]
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Advantage: which return an action is credited with
+
+
+class TotalReturn(Specification):
+    """The discounted return of the whole episode, credited to each of its actions (Williams 1992)."""
+
+    kind: Literal["total_return"] = "total_return"
+
+
+class RewardToGo(Specification):
+    """The discounted sum of the rewards that follow the action: an action cannot change the past."""
+
+    kind: Literal["reward_to_go"] = "reward_to_go"
+    discount: Literal["from_the_action", "from_the_start"] = Field(
+        "from_the_action",
+        description="γ^(t'−t), which everybody uses, or γ^(t'−1), which the derivation gives.",
+    )
+
+
+class NStep(Specification):
+    """n rewards, then the critic's value; n = 1 is the TD error of actor-critic (Mnih et al. 2016)."""
+
+    kind: Literal["n_step"] = "n_step"
+    n: PositiveInt = Field(1, description="Rewards before the critic takes over.")
+
+
+class UniformWeight(Specification):
+    """Every action counts 1, whatever came of it: the policy clones its own behaviour (the note's contrast)."""
+
+    kind: Literal["uniform_weight"] = "uniform_weight"
+
+
+class GAE(Specification):
+    """Generalised advantage estimation (Schulman et al. 2016, eq. 16)."""
+
+    kind: Literal["gae"] = "gae"
+    lam: Probability = Field(0.95, description="λ: 0 is the one-step TD error, 1 the return minus the value.")
+
+
+Advantage = Annotated[TotalReturn | RewardToGo | NStep | GAE | UniformWeight, *_Slot]
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Optimiser: how a gradient becomes a step; part of whatever takes gradient steps
+
+
+class Adam(Specification):
+    """Adam (Kingma and Ba 2015)."""
+
+    learning_rate: PositiveFloat = 3e-4
+    epsilon: PositiveFloat = 1e-8
+    decay: Literal["linear"] | None = Field(None, description="Linear: the step size falls to 0 at the end.")
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Baseline: what an action's return is compared with
+
+
+class MonteCarloTarget(Specification):
+    """The critic regresses on the observed discounted return, bootstrapped only where an episode was cut."""
+
+    kind: Literal["monte_carlo"] = "monte_carlo"
+
+
+class LambdaTarget(Specification):
+    """The critic regresses on the λ-return: GAE(λ) plus the value (Sutton and Barto 2018, eq. 12.2)."""
+
+    kind: Literal["lambda_return"] = "lambda_return"
+    lam: Probability = Field(0.95, description="λ of the critic's target; independent of the actor's.")
+
+
+class NStepTarget(Specification):
+    """The critic regresses on n rewards and then its own value; n = 1 is TD(0)."""
+
+    kind: Literal["n_step"] = "n_step"
+    n: PositiveInt = Field(1, description="Rewards before the critic takes over.")
+
+
+CriticTarget = Annotated[MonteCarloTarget | NStepTarget | LambdaTarget, *_Slot]
+
+
+class SeparateFit(Specification):
+    """After the policy's update, the critic takes full-batch gradient steps with an optimiser of its own."""
+
+    kind: Literal["separate"] = "separate"
+    steps: PositiveInt = Field(20, description="Gradient steps of the critic an update.")
+    optimiser: Adam = Adam(learning_rate=1e-3)
+
+
+class JointFit(Specification):
+    """The value loss is added to the policy's loss in each of its gradient steps (PPO, eq. 9)."""
+
+    kind: Literal["joint"] = "joint"
+    coefficient: PositiveFloat = Field(0.5, description="Weight of the value loss ½(V − target)².")
+
+
+CriticFit = Annotated[SeparateFit | JointFit, *_Slot]
+
+
+class NoBaseline(Specification):
+    """Nothing is subtracted."""
+
+    kind: Literal["no_baseline"] = "no_baseline"
+
+
+class AverageReturn(Specification):
+    """The average return of the batch: each trajectory's mean estimate, averaged over trajectories."""
+
+    kind: Literal["average_return"] = "average_return"
+
+
+class TimestepAverage(Specification):
+    """The batch's average at the same time step, over the trajectories that got so far."""
+
+    kind: Literal["timestep_average"] = "timestep_average"
+
+
+class OptimalConstant(Specification):
+    """The constant of least variance, E[‖∇log p(τ)‖² R] / E[‖∇log p(τ)‖²] (Peters and Schaal 2008)."""
+
+    kind: Literal["optimal_constant"] = "optimal_constant"
+
+
+class LearnedValue(Specification):
+    """A network V(s) fitted by regression: the critic."""
+
+    kind: Literal["learned_value"] = "learned_value"
+    target: CriticTarget = MonteCarloTarget()
+    fit: CriticFit = SeparateFit()
+
+
+Baseline = Annotated[NoBaseline | AverageReturn | TimestepAverage | OptimalConstant | LearnedValue, *_Slot]
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Surrogate: the objective whose gradient the update follows
+
+
+class LogLikelihood(Specification):
+    """log π(a|s) · Â (Williams 1992)."""
+
+    kind: Literal["log_likelihood"] = "log_likelihood"
+
+
+class ImportanceRatio(Specification):
+    """π(a|s) / π_old(a|s) · Â, with neither clip nor penalty (PPO, eq. 6)."""
+
+    kind: Literal["importance_ratio"] = "importance_ratio"
+
+
+class ClippedRatio(Specification):
+    """min(r Â, clip(r, 1 − ε, 1 + ε) Â) (PPO, eq. 7)."""
+
+    kind: Literal["clipped_ratio"] = "clipped_ratio"
+    epsilon: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.2, description="Half-width ε of the interval.")
+    pessimistic: bool = Field(True, description="Whether the outer minimum is taken.")
+
+
+class FixedPenalty(Specification):
+    """r Â − β KL(π_old ‖ π) with a fixed β (PPO, eq. 8)."""
+
+    kind: Literal["fixed_penalty"] = "fixed_penalty"
+    beta: PositiveFloat = Field(1.0, description="Weight β of the divergence.")
+
+
+class AdaptivePenalty(Specification):
+    """r Â − β KL(π_old ‖ π); each update doubles or halves the next one's β to hold a distance (PPO, §4)."""
+
+    kind: Literal["adaptive_penalty"] = "adaptive_penalty"
+    target: PositiveFloat = Field(0.01, description="d_targ, the KL to hold, in nats.")
+    initial_beta: PositiveFloat = Field(1.0, description="β of the first update.")
+
+
+class TrajectoryRatio(Specification):
+    """The whole trajectory's importance ratio: unbiased, and of exploding variance (the note)."""
+
+    kind: Literal["trajectory_ratio"] = "trajectory_ratio"
+
+
+class CausalRatio(Specification):
+    """The product of the ratios up to the action: the future's ratios are dropped by causality (the note)."""
+
+    kind: Literal["causal_ratio"] = "causal_ratio"
+
+
+Surrogate = Annotated[
+    LogLikelihood
+    | ImportanceRatio
+    | ClippedRatio
+    | FixedPenalty
+    | AdaptivePenalty
+    | TrajectoryRatio
+    | CausalRatio,
+    *_Slot,
+]
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Update: how the surrogate's gradient moves the parameters
+
+
+class GradientStep(Specification):
+    """Gradient steps on the whole batch: one, or K_π of them as in batch actor-critic."""
+
+    kind: Literal["gradient_step"] = "gradient_step"
+    steps: PositiveInt = Field(1, description="Steps of the policy on a batch (K_π).")
+    optimiser: Adam = Adam()
+
+
+class MinibatchEpochs(Specification):
+    """Several passes over the batch in shuffled minibatches, one gradient step each (PPO, algorithm 1)."""
+
+    kind: Literal["minibatch_epochs"] = "minibatch_epochs"
+    epochs: PositiveInt = Field(10, description="Passes over the batch (K).")
+    minibatch_size: PositiveInt = Field(64, description="Transitions of one replica in a gradient step (M).")
+    max_kl: PositiveFloat | None = Field(
+        None, description="A replica whose mean KL(old, new) passes this after an epoch skips the others."
+    )
+    recompute_advantages: bool = Field(
+        False,
+        description="Whether the critic values the batch anew before each epoch (Andrychowicz et al. 2021).",
+    )
+    optimiser: Adam = Adam()
+
+
+class ConjugateGradient(Specification):
+    """How H⁻¹g is found without forming H, the Hessian of the mean KL (TRPO, appendix C)."""
+
+    steps: PositiveInt = Field(10, description="Iterations k.")
+    damping: NonNegativeFloat = Field(0.1, description="Multiple of the identity added to H.")
+    fisher_fraction: Fraction = Field(1.0, description="Share of the batch on which H is estimated.")
+
+
+class NaturalGradient(Specification):
+    """The natural gradient, scaled to the trust region: √(2δ / gᵀH⁻¹g) H⁻¹g (Kakade 2002; Duan et al. 2016)."""
+
+    kind: Literal["natural_gradient"] = "natural_gradient"
+    delta: PositiveFloat = Field(0.01, description="δ, bound on the quadratic model of the mean KL, in nats.")
+    solver: ConjugateGradient = ConjugateGradient()
+
+
+class LineSearch(Specification):
+    """Shorten the step until it improves the surrogate and, if checked, keeps to the trust region."""
+
+    ratio: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.8, description="Factor between trials.")
+    backtracks: PositiveInt = Field(10, description="Trials at most, the full step included.")
+    checks_kl: bool = Field(True, description="Whether a trial beyond δ is refused.")
+
+
+class TrustRegion(Specification):
+    """The natural gradient's step with a line search (Schulman et al. 2015, TRPO)."""
+
+    kind: Literal["trust_region"] = "trust_region"
+    delta: PositiveFloat = Field(0.01, description="δ, bound on the mean KL, in nats.")
+    solver: ConjugateGradient = ConjugateGradient()
+    line_search: LineSearch = LineSearch()
+
+
+Update = Annotated[GradientStep | MinibatchEpochs | NaturalGradient | TrustRegion, *_Slot]
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Networks, details
+
+
+class Xavier(Specification):
+    """Uniform weights of variance 2 / (fan in + fan out), zero biases (Glorot and Bengio 2010)."""
+
+    kind: Literal["xavier"] = "xavier"
+
+
+class Orthogonal(Specification):
+    """Orthogonal weights times a gain, zero biases (Saxe et al. 2014)."""
+
+    kind: Literal["orthogonal"] = "orthogonal"
+    hidden_gain: PositiveFloat = Field(2.0**0.5, description="Gain of the hidden layers.")
+    policy_gain: PositiveFloat = Field(0.01, description="Gain of the policy's last layer.")
+    value_gain: PositiveFloat = Field(1.0, description="Gain of the critic's last layer.")
+
+
+Initialisation = Annotated[Xavier | Orthogonal, *_Slot]
+
+
+class Networks(Specification):
+    """Separate actor and critic of the same hidden layers; a Gaussian policy's log deviation is free."""
+
+    hidden: tuple[PositiveInt, ...] = Field((64, 64), description="Units of each hidden layer.")
+    activation: Literal["tanh", "relu"] = "tanh"
+    initialisation: Initialisation = Xavier()
+    shared: bool = Field(False, description="Whether actor and critic share all layers but the last.")
+
+
+class ObservationNormalisation(Specification):
+    """Subtract the running mean and divide by the running standard deviation of a replica's observations."""
+
+    clip: PositiveFloat | None = Field(10.0, description="Bound on the normalised observation.")
+
+
+class RewardScaling(Specification):
+    """Divide rewards by the running standard deviation of a replica's discounted return; keep their mean."""
+
+    clip: PositiveFloat | None = Field(10.0, description="Bound on the scaled reward.")
+
+
+class Details(Specification):
+    """What implementations add to the printed algorithm; each alone can be switched."""
+
+    observation_normalisation: ObservationNormalisation | None = None
+    reward_scaling: RewardScaling | None = None
+    advantage_normalisation: Literal["batch", "minibatch"] | None = Field(
+        None, description="Over which transitions advantages get mean 0 and standard deviation 1."
+    )
+    reward_offset: float | None = Field(
+        None, description="A constant added to every reward that is learned from."
+    )
+    time_limits: Literal["bootstrap", "terminal", "drop"] = Field(
+        "bootstrap",
+        description="At a time limit: the critic's value of the next observation, nothing, or the step left out.",
+    )
+    value_clip: PositiveFloat | None = Field(
+        None, description="How far, at most, an update moves a value before its loss stops counting."
+    )
+    entropy_bonus: NonNegativeFloat = Field(0.0, description="Weight of the entropy in the objective.")
+    max_gradient_norm: PositiveFloat | None = Field(
+        None, description="A replica's gradient is shortened to this Euclidean length."
+    )

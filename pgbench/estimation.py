@@ -1,0 +1,214 @@
+"""From experience to a batch: what data, advantage, baseline and critic target mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple, assert_never
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pgbench import components as c
+from pgbench.batches import Batch, Transitions, in_time, side_by_side
+from pgbench.functional import baselines, returns
+from pgbench.functional.moments import standardise
+from pgbench.learners import Learner, chunks
+from pgbench.rollouts import Rollout, Sampler
+from pgbench.specs import Algorithm
+
+
+def environments_each(data: c.Data) -> int:
+    """E: how many environments each replica runs side by side."""
+    match data:
+        case c.WholeEpisodes():
+            return data.episodes
+        case c.FixedHorizon():
+            return data.environments
+        case _:
+            assert_never(data)
+
+
+def collect(
+    data: c.Data, sampler: Sampler, learner: Learner, iteration: int, running: NDArray[np.bool_]
+) -> Rollout:
+    """Collect one update's experience with the present policy."""
+    act, draw = learner.act(), learner.policy.noise
+    match data:
+        case c.WholeEpisodes():
+            return sampler.whole_episodes(act, draw, iteration, running)
+        case c.FixedHorizon():
+            return sampler.fixed_horizon(act, draw, iteration, running, data.steps)
+        case _:
+            assert_never(data)
+
+
+def transition_weights(data: c.Data, active: Tensor, shares: Tensor) -> Tensor:
+    """Weight `[S, N]` of each transition in the policy's objective, from what is active and its shares.
+
+    The policy gradient is a mean over trajectories of sums over time; cut trajectories have no whole to sum, and
+    a fixed horizon takes the mean over time steps.
+    """
+    match data:
+        case c.WholeEpisodes():
+            return active / data.episodes
+        case c.FixedHorizon():
+            return shares
+        case _:
+            assert_never(data)
+
+
+class Values(NamedTuple):
+    """V of a rollout's observations and of those that really followed, `[T, S, E]` each."""
+
+    here: Tensor
+    next: Tensor
+
+
+def advantages(algorithm: Algorithm, rollout: Rollout, values: Values, scores: Tensor) -> Tensor:
+    """Â `[T, S, E]`: what each action is credited with, less the baseline.
+
+    Args:
+        algorithm: the specification.
+        rollout: the experience.
+        values: the critic's.
+        scores: `[S, E]`, ‖∇log p(τ)‖² of each trajectory, for the baseline that needs it.
+    """
+    flags, gamma = (rollout.terminated, rollout.truncated), algorithm.gamma
+    to_go = returns.rewards_to_go(rollout.rewards, values.next, *flags, gamma)
+    match algorithm.advantage:
+        case c.UniformWeight():
+            return torch.ones_like(to_go)
+        case c.GAE(lam=lam):
+            return returns.gae(rollout.rewards, values.here, values.next, *flags, gamma, lam)
+        case c.NStep(n=n):
+            estimates, weight = returns.n_step_returns(rollout.rewards, values.next, *flags, gamma, n), None
+        case c.RewardToGo(discount="from_the_start"):
+            estimates = to_go
+            weight = returns.derived_discounts(*flags, gamma, rollout.elapsed, to_go.dtype)
+        case c.RewardToGo():
+            estimates, weight = to_go, None
+        case c.TotalReturn():
+            estimates, weight = returns.total_returns(to_go, *flags), None
+        case _:
+            assert_never(algorithm.advantage)
+    result = estimates - _baseline(algorithm.baseline, estimates, rollout, values, scores)
+    return result if weight is None else weight * result
+
+
+def _baseline(
+    baseline: c.Baseline, estimates: Tensor, rollout: Rollout, values: Values, scores: Tensor
+) -> Tensor | float:
+    """b, broadcast to `[T, S, E]`."""
+    match baseline:
+        case c.NoBaseline():
+            return 0.0
+        case c.AverageReturn():
+            return returns.trajectory_average(estimates, rollout.active)
+        case c.TimestepAverage():
+            return baselines.timestep_average(estimates, rollout.active)
+        case c.OptimalConstant():
+            return baselines.optimal_constant(scores, estimates[0])
+        case c.LearnedValue():
+            return values.here
+        case _:
+            assert_never(baseline)
+
+
+def critic_targets(target: c.CriticTarget, rollout: Rollout, values: Values, gamma: float) -> Tensor:
+    """What the critic regresses on, `[T, S, E]`."""
+    flags = rollout.terminated, rollout.truncated
+    match target:
+        case c.MonteCarloTarget():
+            return returns.rewards_to_go(rollout.rewards, values.next, *flags, gamma)
+        case c.NStepTarget(n=n):
+            return returns.n_step_returns(rollout.rewards, values.next, *flags, gamma, n)
+        case c.LambdaTarget(lam=lam):
+            return values.here + returns.gae(rollout.rewards, values.here, values.next, *flags, gamma, lam)
+        case _:
+            assert_never(target)
+
+
+def at_time_limits(algorithm: Algorithm, rollout: Rollout, values: Values) -> tuple[Rollout, Values]:
+    """Experience and values as the detail `time_limits` wants them."""
+    match algorithm.details.time_limits:
+        case "bootstrap":
+            return rollout, values
+        case "terminal":
+            return replace(rollout, terminated=rollout.terminated | rollout.truncated), values
+        case "drop":
+            # The step is left out of the batch, and its TD error, which earlier steps see, is made zero.
+            neutral = (values.here - rollout.rewards) / algorithm.gamma
+            dropped = rollout.truncated & ~rollout.terminated
+            kept = replace(rollout, active=rollout.active & ~dropped)
+            return kept, values._replace(next=torch.where(dropped, neutral, values.next))
+        case other:
+            assert_never(other)
+
+
+@torch.no_grad()
+def prepare(algorithm: Algorithm, learner: Learner, rollout: Rollout) -> Batch:
+    """Lay a rollout out for the update, with advantages and targets."""
+    observations = side_by_side(rollout.observations)
+    old = learner.evaluate_in_chunks(observations)
+    actions = side_by_side(rollout.actions)
+    nothing = torch.zeros_like(old.values)
+    transitions = Transitions(
+        observations=observations,
+        actions=actions,
+        advantages=nothing,
+        targets=nothing,
+        old_values=old.values,
+        old_log_probs=old.distribution.log_prob(actions),
+        old_parameters=old.distribution.parameters,
+        weights=nothing,
+        shares=nothing,
+    )
+    batch = Batch(transitions, rollout, side_by_side(rollout.next_observations))
+    return credit(algorithm, learner, batch, old.values)
+
+
+@torch.no_grad()
+def credit(algorithm: Algorithm, learner: Learner, batch: Batch, values: Tensor) -> Batch:
+    """The batch with advantages and targets from the present critic, whose values of it are `[S, N]`."""
+    shape = batch.rollout.rewards.shape
+    following = learner.evaluate_in_chunks(batch.next_observations).values
+    both = Values(in_time(values, shape), in_time(following, shape))
+    rollout, both = at_time_limits(algorithm, batch.rollout, both)
+    active = side_by_side(rollout.active).float()
+    shares = active / active.sum(1, keepdim=True).clamp(min=1.0)
+    scores = squared_scores(algorithm.baseline, learner, batch)
+    advantage = side_by_side(advantages(algorithm, rollout, both, scores))
+    if algorithm.details.advantage_normalisation == "batch":
+        advantage = standardise(advantage, shares)
+    targets = batch.transitions.targets
+    if isinstance(algorithm.baseline, c.LearnedValue):
+        targets = side_by_side(critic_targets(algorithm.baseline.target, rollout, both, algorithm.gamma))
+    transitions = replace(
+        batch.transitions,
+        advantages=advantage,
+        targets=targets,
+        weights=transition_weights(algorithm.data, active, shares),
+        shares=shares,
+    )
+    return replace(batch, transitions=transitions)
+
+
+@torch.enable_grad()
+def squared_scores(baseline: c.Baseline, learner: Learner, batch: Batch) -> Tensor:
+    """‖∇ log p(τ)‖² of each trajectory, `[S, E]`; zeros for baselines that do not ask for it."""
+    _, replicas, each = batch.rollout.rewards.shape
+    scores = torch.zeros(replicas, each)
+    if not isinstance(baseline, c.OptimalConstant):
+        return scores
+    data = batch.transitions
+    for environment in range(each):
+        mine = torch.zeros_like(batch.rollout.rewards)
+        mine[:, :, environment] = batch.rollout.active[:, :, environment].float()
+        weights = side_by_side(mine)
+        for rows in chunks(len(data)):
+            log_probs = learner.distribution(data.observations[:, rows]).log_prob(data.actions[:, rows])
+            (weights[:, rows] * log_probs).sum().backward()  # type: ignore[no-untyped-call]
+        scores[:, environment] = learner.actor.pop_gradient().square().sum(1)
+    return scores

@@ -1,0 +1,336 @@
+"""Solvers against explicit matrices, curvature against explicit Hessians, searches against what they promise."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from pgbench.functional.trust_region import (
+    conjugate_gradient,
+    fisher_vector_product,
+    full_step,
+    line_search,
+)
+from pgbench.policies import Categorical, Perceptron, kl
+
+S, P = 4, 16
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def matrices():
+    """A = Q Λ Qᵀ with Λ > 0, `[S, P, P]`."""
+    rotation, _ = torch.linalg.qr(torch.randn(S, P, P, generator=generator(), dtype=torch.float64))
+    eigenvalues = 0.1 + 10.0 * torch.rand(S, 1, P, generator=generator(1), dtype=torch.float64)
+    return rotation * eigenvalues @ rotation.mT
+
+
+@pytest.fixture
+def b():
+    return torch.randn(S, P, generator=generator(2), dtype=torch.float64)
+
+
+def product_with(matrices):
+    # product and sum: a batched matrix product may be rounded otherwise in another block
+    return lambda rows: (matrices * rows.unsqueeze(1)).sum(-1)
+
+
+def energy(matrices, rows):
+    """½ xᵀ A x, `[S]`."""
+    return 0.5 * (rows * product_with(matrices)(rows)).sum(-1)
+
+
+# ---- conjugate gradients
+
+
+def test_conjugate_gradients_solve_exactly_in_as_many_steps_as_dimensions(matrices, b):
+    solution = conjugate_gradient(product_with(matrices), b, P, 0.0)
+    torch.testing.assert_close(solution, torch.linalg.solve(matrices, b), rtol=1e-6, atol=1e-8)
+
+
+def test_as_many_steps_suffice_as_there_are_distinct_eigenvalues(b):
+    rotation, _ = torch.linalg.qr(torch.randn(S, P, P, generator=generator(), dtype=torch.float64))
+    eigenvalues = torch.tensor([1.0, 2.0, 5.0, 9.0], dtype=torch.float64).repeat(P // 4)
+    matrices = rotation * eigenvalues @ rotation.mT
+    torch.testing.assert_close(
+        conjugate_gradient(product_with(matrices), b, 4, 0.0), torch.linalg.solve(matrices, b)
+    )
+
+
+def test_the_error_shrinks_with_every_step_in_the_norm_of_the_matrix(matrices, b):
+    exact = torch.linalg.solve(matrices, b)
+    errors = [
+        energy(matrices, conjugate_gradient(product_with(matrices), b, steps, 0.0) - exact)
+        for steps in range(P)
+    ]
+    for before, after in itertools.pairwise(errors):
+        assert (after < before).all()
+
+
+def test_single_precision_solves_to_single_precision(matrices, b):
+    solution = conjugate_gradient(product_with(matrices.float()), b.float(), 3 * P, 1e-10)
+    assert solution.dtype == torch.float32
+    torch.testing.assert_close(solution, torch.linalg.solve(matrices, b).float(), rtol=1e-3, atol=1e-3)
+
+
+def test_nothing_to_solve_gives_nothing(matrices, b):
+    b[1] = 0.0
+    solution = conjugate_gradient(product_with(matrices), b, P, 0.0)
+    assert (solution[1] == 0.0).all()
+    assert solution.isfinite().all()
+
+
+def test_each_replica_stops_by_itself(matrices, b):
+    """A replica that is solved in one step keeps its bits while the others go on, and they do not notice."""
+    b[0] *= 1e-6
+    matrices[1] = 2.0 * torch.eye(P, dtype=torch.float64)
+    together = conjugate_gradient(product_with(matrices), b, P, 1e-9)
+    assert (together[0] == 0.0).all()
+    assert torch.equal(together[1], 0.5 * b[1])
+    for s in range(S):
+        alone = conjugate_gradient(product_with(matrices[s : s + 1]), b[s : s + 1], P, 1e-9)
+        assert torch.equal(together[s], alone[0])
+        assert (b[s] - product_with(matrices)(together)[s]).square().sum() <= 1e-9
+
+
+def test_a_matrix_without_curvature_is_left_alone(matrices, b):
+    matrices[2] = -matrices[2]
+    matrices[3] = torch.nan
+    solution = conjugate_gradient(product_with(matrices), b, P, 0.0)
+    assert (solution[2:] == 0.0).all()
+    torch.testing.assert_close(solution[:2], torch.linalg.solve(matrices[:2], b[:2]), rtol=1e-6, atol=1e-8)
+
+
+# ---- the step
+
+
+def test_the_full_step_ends_on_the_boundary_of_the_region(matrices, b):
+    direction = conjugate_gradient(product_with(matrices), b, 3, 0.0)
+    step = full_step(direction, product_with(matrices)(direction), 0.01)
+    torch.testing.assert_close(energy(matrices, step), torch.full((S,), 0.01, dtype=torch.float64))
+
+
+def test_no_other_step_of_the_region_gains_more(matrices, b):
+    """The note's √(2δ / gᵀH⁻¹g) H⁻¹g solves: max gᵀΔ such that ½ ΔᵀHΔ ≤ δ."""
+    solution = torch.linalg.solve(matrices, b)
+    step = full_step(solution, product_with(matrices)(solution), 0.01)
+    expected = (0.02 / (b * solution).sum(-1, keepdim=True)).sqrt() * solution
+    torch.testing.assert_close(step, expected)
+    others = torch.randn(200, S, P, generator=generator(3), dtype=torch.float64)
+    for other in others:
+        feasible = full_step(other, product_with(matrices)(other), 0.01)
+        assert ((b * feasible).sum(-1) <= (b * step).sum(-1)).all()
+
+
+def test_no_direction_is_no_step(matrices):
+    zero = torch.zeros(S, P, dtype=torch.float64)
+    assert torch.equal(full_step(zero, zero, 0.01), zero)
+
+
+# ---- Fisher-vector products
+
+
+def tabular(parameters):
+    """A softmax over 4 actions in each of 4 states, from a row's 16 parameters: `[S, 4]` a replica."""
+    return Categorical(parameters.reshape(len(parameters), 4, 4).log_softmax(-1))
+
+
+@pytest.fixture
+def parameters():
+    return torch.randn(S, P, generator=generator(4), dtype=torch.float64)
+
+
+def kl_from(start):
+    old = tabular(start)
+    return lambda trial: kl(old, tabular(trial)).mean(-1)
+
+
+def explicit_hessians(function, parameters):
+    """Of each replica alone, `[S, P, P]`."""
+    blocks = []
+    for s in range(len(parameters)):
+        only = lambda row, s=s: function(torch.cat([parameters[:s], row[None], parameters[s + 1 :]]))[s]  # noqa: E731
+        blocks.append(torch.autograd.functional.hessian(only, parameters[s]))
+    return torch.stack(blocks)
+
+
+@pytest.mark.parametrize("at_old", [True, False])
+def test_the_product_is_with_the_hessian_of_the_divergence(parameters, b, at_old):
+    divergence = kl_from(parameters)
+    point = parameters if at_old else parameters + 0.3 * b
+    product = fisher_vector_product(divergence, point, 0.0)
+    torch.testing.assert_close(product(b), product_with(explicit_hessians(divergence, point))(b))
+
+
+def test_at_the_old_policy_it_is_the_fisher_matrix(parameters, b):
+    """F = E_s E_a[∇log π ∇log πᵀ], every action of every state enumerated."""
+    fisher = torch.zeros(S, P, P, dtype=torch.float64)
+    for s in range(S):
+        for state in range(4):
+            for action in range(4):
+                row = parameters[s : s + 1].clone().requires_grad_()
+                log_prob = tabular(row).log_probabilities[0, state, action]
+                (score,) = torch.autograd.grad(log_prob, row)
+                fisher[s] += log_prob.exp().detach() * torch.outer(score[0], score[0]) / 4
+    product = fisher_vector_product(kl_from(parameters), parameters, 0.0)
+    torch.testing.assert_close(product(b), product_with(fisher)(b))
+
+
+def test_half_its_quadratic_form_is_the_divergence_of_a_small_step(parameters, b):
+    divergence, product = kl_from(parameters), fisher_vector_product(kl_from(parameters), parameters, 0.0)
+    for size in (1e-2, 1e-3):
+        quadratic = 0.5 * (size * b * product(size * b)).sum(-1)
+        torch.testing.assert_close(divergence(parameters + size * b), quadratic, rtol=20 * size, atol=0)
+
+
+def test_damping_adds_a_multiple_of_the_vector(parameters, b):
+    plain = fisher_vector_product(kl_from(parameters), parameters, 0.0)(b)
+    damped = fisher_vector_product(kl_from(parameters), parameters, 0.1)(b)
+    torch.testing.assert_close(damped, plain + 0.1 * b)
+
+
+def test_products_can_be_repeated_without_gradients_and_after_the_parameters_moved(parameters, b):
+    leaf = parameters.clone().requires_grad_()
+    with torch.no_grad():
+        product = fisher_vector_product(lambda trial: trial.pow(4).sum(-1), leaf, 0.1)
+        first = product(b)
+        torch.testing.assert_close(first, 12.0 * parameters.square() * b + 0.1 * b)
+        leaf += 1.0
+        assert torch.equal(product(b), first)
+    assert not first.requires_grad
+    assert leaf.grad is None
+
+
+def test_a_replicas_natural_gradient_does_not_know_its_block():
+    """Through a real network, in single precision and to the bit."""
+    network = Perceptron((3, 8, 8, 5), "tanh")
+    rows = 0.5 * torch.randn(3, network.width, generator=generator())
+    observations = torch.randn(3, 512, 3, generator=generator(1))
+    b = torch.randn(rows.shape, generator=generator(2))
+
+    def solve(block):
+        seen = observations[block]
+
+        def policy(parameters):
+            return Categorical(network.forward(network.views(parameters), seen).log_softmax(-1))
+
+        old = policy(rows[block])
+        product = fisher_vector_product(lambda trial: kl(old, policy(trial)).mean(1), rows[block], 0.1)
+        direction = conjugate_gradient(product, b[block], 10, 1e-10)
+        return full_step(direction, product(direction), 0.01)
+
+    together = solve(slice(0, 3))
+    assert together.isfinite().all()
+    for s in range(3):
+        assert torch.equal(solve(slice(s, s + 1))[0], together[s])
+
+
+# ---- line search
+
+
+@pytest.fixture
+def quadratic(matrices, b):
+    """Gain bᵀΔ − ½ ΔᵀAΔ and divergence ½ ΔᵀAΔ of a move Δ from the origin."""
+
+    def objective(trial):
+        curvature = energy(matrices, trial)
+        return (b * trial).sum(-1) - curvature, curvature
+
+    return objective
+
+
+def test_a_step_to_the_top_of_a_quadratic_is_taken_whole(quadratic, matrices, b):
+    zero = torch.zeros_like(b)
+    newton = conjugate_gradient(product_with(matrices), b, P, 0.0)
+    found, accepted, rejected = line_search(zero, newton, quadratic, None, 0.5, 10)
+    assert torch.equal(found, newton)
+    assert accepted.all()
+    assert rejected.tolist() == [0] * S
+    torch.testing.assert_close(found, torch.linalg.solve(matrices, b), rtol=1e-6, atol=1e-8)
+
+
+def test_an_overlong_step_shrinks_to_the_first_length_that_gains(quadratic, matrices, b):
+    """Beyond twice the way to the top a quadratic is below its start; 2ʲ⁺¹ times too long needs j + 1 halvings."""
+    newton = torch.linalg.solve(matrices, b)
+    lengths = torch.tensor([1.9, 3.9, 7.9, 30.0], dtype=torch.float64).unsqueeze(-1)
+    found, accepted, rejected = line_search(torch.zeros_like(b), lengths * newton, quadratic, None, 0.5, 10)
+    assert accepted.all()
+    assert rejected.tolist() == [0, 1, 2, 4]
+    torch.testing.assert_close(found, newton * lengths * 0.5 ** rejected.unsqueeze(-1))
+    assert (quadratic(found)[0] > 0.0).all()
+
+
+def test_the_divergence_is_at_most_delta_and_the_length_the_first_that_is(quadratic, matrices, b):
+    step = full_step(b, product_with(matrices)(b), 0.01)
+    lengths = torch.tensor([0.99, 1.3, 5.0, 11.0], dtype=torch.float64).unsqueeze(-1)
+    found, accepted, rejected = line_search(torch.zeros_like(b), lengths * step, quadratic, 0.01, 0.8, 20)
+    assert accepted.all()
+    assert (quadratic(found)[1] <= 0.01).all()
+    assert rejected.tolist() == [
+        max(0, math.ceil(math.log(x) / -math.log(0.8))) for x in (0.99, 1.3, 5.0, 11.0)
+    ]
+
+
+def test_where_nothing_is_acceptable_every_bit_comes_back(quadratic, b):
+    """Downhill, too long for the trials, not a number, no step at all."""
+    start = 1e-3 * torch.randn(S, P, generator=generator(5), dtype=torch.float64).requires_grad_()
+    origin = start.detach().clone()
+    step = torch.stack([-b[0], 1e9 * b[1], torch.full_like(b[2], torch.nan), torch.zeros_like(b[3])])
+    seen = []
+
+    def objective(trial):
+        seen.append(trial)
+        return quadratic(trial - origin)
+
+    found, accepted, rejected = line_search(start, step, objective, 0.01, 0.5, 6)
+    assert torch.equal(found, origin)
+    assert torch.equal(start.detach(), origin)
+    assert not accepted.any()
+    assert rejected.tolist() == [6] * S
+    assert len(seen) == 6
+
+
+def test_a_divergence_that_is_not_a_number_is_not_accepted(b):
+    nothing = torch.full((S,), torch.nan, dtype=torch.float64)
+    found, accepted, _ = line_search(torch.zeros_like(b), b, lambda _: (torch.ones(S), nothing), 0.01, 0.5, 3)
+    assert torch.equal(found, torch.zeros_like(b))
+    assert not accepted.any()
+
+
+def test_later_trials_do_not_change_what_is_accepted(quadratic, matrices, b):
+    """A replica that was accepted at once has the same bits as alone, whatever the others still try."""
+    newton = torch.linalg.solve(matrices, b)
+    step = torch.tensor([1.0, 100.0, -1.0, 3.0], dtype=torch.float64).unsqueeze(-1) * newton
+    trials = []
+
+    def objective(trial):
+        trials.append(trial.clone())
+        return quadratic(trial)
+
+    found, accepted, rejected = line_search(torch.zeros_like(b), step, objective, None, 0.5, 8)
+    assert accepted.tolist() == [True, True, False, True]
+    assert rejected.tolist() == [0, 6, 8, 1]
+    for trial in trials:
+        assert torch.equal(trial[0], step[0])
+    for s in range(S):
+        alone, *_ = line_search(
+            torch.zeros(1, P, dtype=torch.float64),
+            step[s : s + 1],
+            lambda trial, s=s: tuple(x[s : s + 1] for x in quadratic(trial.expand(S, P))),
+            None,
+            0.5,
+            8,
+        )
+        assert torch.equal(found[s], alone[0])
+    assert not found.requires_grad
+
+
+def test_no_trial_is_no_move(quadratic, b):
+    found, accepted, rejected = line_search(torch.zeros_like(b), b, quadratic, None, 0.5, 0)
+    assert torch.equal(found, torch.zeros_like(b))
+    assert not accepted.any()
+    assert rejected.tolist() == [0] * S

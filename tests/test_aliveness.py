@@ -1,0 +1,171 @@
+"""Every field is alive: changing any leaf of a specification changes what training does."""
+
+from typing import Any
+
+import pytest
+
+from pgbench import components as c
+from pgbench import lineage, specs, training
+
+SHORT = {
+    "data.steps": 128,
+    "networks.hidden": (8,),
+    "update.epochs": 2,
+    "update.optimiser.learning_rate": 3e-3,
+}
+PPO = specs.replace(lineage.PPO_PRACTISED.algorithm, SHORT)
+TRPO = specs.replace(lineage.TRUST_REGION_PRACTISED.algorithm, {"data.steps": 128, "networks.hidden": (8,)})
+EPISODES = specs.replace(lineage.LEARNED_VALUE.algorithm, {"networks.hidden": (8,)})
+
+CHANGES: list[tuple[str, specs.Algorithm, dict[str, Any]]] = [
+    ("ppo", PPO, change)
+    for change in (
+        {"data.steps": 64},
+        {"data.environments": 2},
+        {"gamma": 0.9},
+        {"advantage.lam": 0.5},
+        {"advantage": c.NStep(n=3)},
+        {"advantage": c.RewardToGo()},
+        {"advantage": c.RewardToGo(discount="from_the_start")},
+        {"advantage": c.TotalReturn()},
+        {"baseline.target.lam": 0.5},
+        {"baseline.target": c.MonteCarloTarget()},
+        {"baseline.target": c.NStepTarget(n=2)},
+        {"baseline.fit.coefficient": 2.0},
+        {"surrogate.epsilon": 0.02},
+        {"surrogate.pessimistic": False, "surrogate.epsilon": 0.02},
+        {"surrogate": c.FixedPenalty(beta=3.0)},
+        {"surrogate": c.AdaptivePenalty(target=1e-4)},
+        {"update.epochs": 3},
+        {"update.minibatch_size": 32},
+        {"update.max_kl": 1e-6},
+        {"update.recompute_advantages": True},
+        {"update.optimiser.learning_rate": 1e-3},
+        {"update.optimiser.epsilon": 1e-3},
+        {"update.optimiser.decay": None},
+        {"networks.hidden": (9,)},
+        {"networks.activation": "relu"},
+        {"networks.shared": True},
+        {"networks.initialisation.hidden_gain": 1.0},
+        {"networks.initialisation.policy_gain": 1.0},
+        {"networks.initialisation.value_gain": 0.5},
+        {"networks.initialisation": c.Xavier()},
+        {"details.observation_normalisation": None},
+        {"details.observation_normalisation.clip": 1.0},
+        {"details.reward_scaling": None},
+        {"details.reward_scaling.clip": 0.1},
+        {"details.advantage_normalisation": None},
+        {"details.advantage_normalisation": "batch"},
+        {"details.reward_offset": 1.0},
+        {"details.time_limits": "terminal"},
+        {"details.time_limits": "drop"},
+        {"details.value_clip": 1e-3},
+        {"details.entropy_bonus": 0.1},
+        {"details.max_gradient_norm": 0.01},
+    )
+]
+CHANGES += [
+    ("trpo", TRPO, change)
+    for change in (
+        {"update.delta": 0.001},
+        {"update.solver.steps": 2},
+        {"update.solver.damping": 1.0},
+        {"update.solver.fisher_fraction": 0.25},
+        {"update": c.NaturalGradient(delta=0.01, solver=c.ConjugateGradient(steps=3))},
+        {"baseline.fit.steps": 3},
+        {"baseline.fit.optimiser.learning_rate": 1e-2},
+        {"baseline.fit.optimiser.epsilon": 1e-3},
+        {"baseline.fit.optimiser.decay": "linear"},
+        {"details.max_gradient_norm": 0.01},
+    )
+]
+CHANGES += [
+    ("episodes", EPISODES, change)
+    for change in (
+        {"data.episodes": 3},
+        {"update.steps": 2},
+        {"baseline": c.NoBaseline()},
+        {"baseline": c.AverageReturn()},
+        {"baseline": c.TimestepAverage()},
+        {"baseline": c.OptimalConstant(), "advantage": c.TotalReturn()},
+        {"baseline": c.NoBaseline(), "advantage": c.UniformWeight(), "gamma": 1.0},
+        {"update.steps": 2, "surrogate": c.TrajectoryRatio()},
+        {"update.steps": 2, "surrogate": c.CausalRatio()},
+        {"update.steps": 2, "surrogate": c.ImportanceRatio()},
+    )
+]
+
+
+def trace(algorithm: specs.Algorithm) -> list[str]:
+    """All numbers of the first updates on an environment whose episodes are cut by a time limit."""
+    run = specs.Run(algorithm=algorithm, environment="Pendulum-v1", steps=700)
+    history = list(training.train(run, [0]))
+    return [value.item().hex() for record in history for value in record.statistics.values()]
+
+
+@pytest.fixture(scope="module")
+def unchanged() -> dict[str, list[str]]:
+    return {
+        name: trace(algorithm) for name, algorithm in (("ppo", PPO), ("trpo", TRPO), ("episodes", EPISODES))
+    }
+
+
+@pytest.mark.parametrize(("name", "algorithm", "change"), CHANGES, ids=lambda value: str(value)[:60])
+def test_a_changed_leaf_changes_training(name, algorithm, change, unchanged):
+    assert trace(specs.replace(algorithm, change)) != unchanged[name]
+
+
+def test_backtracking_is_alive_where_the_full_step_is_too_long():
+    """With hardly any damping and few iterations, the quadratic model's step leaves the trust region."""
+    wild = specs.replace(TRPO, {"update.solver.damping": 0.0, "update.solver.steps": 3, "update.delta": 0.5})
+    searches = [
+        {"update.line_search.ratio": 0.5},
+        {"update.line_search.backtracks": 1},
+        {"update.line_search.checks_kl": False},
+    ]
+    for search in searches:
+        assert trace(specs.replace(wild, search)) != trace(wild)
+
+
+def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
+    for one, other in (
+        (c.FixedPenalty(beta=1.0), c.FixedPenalty(beta=2.0)),
+        (c.AdaptivePenalty(initial_beta=1.0), c.AdaptivePenalty(initial_beta=2.0)),
+        (c.AdaptivePenalty(target=1e-6), c.AdaptivePenalty(target=1.0)),
+    ):
+        first, second = (trace(specs.replace(PPO, {"surrogate": surrogate})) for surrogate in (one, other))
+        assert first != second
+
+
+@pytest.mark.parametrize(
+    ("member", "change", "message"),
+    [
+        ("reinforce", {"advantage": c.GAE()}, "needs a critic"),
+        ("reinforce", {"data": c.FixedHorizon()}, "only a critic can say"),
+        ("reinforce", {"details.time_limits": "drop"}, "no effect without a critic"),
+        ("reinforce", {"details.value_clip": 0.2}, "no effect without a critic"),
+        ("reinforce", {"networks.shared": True}, "no effect without a critic"),
+        ("gae", {"networks.shared": True}, "set baseline.fit to 'joint'"),
+        ("joint_fit", {"update": c.NaturalGradient()}, "set baseline.fit to 'separate'"),
+        ("joint_fit", {"details.value_clip": 0.2}, "no effect on a single joint step"),
+        ("ppo", {"surrogate": c.TrajectoryRatio()}, "whole trajectories"),
+        ("reward_to_go", {"baseline": c.OptimalConstant()}, "set advantage to 'total_return'"),
+        ("gae", {"details.advantage_normalisation": "minibatch"}, "needs update 'minibatch_epochs'"),
+        ("gae", {"update": c.MinibatchEpochs()}, "batches of one size"),
+        ("ppo", {"update.minibatch_size": 100}, "does not divide"),
+        ("ppo", {"update.epochs": 1, "update.recompute_advantages": True}, "no effect with update.epochs 1"),
+        ("reinforce", {"surrogate": c.ClippedRatio()}, "no effect on a single step"),
+        ("trpo", {"surrogate": c.ClippedRatio()}, "bound the step twice"),
+        ("trpo", {"surrogate": c.LogLikelihood()}, "set surrogate to 'importance_ratio'"),
+        ("reward_to_go", {"advantage": c.UniformWeight()}, "set gamma to 1"),
+        ("average_baseline", {"advantage": c.UniformWeight(), "gamma": 1.0}, "compares with nothing"),
+        (
+            "reinforce",
+            {"advantage": c.UniformWeight(), "gamma": 1.0, "details.reward_offset": 1.0},
+            "leave details.reward_offset out",
+        ),
+    ],
+)
+def test_a_dead_or_contradictory_choice_is_refused(member, change, message):
+    with pytest.raises(ValueError, match=message):
+        specs.replace(lineage.LINEAGE[member].algorithm, change)
