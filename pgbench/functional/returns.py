@@ -68,10 +68,7 @@ def total_returns(to_go: Tensor, terminated: Tensor, truncated: Tensor) -> Tenso
     Returns:
         `[T, *B]`.
     """
-    starts = torch.ones_like(terminated)
-    starts[1:] = (terminated | truncated)[:-1]
-    rows = torch.arange(len(to_go)).reshape(-1, *[1] * (to_go.dim() - 1)).expand_as(to_go)
-    return to_go.gather(0, torch.where(starts, rows, 0).cummax(0).values)
+    return to_go.gather(0, first_rows(terminated, truncated))
 
 
 def gae(
