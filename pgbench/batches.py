@@ -7,9 +7,7 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from pgbench.learners import CHUNK
 from pgbench.rollouts import Rollout
 
 
@@ -25,8 +23,8 @@ class Transitions:
         old_values: `[S, M]`, V before the update.
         old_log_probs: `[S, M]`, under the policy that collected the data.
         old_parameters: `[S, M, …]`, of the distributions that collected the data.
-        weights: `[S, M]`, of each transition in the policy's objective; 0 for padding and idle environments.
-        shares: `[S, M]`, of each transition in a mean over the batch; 0 for padding and idle environments.
+        weights: `[S, M]`, of each transition in the policy's objective; 0 for idle environments.
+        shares: `[S, M]`, of each transition in a mean over the batch; 0 for idle environments.
     """
 
     observations: Tensor
@@ -61,7 +59,7 @@ class Transitions:
 
 @dataclass(frozen=True)
 class Batch:
-    """What an update learns from; N is padded to a multiple of `CHUNK` with transitions of weight 0.
+    """What an update learns from; idle transitions have weight 0.
 
     Attributes:
         transitions: the data, `[S, N, …]`.
@@ -75,18 +73,16 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """T·E, how many transitions there are before the padding."""
+        """N = T·E, how many transitions there are."""
         return self.rollout.rewards.shape[0] * self.rollout.rewards.shape[2]
 
 
 def side_by_side(values: Tensor) -> Tensor:
-    """`[T, S, E, …]` as `[S, N, …]`, padded with zeros to a multiple of `CHUNK`."""
-    flat = values.transpose(0, 1).flatten(1, 2)
-    missing = -flat.shape[1] % CHUNK
-    return pad(flat, (0, 0) * (flat.dim() - 2) + (0, missing)) if missing else flat
+    """`[T, S, E, …]` as `[S, N, …]`, N = T·E."""
+    return values.transpose(0, 1).flatten(1, 2)
 
 
 def in_time(values: Tensor, shape: torch.Size) -> Tensor:
-    """`[S, N]` as `[T, S, E]`, without the padding: the inverse of `side_by_side`."""
+    """`[S, N]` as `[T, S, E]`: the inverse of `side_by_side`."""
     time, replicas, environments = shape
-    return values[:, : time * environments].reshape(replicas, time, environments).transpose(0, 1)
+    return values.reshape(replicas, time, environments).transpose(0, 1)

@@ -13,16 +13,13 @@ from pgbench.components import Initialisation, Networks
 from pgbench.environments import Box, Discrete
 from pgbench.functional.adam import AdamState, adam_step
 from pgbench.policies import Distribution, Perceptron, Policy, Role
+from pgbench.rollouts import CHUNK
 from pgbench.streams import stream
-
-CHUNK = 512
-"""Transitions of a replica that pass through a network at once. Batches are padded to a multiple of it, since the
-rounding of a matrix product may depend on its shape, and a replica's numbers must not depend on the block's."""
 
 
 def chunks(count: int) -> Iterator[slice]:
-    """Slices that cover `count` transitions, a multiple of `CHUNK`."""
-    return (slice(first, first + CHUNK) for first in range(0, count, CHUNK))
+    """Slices that cover `count` transitions, `CHUNK` at a time."""
+    return (slice(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK))
 
 
 @dataclass
@@ -160,7 +157,7 @@ class Learner:
 
     @torch.no_grad()
     def evaluate_in_chunks(self, observations: Tensor) -> Evaluation:
-        """`evaluate` without gradients, for N a multiple of `CHUNK`; later updates do not change the result."""
+        """`evaluate` without gradients, some transitions at a time; later updates do not change the result."""
         parts = [self.evaluate(observations[:, part]) for part in chunks(observations.shape[1])]
         parameters = torch.cat([part.distribution.parameters for part in parts], 1)
         return Evaluation(self.policy.restore(parameters), torch.cat([part.values for part in parts], 1))

@@ -246,6 +246,30 @@ ACTOR_CRITIC = successor(
     KONDA,
 )
 
+BATCH_ACTOR_CRITIC = successor(
+    ACTOR_CRITIC,
+    "batch_actor_critic",
+    {"baseline.target": c.NStepTarget(n=1)},
+    "the critic, too, learns from one reward and its own next value",
+    KONDA,
+)
+
+ONE_CRITIC_STEP = successor(
+    BATCH_ACTOR_CRITIC,
+    "one_critic_step",
+    {"baseline.fit.steps": 1},
+    "the critic takes one step where the policy takes one",
+    KONDA,
+)
+
+ONLINE_ACTOR_CRITIC = successor(
+    ONE_CRITIC_STEP,
+    "online_actor_critic",
+    {"data": c.FixedHorizon(steps=1)},
+    "learn from every step at once",
+    KONDA,
+)
+
 ADVANTAGE_ACTOR_CRITIC = successor(
     LEARNED_VALUE,
     "n_step",
@@ -349,45 +373,9 @@ ADAPTIVE_PENALTY = successor(
 )
 
 LINEAGE: dict[str, Member] = {
-    member.name: member
-    for member in (
-        REINFORCE,
-        REWARD_TO_GO,
-        AVERAGE_BASELINE,
-        LEARNED_VALUE,
-        GENERALISED_ADVANTAGE,
-        FIXED_HORIZON,
-        LAMBDA_TARGET,
-        JOINT_FIT,
-        IMPORTANCE_RATIO,
-        PPO_STEP_SIZE,
-        MANY_EPOCHS,
-        PPO_CLIP,
-        PPO_OBSERVATIONS,
-        PPO_REWARDS,
-        PPO_INITIALISATION,
-        PPO_ADAM,
-        PPO_DECAY,
-        PPO_GRADIENT_NORM,
-        PPO_PRACTISED,
-        DERIVED_DISCOUNT,
-        TIMESTEP_BASELINE,
-        OPTIMAL_BASELINE,
-        ACTOR_CRITIC,
-        ADVANTAGE_ACTOR_CRITIC,
-        SEVERAL_STEPS,
-        TRAJECTORY_WEIGHTS,
-        CAUSAL_WEIGHTS,
-        TRPO_SURROGATE,
-        NATURAL_GRADIENT,
-        TRUST_REGION,
-        TRUST_REGION_OBSERVATIONS,
-        TRUST_REGION_PRACTISED,
-        NO_MINIMUM,
-        FIXED_PENALTY,
-        ADAPTIVE_PENALTY,
-    )
+    member.name: member for member in list(globals().values()) if isinstance(member, Member)
 }
+"""Every member of this file by name, in the order in which they stand here."""
 
 
 def nearest(algorithm: Algorithm) -> Member:

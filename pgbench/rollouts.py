@@ -7,6 +7,7 @@ runs exactly one and then idles.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,11 @@ Act = Callable[[Tensor, Tensor], Tensor]
 
 Noise = Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.float32]]
 """Noise of a shape `(rows, environments)` from a generator."""
+
+CHUNK = 512
+"""Transitions of a replica that pass through a network at once. Rollouts of whole episodes are filled up with idle
+rows to a multiple of it: the rounding of a matrix product may depend on its shape, and a replica's numbers must not
+depend on how long the episodes of the others are."""
 
 NOISE_ROWS = 256
 """Rows of action noise drawn at once; a replica's draws do not depend on how many rows others need."""
@@ -65,17 +71,24 @@ class Rollout:
 class _ActionNoise:
     """The noise of one rollout, row by row, from each replica's own stream."""
 
-    def __init__(self, seeds: Sequence[int], environments_each: int, iteration: int, draw: Noise) -> None:
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        environments_each: int,
+        iteration: int,
+        draw: Noise,
+        rows: int = NOISE_ROWS,
+    ) -> None:
         self._generators = [stream(seed, "actions", iteration) for seed in seeds]
-        self._shape = (NOISE_ROWS, environments_each)
+        self._shape = (min(rows, NOISE_ROWS), environments_each)
         self._draw = draw
 
     def row(self, time: int) -> Tensor:
         """Noise `[S, E, …]` of a time step; times are asked for in order."""
-        if time % NOISE_ROWS == 0:
+        if time % self._shape[0] == 0:
             chunks = [self._draw(generator, self._shape) for generator in self._generators]
             self._rows = torch.from_numpy(np.stack(chunks, axis=1))
-        return self._rows[time % NOISE_ROWS]
+        return self._rows[time % self._shape[0]]
 
 
 class Sampler:
@@ -120,7 +133,7 @@ class Sampler:
         """
         active = np.broadcast_to(running[:, None], self.shape)
         observations = self._begin(active) if self._observations is None else self._observations
-        noise = _ActionNoise(self.seeds, self.shape[1], iteration, draw)
+        noise = _ActionNoise(self.seeds, self.shape[1], iteration, draw, horizon)
         elapsed = self._lengths.copy()
         rows: list[dict[str, NDArray[Any]]] = []
         episodes: list[Episode] = []
@@ -136,7 +149,8 @@ class Sampler:
     def whole_episodes(self, act: Act, draw: Noise, iteration: int, running: NDArray[np.bool_]) -> Rollout:
         """One whole episode in every environment of the running replicas; finished environments idle.
 
-        Arguments as for `fixed_horizon`; T is the length of the longest episode.
+        Arguments as for `fixed_horizon`; T is the length of the longest episode, and idle rows that make T·E a
+        multiple of `CHUNK`.
         """
         active = np.array(np.broadcast_to(running[:, None], self.shape))
         observations = self._begin(active)
@@ -148,6 +162,8 @@ class Sampler:
             rows.append(row)
             observations = row["next_observations"]
             active = active & ~ended
+        idle = {name: np.zeros_like(column) for name, column in rows[-1].items()}
+        rows += [idle] * (-len(rows) % (CHUNK // math.gcd(CHUNK, self.shape[1])))
         return _stack(rows, np.zeros_like(self._lengths), episodes)
 
     def _begin(

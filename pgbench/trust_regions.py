@@ -17,7 +17,7 @@ from pgbench.functional.trust_region import (
     full_step,
     line_search,
 )
-from pgbench.learners import CHUNK, Learner, chunks
+from pgbench.learners import Learner, chunks
 from pgbench.policies import kl
 
 RESIDUAL = 1e-10
@@ -69,7 +69,7 @@ def _fisher(solver: ConjugateGradient, learner: Learner, batch: Batch) -> Produc
     """V ↦ (H + damping) v, H the Hessian of the mean KL on a share of the batch, chunk by chunk."""
     every = round(1.0 / solver.fisher_fraction)
     data = batch.transitions
-    parts = [data.part(slice(rows.start, rows.start + CHUNK, every)) for rows in chunks(len(data))]
+    parts = [data.part(slice(rows.start, rows.stop, every)) for rows in chunks(len(data))]
     total = torch.stack([part.shares.sum(1) for part in parts]).sum(0)
 
     def of_part(part: Transitions) -> Product:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pgbench.environments import ObservationNormaliser, RewardScaler
-from pgbench.rollouts import Sampler
+from pgbench.rollouts import CHUNK, Sampler
 
 BOTH = np.array([True, True])
 
@@ -69,10 +69,11 @@ def test_whole_episodes_run_each_environment_once():
     collected = sampler("Terminating-v0", environments_each=3)
     for iteration in range(2):
         rollout = collected.whole_episodes(act, draw, iteration, BOTH)
-        assert rollout.rewards.shape == (5, 2, 3)
+        assert rollout.rewards.shape == (CHUNK, 2, 3)
+        assert rollout.active.sum(0).tolist() == [[5] * 3] * 2
         assert len(rollout.episodes) == 6
         assert rollout.terminated.sum() == 6
-        assert rollout.terminated[-1].all()
+        assert rollout.terminated[4].all()
     assert collected.steps.tolist() == [30, 30]
 
 
@@ -80,7 +81,8 @@ def test_environments_that_have_finished_idle():
     collected = sampler("CartPole-v1", environments_each=8)
     rollout = collected.whole_episodes(act, draw, 0, BOTH)
     lengths = rollout.active.sum(0)
-    assert lengths.min() < lengths.max() == len(rollout.rewards)
+    assert lengths.min() < lengths.max() <= len(rollout.rewards)
+    assert rollout.rewards[:, 0].numel() % CHUNK == 0
     for length, column_active, ended in zip(
         lengths.flatten(), rollout.active.flatten(1).T, rollout.terminated.flatten(1).T, strict=True
     ):
@@ -99,7 +101,7 @@ def test_the_environments_of_a_stopped_replica_idle(way):
         rollout = collected.fixed_horizon(act, draw, 0, running, 6)
     else:
         rollout = collected.whole_episodes(act, draw, 0, running)
-    assert rollout.active[:, 0].all()
+    assert rollout.active[:5, 0].all()
     assert not rollout.active[:, 1].any()
     assert {episode.seed for episode in rollout.episodes} == {0}
     assert collected.steps[1] == 0

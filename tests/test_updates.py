@@ -6,7 +6,7 @@ import torch
 
 from pgbench import components, estimation, lineage, specs, training, updates
 from pgbench.batches import Transitions, in_time, side_by_side
-from pgbench.learners import CHUNK, Learner, chunks, take_step
+from pgbench.learners import Learner, chunks, take_step
 
 SEEDS = [0, 1, 2]
 SMALL = {"data": components.FixedHorizon(steps=256), "networks.hidden": (16,)}
@@ -54,13 +54,12 @@ def test_before_the_first_step_every_ratio_is_one(name, environment):
         assert torch.equal(new, part.old_log_probs)
 
 
-def test_the_layouts_are_inverse_and_padded_to_whole_chunks():
+def test_the_layouts_are_inverse():
     values = torch.randn(100, 3, 7)
     flat = side_by_side(values)
-    assert flat.shape == (3, 2 * CHUNK)
-    assert not flat[:, 700:].any()
+    assert flat.shape == (3, 700)
     assert torch.equal(in_time(flat, values.shape), values)
-    assert side_by_side(torch.randn(100, 3, 7, 4)).shape == (3, 2 * CHUNK, 4)
+    assert side_by_side(torch.randn(100, 3, 7, 4)).shape == (3, 700, 4)
     assert flat[1, 2 * 7 + 4] == values[2, 1, 4]
 
 
@@ -73,7 +72,7 @@ def test_whole_episodes_weigh_trajectories_and_a_fixed_horizon_weighs_steps():
             rollout.active.sum((0, 2)) / algorithm.data.episodes if expected is None else torch.ones(3)
         )
         torch.testing.assert_close(data.weights.sum(1), per_replica)
-        assert (data.weights[:, batch.size :] == 0).all()
+        assert (data.weights[~side_by_side(rollout.active)] == 0).all()
 
 
 def test_the_gradient_is_the_notes_mean_over_trajectories():
@@ -155,7 +154,7 @@ def test_a_minibatch_takes_each_replicas_own_transitions():
 def test_a_shortened_gradient_keeps_its_direction_and_each_replica_its_own_length():
     _, learner, _, batch = setting("joint_fit")
     algorithm = lineage.LINEAGE["joint_fit"].algorithm
-    updates.loss(algorithm, learner, batch.transitions.part(slice(0, CHUNK))).backward()
+    updates.loss(algorithm, learner, batch.transitions).backward()
     gradients = [part.values.grad.clone() for part in learner.parts]
     kept = [part.values.grad for part in learner.parts]
     norms = take_step(learner.parts, torch.zeros(3), 1e-8, 1.0, torch.ones(3, dtype=torch.bool))
