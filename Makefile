@@ -34,7 +34,7 @@ test: venv
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check $(RULES)
 	$(BIN)/snakemake --lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile
 
 bench: venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
