@@ -26,7 +26,7 @@ TRAINING_CODE = (
     "batches.py",
     "environments",
     "functional",
-    "components.py",
+    "components",
     "compatibility.py",
     "diagnostics.py",
     "estimation.py",

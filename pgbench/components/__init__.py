@@ -1,48 +1,26 @@
 """The choices of an algorithm: one small frozen model each, in closed slots.
 
 A component's `kind` says which choice it is. "Off" is `None` or a `No…` component, never a magic number. What a
-component means is written once, in `pgbench.updates`.
+component means is written once, in `pgbench.estimation` or `pgbench.updates`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-)
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
-
-
-class Specification(BaseModel):
-    """Base of every model of this package: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @property
-    def digest(self) -> str:
-        """Eight hexadecimal digits over the fully resolved specification."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:8]
-
-
-def _named_by_kind(value: Any) -> Any:
-    """Let a component without parameters be written as its bare name: `baseline: no_baseline`."""
-    return {"kind": value} if isinstance(value, str) else value
-
-
-_Slot = (BeforeValidator(_named_by_kind), Field(discriminator="kind"))
-
+from pgbench.components.base import SLOT
+from pgbench.components.base import Fraction as Fraction
+from pgbench.components.base import Probability as Probability
+from pgbench.components.base import Specification as Specification
+from pgbench.components.details import Details as Details
+from pgbench.components.details import Initialisation as Initialisation
+from pgbench.components.details import Networks as Networks
+from pgbench.components.details import ObservationNormalisation as ObservationNormalisation
+from pgbench.components.details import Orthogonal as Orthogonal
+from pgbench.components.details import RewardScaling as RewardScaling
+from pgbench.components.details import Xavier as Xavier
 
 # ----------------------------------------------------------------------------------------------------------
 # Data: which transitions one update learns from
@@ -63,7 +41,7 @@ class FixedHorizon(Specification):
     environments: PositiveInt = Field(1, description="Environments stepped side by side in each replica.")
 
 
-Data = Annotated[WholeEpisodes | FixedHorizon, *_Slot]
+Data = Annotated[WholeEpisodes | FixedHorizon, *SLOT]
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -106,7 +84,7 @@ class GAE(Specification):
     lam: Probability = Field(0.95, description="λ: 0 is the one-step TD error, 1 the return minus the value.")
 
 
-Advantage = Annotated[TotalReturn | RewardToGo | NStep | GAE | UniformWeight, *_Slot]
+Advantage = Annotated[TotalReturn | RewardToGo | NStep | GAE | UniformWeight, *SLOT]
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -145,7 +123,7 @@ class NStepTarget(Specification):
     n: PositiveInt = Field(1, description="Rewards before the critic takes over.")
 
 
-CriticTarget = Annotated[MonteCarloTarget | NStepTarget | LambdaTarget, *_Slot]
+CriticTarget = Annotated[MonteCarloTarget | NStepTarget | LambdaTarget, *SLOT]
 
 
 class SeparateFit(Specification):
@@ -163,7 +141,7 @@ class JointFit(Specification):
     coefficient: PositiveFloat = Field(0.5, description="Weight of the value loss ½(V − target)².")
 
 
-CriticFit = Annotated[SeparateFit | JointFit, *_Slot]
+CriticFit = Annotated[SeparateFit | JointFit, *SLOT]
 
 
 class NoBaseline(Specification):
@@ -198,7 +176,7 @@ class LearnedValue(Specification):
     fit: CriticFit = SeparateFit()
 
 
-Baseline = Annotated[NoBaseline | AverageReturn | TimestepAverage | OptimalConstant | LearnedValue, *_Slot]
+Baseline = Annotated[NoBaseline | AverageReturn | TimestepAverage | OptimalConstant | LearnedValue, *SLOT]
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -260,7 +238,7 @@ Surrogate = Annotated[
     | AdaptivePenalty
     | TrajectoryRatio
     | CausalRatio,
-    *_Slot,
+    *SLOT,
 ]
 
 
@@ -325,71 +303,4 @@ class TrustRegion(Specification):
     line_search: LineSearch = LineSearch()
 
 
-Update = Annotated[GradientStep | MinibatchEpochs | NaturalGradient | TrustRegion, *_Slot]
-
-
-# ----------------------------------------------------------------------------------------------------------
-# Networks, details
-
-
-class Xavier(Specification):
-    """Uniform weights of variance 2 / (fan in + fan out), zero biases (Glorot and Bengio 2010)."""
-
-    kind: Literal["xavier"] = "xavier"
-
-
-class Orthogonal(Specification):
-    """Orthogonal weights times a gain, zero biases (Saxe et al. 2014)."""
-
-    kind: Literal["orthogonal"] = "orthogonal"
-    hidden_gain: PositiveFloat = Field(2.0**0.5, description="Gain of the hidden layers.")
-    policy_gain: PositiveFloat = Field(0.01, description="Gain of the policy's last layer.")
-    value_gain: PositiveFloat = Field(1.0, description="Gain of the critic's last layer.")
-
-
-Initialisation = Annotated[Xavier | Orthogonal, *_Slot]
-
-
-class Networks(Specification):
-    """Separate actor and critic of the same hidden layers; a Gaussian policy's log deviation is free."""
-
-    hidden: tuple[PositiveInt, ...] = Field((64, 64), description="Units of each hidden layer.")
-    activation: Literal["tanh", "relu"] = "tanh"
-    initialisation: Initialisation = Xavier()
-    shared: bool = Field(False, description="Whether actor and critic share all layers but the last.")
-
-
-class ObservationNormalisation(Specification):
-    """Subtract the running mean and divide by the running standard deviation of a replica's observations."""
-
-    clip: PositiveFloat | None = Field(10.0, description="Bound on the normalised observation.")
-
-
-class RewardScaling(Specification):
-    """Divide rewards by the running standard deviation of a replica's discounted return; keep their mean."""
-
-    clip: PositiveFloat | None = Field(10.0, description="Bound on the scaled reward.")
-
-
-class Details(Specification):
-    """What implementations add to the printed algorithm; each alone can be switched."""
-
-    observation_normalisation: ObservationNormalisation | None = None
-    reward_scaling: RewardScaling | None = None
-    advantage_normalisation: Literal["batch", "minibatch"] | None = Field(
-        None, description="Over which transitions advantages get mean 0 and standard deviation 1."
-    )
-    reward_offset: float | None = Field(
-        None, description="A constant added to every reward that is learned from."
-    )
-    time_limits: Literal["bootstrap", "terminal", "drop"] = Field(
-        "bootstrap",
-        description="At a time limit: the critic's value of the next observation, nothing, or the step left out.",
-    )
-    value_clip: PositiveFloat | None = Field(
-        None, description="How far, at most, an update moves a value before its loss stops counting."
-    )
-    entropy_bonus: NonNegativeFloat = Field(0.0, description="Weight of the entropy in the objective.")
-    max_gradient_norm: PositiveFloat | None = Field(
-        None, description="A replica's gradient is shortened to this Euclidean length."
-    )
+Update = Annotated[GradientStep | MinibatchEpochs | NaturalGradient | TrustRegion, *SLOT]
