@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pgbench.components.base import SLOT
 from pgbench.components.base import Fraction as Fraction
@@ -41,7 +41,22 @@ class FixedHorizon(Specification):
     environments: PositiveInt = Field(1, description="Environments stepped side by side in each replica.")
 
 
-Data = Annotated[WholeEpisodes | FixedHorizon, *SLOT]
+class ReplayBuffer(Specification):
+    """Minibatches of single transitions, drawn from a ring of the latest ones, whichever policy they are of."""
+
+    kind: Literal["replay_buffer"] = "replay_buffer"
+    capacity: PositiveInt = Field(
+        100_000, description="Transitions that a replica keeps; the oldest go first."
+    )
+    steps: PositiveInt = Field(64, description="Steps of each environment that are stored before an update.")
+    environments: PositiveInt = Field(1, description="Environments stepped side by side in each replica.")
+    batch_size: PositiveInt = Field(256, description="Transitions of one replica in a gradient step (N).")
+    warm_up: NonNegativeInt = Field(
+        1000, description="Steps of each environment more, before the first update."
+    )
+
+
+Data = Annotated[WholeEpisodes | FixedHorizon | ReplayBuffer, *SLOT]
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -65,7 +80,10 @@ class RewardToGo(Specification):
 
 
 class NStep(Specification):
-    """n rewards, then the critic's value; n = 1 is the TD error of actor-critic (Mnih et al. 2016)."""
+    """n rewards, then the critic's value; n = 1 is the TD error of actor-critic (Mnih et al. 2016).
+
+    With a critic of actions: r + γ Q(s', a'), the action a' being the critic's `next_action`.
+    """
 
     kind: Literal["n_step"] = "n_step"
     n: PositiveInt = Field(1, description="Rewards before the critic takes over.")
@@ -84,7 +102,17 @@ class GAE(Specification):
     lam: Probability = Field(0.95, description="λ: 0 is the one-step TD error, 1 the return minus the value.")
 
 
-Advantage = Annotated[TotalReturn | RewardToGo | NStep | GAE | UniformWeight, *SLOT]
+class ActionValue(Specification):
+    """Q(s, a), as the critic of actions says, with nothing subtracted (the note, off-policy actor-critic)."""
+
+    kind: Literal["action_value"] = "action_value"
+    action: Literal["buffer", "policy"] = Field(
+        "policy",
+        description="Whose action the actor makes likelier: the stored one, or one that it draws anew at s.",
+    )
+
+
+Advantage = Annotated[TotalReturn | RewardToGo | NStep | GAE | UniformWeight | ActionValue, *SLOT]
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -127,10 +155,16 @@ CriticTarget = Annotated[MonteCarloTarget | NStepTarget | LambdaTarget, *SLOT]
 
 
 class SeparateFit(Specification):
-    """After the policy's update, the critic takes full-batch gradient steps with an optimiser of its own."""
+    """The critic takes gradient steps with an optimiser of its own.
+
+    On a batch at hand: after the policy's update, on the whole batch. From a replay buffer: before each of the
+    policy's steps, on a minibatch each.
+    """
 
     kind: Literal["separate"] = "separate"
-    steps: PositiveInt = Field(20, description="Gradient steps of the critic an update.")
+    steps: PositiveInt = Field(
+        20, description="Gradient steps of the critic an update; with a replay buffer, a step of the policy."
+    )
     optimiser: Adam = Adam(learning_rate=1e-3)
 
 
@@ -176,7 +210,20 @@ class LearnedValue(Specification):
     fit: CriticFit = SeparateFit()
 
 
-Baseline = Annotated[NoBaseline | AverageReturn | TimestepAverage | OptimalConstant | LearnedValue, *SLOT]
+class LearnedActionValue(Specification):
+    """A network Q(s, a) fitted to r + γ Q(s', a'): a critic of actions, which is not subtracted (the note)."""
+
+    kind: Literal["learned_action_value"] = "learned_action_value"
+    next_action: Literal["buffer", "policy"] = Field(
+        "policy",
+        description="Whose a' the target has: the stored one, or one that the present policy draws.",
+    )
+    fit: SeparateFit = SeparateFit()
+
+
+Baseline = Annotated[
+    NoBaseline | AverageReturn | TimestepAverage | OptimalConstant | LearnedValue | LearnedActionValue, *SLOT
+]
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -247,10 +294,10 @@ Surrogate = Annotated[
 
 
 class GradientStep(Specification):
-    """Gradient steps on the whole batch: one, or K_π of them as in batch actor-critic."""
+    """Gradient steps on the whole batch, or on a minibatch each from a replay buffer: one, or K_π of them."""
 
     kind: Literal["gradient_step"] = "gradient_step"
-    steps: PositiveInt = Field(1, description="Steps of the policy on a batch (K_π).")
+    steps: PositiveInt = Field(1, description="Steps of the policy an update (K_π).")
     optimiser: Adam = Adam()
 
 
