@@ -16,14 +16,29 @@ SECOND_ORDER = (c.NaturalGradient, c.TrustRegion)
 
 def faults(algorithm: Algorithm) -> Iterator[str]:
     """What is wrong with an algorithm, each as a sentence that says what to change."""
+    yield from _action_values(algorithm)
     yield from _critic(algorithm)
+    yield from _replay(algorithm)
     yield from _batch(algorithm)
     yield from _policy_update(algorithm)
     yield from _rewards(algorithm)
 
 
+def _action_values(algorithm: Algorithm) -> Iterator[str]:
+    if not isinstance(algorithm.baseline, c.LearnedActionValue):
+        if isinstance(algorithm.advantage, c.ActionValue):
+            yield "advantage 'action_value' needs a critic of actions: set baseline to 'learned_action_value'"
+        return
+    if not isinstance(algorithm.data, c.ReplayBuffer):
+        yield "baseline 'learned_action_value' is fitted to stored transitions: set data to 'replay_buffer'"
+    if algorithm.networks.shared:
+        yield "networks.shared needs a critic V(s) that learns with the actor: set networks.shared to false"
+
+
 def _critic(algorithm: Algorithm) -> Iterator[str]:
     details, baseline = algorithm.details, algorithm.baseline
+    if isinstance(baseline, c.LearnedActionValue):
+        return
     if not isinstance(baseline, c.LearnedValue):
         needs = "set baseline to 'learned_value'"
         if isinstance(algorithm.advantage, c.GAE | c.NStep):
@@ -47,6 +62,51 @@ def _critic(algorithm: Algorithm) -> Iterator[str]:
     one_step = isinstance(algorithm.update, c.GradientStep) and algorithm.update.steps == 1
     if details.value_clip is not None and isinstance(baseline.fit, c.JointFit) and one_step:
         yield "details.value_clip has no effect on a single joint step: set update.steps or update.epochs above 1"
+
+
+def _replay(algorithm: Algorithm) -> Iterator[str]:
+    data, baseline, details = algorithm.data, algorithm.baseline, algorithm.details
+    if not isinstance(data, c.ReplayBuffer):
+        return
+    if not isinstance(baseline, c.LearnedValue | c.LearnedActionValue):
+        yield (
+            "data 'replay_buffer' holds single transitions, and only a critic can say what follows them: "
+            "set baseline to 'learned_value' or 'learned_action_value'"
+        )
+    elif algorithm.advantage not in (c.NStep(n=1), *(c.ActionValue(action=a) for a in ("buffer", "policy"))):
+        yield (
+            "data 'replay_buffer' holds single transitions: set advantage to 'n_step' with n = 1, or, with a "
+            "critic of actions, to 'action_value'"
+        )
+    if isinstance(baseline, c.LearnedValue):
+        if baseline.target != c.NStepTarget(n=1):
+            yield "data 'replay_buffer' holds single transitions: set baseline.target to 'n_step' with n = 1"
+        if isinstance(baseline.fit, c.JointFit):
+            yield "data 'replay_buffer' steps critic and policy in turn: set baseline.fit to 'separate'"
+    if not isinstance(algorithm.update, c.GradientStep):
+        yield "data 'replay_buffer' draws its own minibatches: set update to 'gradient_step'"
+    if not isinstance(algorithm.surrogate, c.LogLikelihood):
+        yield "data 'replay_buffer' keeps no old probabilities: set surrogate to 'log_likelihood'"
+    for name in ("observation_normalisation", "reward_scaling"):
+        if getattr(details, name) is not None:
+            yield f"data 'replay_buffer' would mix statistics of all ages: leave details.{name} out"
+    if details.value_clip is not None:
+        yield "data 'replay_buffer' keeps no old values: leave details.value_clip out"
+    yield from _capacity(data)
+
+
+def _capacity(data: c.ReplayBuffer) -> Iterator[str]:
+    first = (data.warm_up + data.steps) * data.environments
+    if data.capacity % data.environments:
+        yield (
+            f"data.capacity {data.capacity} is not a whole number of steps of {data.environments} environments: "
+            "set it to a multiple"
+        )
+    if data.capacity < first:
+        yield (
+            f"data.capacity {data.capacity} is less than the {data.warm_up} + {data.steps} steps × "
+            f"{data.environments} environments = {first} before the first update: set it to that or more"
+        )
 
 
 def _batch(algorithm: Algorithm) -> Iterator[str]:

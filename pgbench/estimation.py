@@ -24,7 +24,7 @@ def environments_each(data: c.Data) -> int:
     match data:
         case c.WholeEpisodes():
             return data.episodes
-        case c.FixedHorizon():
+        case c.FixedHorizon() | c.ReplayBuffer():
             return data.environments
         case _:
             assert_never(data)
@@ -40,6 +40,9 @@ def collect(
             return sampler.whole_episodes(act, draw, iteration, running)
         case c.FixedHorizon():
             return sampler.fixed_horizon(act, draw, iteration, running, data.steps)
+        case c.ReplayBuffer():
+            warm_up = 0 if iteration else data.warm_up
+            return sampler.fixed_horizon(act, draw, iteration, running, warm_up + data.steps)
         case _:
             assert_never(data)
 
@@ -53,14 +56,17 @@ def transition_weights(data: c.Data, active: Tensor, shares: Tensor) -> Tensor:
     match data:
         case c.WholeEpisodes():
             return active / data.episodes
-        case c.FixedHorizon():
+        case c.FixedHorizon() | c.ReplayBuffer():
             return shares
         case _:
             assert_never(data)
 
 
 class Values(NamedTuple):
-    """V of a rollout's observations and of those that really followed, `[T, S, E]` each."""
+    """The critic's values of a rollout's observations and of those that really followed, `[T, S, E]` each.
+
+    V(s) and V(s'), or, of a critic of actions, Q(s, a) of the action to be credited and Q(s', a').
+    """
 
     here: Tensor
     next: Tensor
@@ -91,6 +97,8 @@ def advantages(algorithm: Algorithm, rollout: Rollout, values: Values, scores: T
             estimates, weight = to_go, None
         case c.TotalReturn():
             estimates, weight = returns.total_returns(to_go, *flags), None
+        case c.ActionValue():
+            estimates, weight = values.here, None
         case _:
             assert_never(algorithm.advantage)
     result = estimates - _baseline(algorithm.baseline, estimates, rollout, values, scores)
@@ -102,7 +110,7 @@ def _baseline(
 ) -> Tensor | float:
     """b, broadcast to `[T, S, E]`."""
     match baseline:
-        case c.NoBaseline():
+        case c.NoBaseline() | c.LearnedActionValue():
             return 0.0
         case c.AverageReturn():
             return returns.trajectory_average(estimates, rollout.active)

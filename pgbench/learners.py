@@ -70,7 +70,7 @@ def take_step(
 
 
 class Evaluation(NamedTuple):
-    """What the networks say of some observations: π(·|s), and V(s) `[S, N]`, zeros without a critic."""
+    """What the networks say of some observations: π(·|s), and V(s) `[S, N]`, zeros where none is learned."""
 
     distribution: Distribution
     values: Tensor
@@ -85,6 +85,7 @@ class Learner:
         actions: the action space.
         seeds: one for each replica.
         has_critic: whether a value is learned.
+        of_actions: whether that is Q(s, a) instead of V(s).
 
     Attributes:
         actor: parameters of the policy, and of the critic where they share layers.
@@ -99,17 +100,24 @@ class Learner:
         actions: Discrete | Box,
         seeds: Sequence[int],
         has_critic: bool,
+        of_actions: bool = False,
     ) -> None:
         self.policy = Policy(actions)
         self.shared = networks.shared
         self.has_critic = has_critic
+        self.of_actions = of_actions
         policy_head: list[tuple[Role, int]] = [("policy", self.policy.outputs)]
-        value_head: list[tuple[Role, int]] = [("value", 1)]
+        # A critic of n actions has n outputs; one of real-valued actions reads them beside the observation.
+        by_output = of_actions and isinstance(actions, Discrete)
+        by_input = of_actions and isinstance(actions, Box)
+        value_head: list[tuple[Role, int]] = [("value", self.policy.outputs if by_output else 1)]
         inside = (observation_size, *networks.hidden)
+        critic_input = observation_size + (self.policy.outputs if by_input else 0)
         heads = policy_head + value_head if networks.shared else policy_head
         outputs = sum(count for _, count in heads)
         self.policy_network = Perceptron((*inside, outputs), networks.activation, self.policy.free)
-        self.value_network = Perceptron((*inside, 1), networks.activation)
+        sizes = (critic_input, *networks.hidden, value_head[0][1])
+        self.value_network = Perceptron(sizes, networks.activation)
         method = networks.initialisation
         self.actor = _initial(self.policy_network, method, heads, 0, seeds)
         own_critic = has_critic and not networks.shared
@@ -145,11 +153,26 @@ class Learner:
             return self.value_network.forward(views, observations).squeeze(-1)
         return self.evaluate(observations).values
 
+    def action_values(self, observations: Tensor, actions: Tensor) -> Tensor:
+        """Q(s, a) `[S, N]` for observations `[S, N, O]` and actions `[S, N]` or `[S, N, A]`.
+
+        Raises:
+            ValueError: if the critic is not one of actions.
+        """
+        if self.critic is None or not self.of_actions:
+            raise ValueError("action values need a critic of actions")
+        views = self.value_network.views(self.critic.values)
+        if isinstance(self.policy.actions, Discrete):
+            outputs = self.value_network.forward(views, observations)
+            return outputs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+        return self.value_network.forward(views, torch.cat([observations, actions], -1)).squeeze(-1)
+
     def evaluate(self, observations: Tensor) -> Evaluation:
         """Policy and critic on observations `[S, N, O]`, shared layers once."""
         if not self.shared:
             no_values = observations.new_zeros(observations.shape[:2])
-            values = no_values if self.critic is None else self.values(observations)
+            without = self.critic is None or self.of_actions
+            values = no_values if without else self.values(observations)
             return Evaluation(self.distribution(observations), values)
         views = self.policy_network.views(self.actor.values)
         outputs = self.policy_network.forward(views, observations)

@@ -6,37 +6,9 @@ changes several things at once, the steps between stand here too, so that each c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pgbench import components as c
-from pgbench.components import Specification
-from pgbench.specs import Algorithm, difference, replace
-
-
-class Member(Specification):
-    """A named method: its algorithm, its parent's name, the idea of its one change, and the source."""
-
-    name: str
-    parent: str | None
-    algorithm: Algorithm
-    idea: str
-    source: str
-
-
-def successor(parent: Member, name: str, change: Mapping[str, Any], idea: str, source: str) -> Member:
-    """The parent's algorithm with exactly one field replaced.
-
-    Raises:
-        ValueError: if the change replaces more or fewer than one field.
-    """
-    algorithm = replace(parent.algorithm, change)
-    if len(change) != 1 or len(difference(parent.algorithm, algorithm)) != 1:
-        raise ValueError(
-            f"{name}: a successor replaces exactly one field of {parent.name}, not {list(change)}"
-        )
-    return Member(name=name, parent=parent.name, algorithm=algorithm, idea=idea, source=source)
-
+from pgbench.members import Member, successor
+from pgbench.specs import Algorithm, difference
 
 WILLIAMS = "Williams 1992"
 TRPO = "Schulman et al. 2015 (TRPO)"
@@ -46,6 +18,7 @@ GAE = "Schulman et al. 2016 (GAE)"
 PPO = "Schulman et al. 2017 (PPO)"
 BASELINES = "Dhariwal et al. 2017 (OpenAI Baselines); Huang et al. 2022"
 ENGSTROM = "Engstrom et al. 2020"
+NOTE = "the study note"
 
 # ----------------------------------------------------------------------------------------------------------
 # The score function, and what reduces its variance
@@ -283,7 +256,7 @@ SEVERAL_STEPS = successor(
     "several_steps",
     {"update.steps": 4},
     "several steps on one batch, as if it were still the policy's own",
-    "the study note",
+    NOTE,
 )
 
 TRAJECTORY_WEIGHTS = successor(
@@ -370,6 +343,65 @@ ADAPTIVE_PENALTY = successor(
     {"surrogate": c.AdaptivePenalty(target=0.01)},
     "and adjust the price to hold a distance",
     PPO,
+)
+
+# ----------------------------------------------------------------------------------------------------------
+# Off-policy actor-critic with a replay buffer: as the note marks it wrong in red, and each repair
+
+TEMPORAL_DIFFERENCE = successor(
+    ACTOR_CRITIC,
+    "td_critic",
+    {"baseline.target": c.NStepTarget(n=1)},
+    "the critic, too, trusts itself after a single reward",
+    "Sutton 1988; Konda and Tsitsiklis 2000",
+)
+
+REPLAY_NAIVE = successor(
+    TEMPORAL_DIFFERENCE,
+    "replay_naive",
+    {"data": c.ReplayBuffer()},
+    "old transitions as if the present policy had made them: wrong in the critic's target and in the actor",
+    NOTE,
+)
+
+REPLAY_Q = successor(
+    REPLAY_NAIVE,
+    "replay_q",
+    {"baseline": c.LearnedActionValue(next_action="buffer")},
+    "a critic that knows the action, but not yet whose action comes next",
+    NOTE,
+)
+
+REPLAY_UNREPAIRED = successor(
+    REPLAY_Q,
+    "replay_unrepaired",
+    {"advantage": c.ActionValue(action="buffer")},
+    "an action is credited with Q itself, neither fault being repaired",
+    NOTE,
+)
+
+REPLAY_CRITIC = successor(
+    REPLAY_UNREPAIRED,
+    "replay_critic_repaired",
+    {"baseline.next_action": "policy"},
+    "first repair: the target's next action is drawn from the present policy",
+    NOTE,
+)
+
+REPLAY_ACTOR = successor(
+    REPLAY_UNREPAIRED,
+    "replay_actor_repaired",
+    {"advantage.action": "policy"},
+    "second repair: the actor draws its action anew, at the price of the baseline",
+    NOTE,
+)
+
+REPLAY = successor(
+    REPLAY_CRITIC,
+    "replay",
+    {"advantage.action": "policy"},
+    "both repairs; only the states are still those of old policies",
+    NOTE,
 )
 
 LINEAGE: dict[str, Member] = {

@@ -18,6 +18,7 @@ from pydantic import Field, PositiveInt, ValidationError, field_validator
 
 from pgbench import environments, lineage
 from pgbench.components import Specification
+from pgbench.members import Member
 from pgbench.refusals import Refusal, explain, nearest, read_yaml
 from pgbench.specs import Algorithm, Run, difference, path_safe, paths, replace
 
@@ -26,12 +27,14 @@ TRAINING_CODE = (
     "batches.py",
     "environments",
     "functional",
-    "components.py",
+    "components",
     "compatibility.py",
     "diagnostics.py",
     "estimation.py",
     "learners.py",
+    "off_policy.py",
     "policies.py",
+    "replay.py",
     "rollouts.py",
     "specs.py",
     "streams.py",
@@ -170,7 +173,7 @@ def load_study(path: Path) -> Study:
     return study
 
 
-def member(name: str, where: str) -> lineage.Member:
+def member(name: str, where: str) -> Member:
     """The member of the lineage with this name.
 
     Raises:

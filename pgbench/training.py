@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pgbench import estimation, specs, updates
+from pgbench import components, estimation, off_policy, specs, updates
 from pgbench.diagnostics import Statistics
 from pgbench.environments import ObservationNormaliser, RewardScaler
 from pgbench.learners import Learner
-from pgbench.rollouts import Episode, Sampler
+from pgbench.replay import ReplayMemory
+from pgbench.rollouts import Episode, Rollout, Sampler
 
 
 @dataclass(frozen=True)
@@ -47,23 +48,54 @@ def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
     """
     algorithm = run.algorithm
     sampler = build_sampler(run, seeds)
-    environment = sampler.environment
-    has_critic = updates.critic_fit(algorithm.baseline) is not None
-    learner = Learner(
-        algorithm.networks, environment.observation_size, environment.actions, seeds, has_critic
-    )
-    learner.beta += updates.initial_beta(algorithm.surrogate)
+    learner = build_learner(algorithm, sampler, seeds)
+    memory = build_memory(algorithm.data)
     running, iteration = np.ones(len(seeds), dtype=bool), 0
     while running.any():
         progress = updates.Progress(
             iteration, seeds, torch.from_numpy(running), torch.from_numpy(1.0 - sampler.steps / run.steps)
         )
         rollout = estimation.collect(algorithm.data, sampler, learner, iteration, running)
-        batch = estimation.prepare(algorithm, learner, rollout)
-        statistics = updates.update(algorithm, learner, batch, progress)
+        statistics = improve(algorithm, learner, memory, rollout, progress)
         yield Record(iteration, sampler.steps.copy(), running, rollout.episodes, statistics)
         running = running & (sampler.steps < run.steps) & ~learner.diverged().numpy()
         iteration += 1
+
+
+def improve(
+    algorithm: specs.Algorithm,
+    learner: Learner,
+    memory: ReplayMemory | None,
+    rollout: Rollout,
+    progress: updates.Progress,
+) -> Statistics:
+    """Learn from a rollout: from its own batch, or from a memory that it joins."""
+    if memory is not None:
+        return off_policy.update(algorithm, learner, memory, rollout, progress)
+    return updates.update(algorithm, learner, estimation.prepare(algorithm, learner, rollout), progress)
+
+
+def build_learner(algorithm: specs.Algorithm, sampler: Sampler, seeds: Sequence[int]) -> Learner:
+    """The networks of a block before the first update."""
+    learner = Learner(
+        algorithm.networks,
+        sampler.environment.observation_size,
+        sampler.environment.actions,
+        seeds,
+        has_critic=updates.critic_fit(algorithm.baseline) is not None,
+        of_actions=isinstance(algorithm.baseline, components.LearnedActionValue),
+    )
+    learner.beta += updates.initial_beta(algorithm.surrogate)
+    return learner
+
+
+def build_memory(data: components.Data) -> ReplayMemory | None:
+    """What outlives a rollout: a replay buffer, or, on policy, nothing."""
+    return (
+        ReplayMemory(data.capacity // data.environments)
+        if isinstance(data, components.ReplayBuffer)
+        else None
+    )
 
 
 def build_sampler(run: specs.Run, seeds: Sequence[int]) -> Sampler:

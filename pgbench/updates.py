@@ -106,7 +106,7 @@ def initial_beta(surrogate: c.Surrogate) -> float:
 
 def critic_fit(baseline: c.Baseline) -> c.CriticFit | None:
     """How the critic is fitted; None where the baseline has none."""
-    return baseline.fit if isinstance(baseline, c.LearnedValue) else None
+    return baseline.fit if isinstance(baseline, c.LearnedValue | c.LearnedActionValue) else None
 
 
 def loss(algorithm: Algorithm, learner: Learner, part: Transitions) -> Tensor:

@@ -16,6 +16,13 @@ SHORT = {
 PPO = specs.replace(lineage.PPO_PRACTISED.algorithm, SHORT)
 TRPO = specs.replace(lineage.TRUST_REGION_PRACTISED.algorithm, {"data.steps": 128, "networks.hidden": (8,)})
 EPISODES = specs.replace(lineage.LEARNED_VALUE.algorithm, {"networks.hidden": (8,)})
+RING = {
+    "data": c.ReplayBuffer(capacity=384, steps=64, batch_size=128, warm_up=256),
+    "networks.hidden": (8,),
+    "baseline.fit.steps": 2,
+}
+REPLAY = specs.replace(lineage.REPLAY.algorithm, RING)
+NAIVE = specs.replace(lineage.REPLAY_NAIVE.algorithm, RING)
 
 CHANGES: list[tuple[str, specs.Algorithm, dict[str, Any]]] = [
     ("ppo", PPO, change)
@@ -94,6 +101,47 @@ CHANGES += [
         {"update.steps": 2, "surrogate": c.ImportanceRatio()},
     )
 ]
+CHANGES += [
+    ("replay", REPLAY, change)
+    for change in (
+        {"data.capacity": 512},
+        {"data.steps": 32},
+        {"data.environments": 2, "data.capacity": 1000},
+        {"data.batch_size": 32},
+        {"data.warm_up": 0},
+        {"gamma": 0.9},
+        {"advantage.action": "buffer"},
+        {"advantage": c.NStep(n=1)},
+        {"baseline.next_action": "buffer"},
+        {"baseline.fit.steps": 3},
+        {"baseline.fit.optimiser.learning_rate": 1e-2},
+        {"baseline.fit.optimiser.epsilon": 1e-3},
+        {"baseline.fit.optimiser.decay": "linear"},
+        {"baseline": c.LearnedValue(target=c.NStepTarget(n=1)), "advantage": c.NStep(n=1)},
+        {"update.steps": 2},
+        {"update.optimiser.learning_rate": 1e-2},
+        {"update.optimiser.epsilon": 1e-3},
+        {"update.optimiser.decay": "linear"},
+        {"networks.activation": "relu"},
+        {"networks.initialisation": c.Orthogonal()},
+        {"networks.initialisation": c.Orthogonal(value_gain=2.0)},
+        {"details.advantage_normalisation": "batch"},
+        {"details.reward_offset": 1.0},
+        {"details.time_limits": "terminal"},
+        {"details.time_limits": "drop"},
+        {"details.entropy_bonus": 0.1},
+        {"details.max_gradient_norm": 0.01},
+    )
+]
+CHANGES += [
+    ("naive", NAIVE, change)
+    for change in (
+        {"baseline.fit.steps": 3},
+        {"details.time_limits": "terminal"},
+        {"details.time_limits": "drop"},
+        {"details.advantage_normalisation": "batch"},
+    )
+]
 
 
 def trace(algorithm: specs.Algorithm) -> list[str]:
@@ -106,7 +154,14 @@ def trace(algorithm: specs.Algorithm) -> list[str]:
 @pytest.fixture(scope="module")
 def unchanged() -> dict[str, list[str]]:
     return {
-        name: trace(algorithm) for name, algorithm in (("ppo", PPO), ("trpo", TRPO), ("episodes", EPISODES))
+        name: trace(algorithm)
+        for name, algorithm in (
+            ("ppo", PPO),
+            ("trpo", TRPO),
+            ("episodes", EPISODES),
+            ("replay", REPLAY),
+            ("naive", NAIVE),
+        )
     }
 
 
@@ -164,6 +219,33 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
             {"advantage": c.UniformWeight(), "gamma": 1.0, "details.reward_offset": 1.0},
             "leave details.reward_offset out",
         ),
+        ("gae", {"advantage": c.ActionValue()}, "set baseline to 'learned_action_value'"),
+        ("replay_naive", {"advantage": c.ActionValue()}, "set baseline to 'learned_action_value'"),
+        ("replay", {"data": c.FixedHorizon()}, "set data to 'replay_buffer'"),
+        ("replay", {"networks.shared": True}, "set networks.shared to false"),
+        ("replay", {"baseline": c.NoBaseline()}, "set baseline to 'learned_action_value'"),
+        ("reward_to_go", {"data": c.ReplayBuffer()}, "set baseline to 'learned_value' or"),
+        ("replay_naive", {"advantage": c.NStep(n=2)}, "set advantage to 'n_step' with n = 1"),
+        ("replay", {"advantage": c.GAE()}, "set advantage to 'n_step' with n = 1"),
+        (
+            "replay_naive",
+            {"baseline.target": c.NStepTarget(n=2)},
+            "set baseline.target to 'n_step' with n = 1",
+        ),
+        ("replay_naive", {"baseline.target": c.MonteCarloTarget()}, "set baseline.target to 'n_step'"),
+        ("replay_naive", {"baseline.fit": c.JointFit()}, "set baseline.fit to 'separate'"),
+        ("replay", {"update": c.TrustRegion()}, "set update to 'gradient_step'"),
+        ("replay", {"update": c.MinibatchEpochs()}, "set update to 'gradient_step'"),
+        ("replay", {"surrogate": c.ImportanceRatio()}, "set surrogate to 'log_likelihood'"),
+        (
+            "replay",
+            {"details.observation_normalisation": c.ObservationNormalisation()},
+            "leave details.observation_normalisation out",
+        ),
+        ("replay", {"details.reward_scaling": c.RewardScaling()}, "leave details.reward_scaling out"),
+        ("replay", {"details.value_clip": 0.2}, "leave details.value_clip out"),
+        ("replay", {"data.environments": 3}, "set it to a multiple"),
+        ("replay", {"data.capacity": 1000}, "set it to that or more"),
     ],
 )
 def test_a_dead_or_contradictory_choice_is_refused(member, change, message):

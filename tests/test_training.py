@@ -15,7 +15,10 @@ def records(algorithm, seeds, environment="CartPole-v1", steps=512):
 
 def small(name, **overrides):
     algorithm = lineage.LINEAGE[name].algorithm
-    shorter = {"data.steps": 128} if algorithm.data.kind == "fixed_horizon" else {}
+    shorter = {
+        "fixed_horizon": {"data.steps": 128},
+        "replay_buffer": {"data.warm_up": 64, "data.capacity": 256, "data.batch_size": 64},
+    }.get(algorithm.data.kind, {})
     if algorithm.update.kind == "minibatch_epochs":
         shorter["update.epochs"] = 4
     return specs.replace(algorithm, shorter | overrides)
@@ -36,9 +39,17 @@ def trace(records, seeds, seed):
     ]
 
 
+MUJOCO = [
+    ("gae", "Hopper-v5"),
+    ("ppo", "HalfCheetah-v5"),
+    ("replay_unrepaired", "Hopper-v5"),
+    ("replay", "HalfCheetah-v5"),
+]
+
+
 @pytest.mark.parametrize(
     ("name", "environment"),
-    [*((name, "CartPole-v1") for name in lineage.LINEAGE), ("gae", "Hopper-v5"), ("ppo", "HalfCheetah-v5")],
+    [*((name, "CartPole-v1") for name in lineage.LINEAGE), *MUJOCO],
 )
 def test_a_replicas_bits_do_not_depend_on_its_block(name, environment):
     traces = [
@@ -48,7 +59,7 @@ def test_a_replicas_bits_do_not_depend_on_its_block(name, environment):
     assert len(traces[0]) > 1
 
 
-@pytest.mark.parametrize("name", ["gae", "ppo"])
+@pytest.mark.parametrize("name", ["gae", "ppo", "replay"])
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(name):
     first, second = (trace(records(small(name), [1, 2]), [1, 2], seed) for seed in (1, 1))
     assert first == second
@@ -108,6 +119,15 @@ def test_methods_on_a_fixed_horizon_learn_the_bandit(name):
     faster = {"update.optimiser.learning_rate": 0.02} if first_order else {}
     history = records(small(name, **faster, **{"networks.hidden": (16,)}), [0, 1], "Bandit-v0", steps=5120)
     assert np.mean([e.episodic_return for e in history[-1].episodes]) > 0.95
+
+
+@pytest.mark.parametrize("name", members("replay_buffer"))
+def test_methods_with_a_replay_buffer_learn_the_bandit(name):
+    """The naive one too: after one step there is nothing to bootstrap, and either action's sign is right."""
+    faster = {"update.optimiser.learning_rate": 0.02, "networks.hidden": (16,)}
+    critic = {"baseline.fit.steps": 5, "baseline.fit.optimiser.learning_rate": 0.01}
+    history = records(small(name, **faster, **critic), [0, 1], "Bandit-v0", steps=4096)
+    assert np.mean([e.episodic_return for r in history[-3:] for e in r.episodes]) > 0.95
 
 
 def test_a_time_limit_is_bootstrapped():

@@ -12,6 +12,7 @@ from pgbench import lineage
 from pgbench.analysis import statistics, wording
 from pgbench.analysis.gathering import GRID_POINTS, LAST_EPISODES, StudyProvenance
 from pgbench.analysis.summaries import ALL_ENVIRONMENTS
+from pgbench.members import Member
 from pgbench.studies import StudyPlan, seeds_of
 
 View = dict[str, Any]
@@ -213,9 +214,9 @@ def _rungs(plan: StudyPlan) -> list[View]:
     return rungs
 
 
-def _steps_between(before: str | None, name: str) -> list[lineage.Member]:
+def _steps_between(before: str | None, name: str) -> list[Member]:
     """Members of the lineage after one and up to another; the last alone where no line joins them."""
-    members: list[lineage.Member] = []
+    members: list[Member] = []
     walker: str | None = name
     while walker is not None and walker != before:
         members.insert(0, lineage.LINEAGE[walker])

@@ -1,48 +1,26 @@
 """The choices of an algorithm: one small frozen model each, in closed slots.
 
 A component's `kind` says which choice it is. "Off" is `None` or a `No…` component, never a magic number. What a
-component means is written once, in `pgbench.updates`.
+component means is written once, in `pgbench.estimation` or `pgbench.updates`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-)
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
-
-
-class Specification(BaseModel):
-    """Base of every model of this package: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @property
-    def digest(self) -> str:
-        """Eight hexadecimal digits over the fully resolved specification."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:8]
-
-
-def _named_by_kind(value: Any) -> Any:
-    """Let a component without parameters be written as its bare name: `baseline: no_baseline`."""
-    return {"kind": value} if isinstance(value, str) else value
-
-
-_Slot = (BeforeValidator(_named_by_kind), Field(discriminator="kind"))
-
+from pgbench.components.base import SLOT
+from pgbench.components.base import Fraction as Fraction
+from pgbench.components.base import Probability as Probability
+from pgbench.components.base import Specification as Specification
+from pgbench.components.details import Details as Details
+from pgbench.components.details import Initialisation as Initialisation
+from pgbench.components.details import Networks as Networks
+from pgbench.components.details import ObservationNormalisation as ObservationNormalisation
+from pgbench.components.details import Orthogonal as Orthogonal
+from pgbench.components.details import RewardScaling as RewardScaling
+from pgbench.components.details import Xavier as Xavier
 
 # ----------------------------------------------------------------------------------------------------------
 # Data: which transitions one update learns from
@@ -63,7 +41,22 @@ class FixedHorizon(Specification):
     environments: PositiveInt = Field(1, description="Environments stepped side by side in each replica.")
 
 
-Data = Annotated[WholeEpisodes | FixedHorizon, *_Slot]
+class ReplayBuffer(Specification):
+    """Minibatches of single transitions, drawn from a ring of the latest ones, whichever policy they are of."""
+
+    kind: Literal["replay_buffer"] = "replay_buffer"
+    capacity: PositiveInt = Field(
+        100_000, description="Transitions that a replica keeps; the oldest go first."
+    )
+    steps: PositiveInt = Field(64, description="Steps of each environment that are stored before an update.")
+    environments: PositiveInt = Field(1, description="Environments stepped side by side in each replica.")
+    batch_size: PositiveInt = Field(256, description="Transitions of one replica in a gradient step (N).")
+    warm_up: NonNegativeInt = Field(
+        1000, description="Steps of each environment more, before the first update."
+    )
+
+
+Data = Annotated[WholeEpisodes | FixedHorizon | ReplayBuffer, *SLOT]
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -87,7 +80,10 @@ class RewardToGo(Specification):
 
 
 class NStep(Specification):
-    """n rewards, then the critic's value; n = 1 is the TD error of actor-critic (Mnih et al. 2016)."""
+    """n rewards, then the critic's value; n = 1 is the TD error of actor-critic (Mnih et al. 2016).
+
+    With a critic of actions: r + γ Q(s', a'), the action a' being the critic's `next_action`.
+    """
 
     kind: Literal["n_step"] = "n_step"
     n: PositiveInt = Field(1, description="Rewards before the critic takes over.")
@@ -106,7 +102,17 @@ class GAE(Specification):
     lam: Probability = Field(0.95, description="λ: 0 is the one-step TD error, 1 the return minus the value.")
 
 
-Advantage = Annotated[TotalReturn | RewardToGo | NStep | GAE | UniformWeight, *_Slot]
+class ActionValue(Specification):
+    """Q(s, a), as the critic of actions says, with nothing subtracted (the note, off-policy actor-critic)."""
+
+    kind: Literal["action_value"] = "action_value"
+    action: Literal["buffer", "policy"] = Field(
+        "policy",
+        description="Whose action the actor makes likelier: the stored one, or one that it draws anew at s.",
+    )
+
+
+Advantage = Annotated[TotalReturn | RewardToGo | NStep | GAE | UniformWeight | ActionValue, *SLOT]
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -145,14 +151,20 @@ class NStepTarget(Specification):
     n: PositiveInt = Field(1, description="Rewards before the critic takes over.")
 
 
-CriticTarget = Annotated[MonteCarloTarget | NStepTarget | LambdaTarget, *_Slot]
+CriticTarget = Annotated[MonteCarloTarget | NStepTarget | LambdaTarget, *SLOT]
 
 
 class SeparateFit(Specification):
-    """After the policy's update, the critic takes full-batch gradient steps with an optimiser of its own."""
+    """The critic takes gradient steps with an optimiser of its own.
+
+    On a batch at hand: after the policy's update, on the whole batch. From a replay buffer: before each of the
+    policy's steps, on a minibatch each.
+    """
 
     kind: Literal["separate"] = "separate"
-    steps: PositiveInt = Field(20, description="Gradient steps of the critic an update.")
+    steps: PositiveInt = Field(
+        20, description="Gradient steps of the critic an update; with a replay buffer, a step of the policy."
+    )
     optimiser: Adam = Adam(learning_rate=1e-3)
 
 
@@ -163,7 +175,7 @@ class JointFit(Specification):
     coefficient: PositiveFloat = Field(0.5, description="Weight of the value loss ½(V − target)².")
 
 
-CriticFit = Annotated[SeparateFit | JointFit, *_Slot]
+CriticFit = Annotated[SeparateFit | JointFit, *SLOT]
 
 
 class NoBaseline(Specification):
@@ -198,7 +210,20 @@ class LearnedValue(Specification):
     fit: CriticFit = SeparateFit()
 
 
-Baseline = Annotated[NoBaseline | AverageReturn | TimestepAverage | OptimalConstant | LearnedValue, *_Slot]
+class LearnedActionValue(Specification):
+    """A network Q(s, a) fitted to r + γ Q(s', a'): a critic of actions, which is not subtracted (the note)."""
+
+    kind: Literal["learned_action_value"] = "learned_action_value"
+    next_action: Literal["buffer", "policy"] = Field(
+        "policy",
+        description="Whose a' the target has: the stored one, or one that the present policy draws.",
+    )
+    fit: SeparateFit = SeparateFit()
+
+
+Baseline = Annotated[
+    NoBaseline | AverageReturn | TimestepAverage | OptimalConstant | LearnedValue | LearnedActionValue, *SLOT
+]
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -260,7 +285,7 @@ Surrogate = Annotated[
     | AdaptivePenalty
     | TrajectoryRatio
     | CausalRatio,
-    *_Slot,
+    *SLOT,
 ]
 
 
@@ -269,10 +294,10 @@ Surrogate = Annotated[
 
 
 class GradientStep(Specification):
-    """Gradient steps on the whole batch: one, or K_π of them as in batch actor-critic."""
+    """Gradient steps on the whole batch, or on a minibatch each from a replay buffer: one, or K_π of them."""
 
     kind: Literal["gradient_step"] = "gradient_step"
-    steps: PositiveInt = Field(1, description="Steps of the policy on a batch (K_π).")
+    steps: PositiveInt = Field(1, description="Steps of the policy an update (K_π).")
     optimiser: Adam = Adam()
 
 
@@ -325,71 +350,4 @@ class TrustRegion(Specification):
     line_search: LineSearch = LineSearch()
 
 
-Update = Annotated[GradientStep | MinibatchEpochs | NaturalGradient | TrustRegion, *_Slot]
-
-
-# ----------------------------------------------------------------------------------------------------------
-# Networks, details
-
-
-class Xavier(Specification):
-    """Uniform weights of variance 2 / (fan in + fan out), zero biases (Glorot and Bengio 2010)."""
-
-    kind: Literal["xavier"] = "xavier"
-
-
-class Orthogonal(Specification):
-    """Orthogonal weights times a gain, zero biases (Saxe et al. 2014)."""
-
-    kind: Literal["orthogonal"] = "orthogonal"
-    hidden_gain: PositiveFloat = Field(2.0**0.5, description="Gain of the hidden layers.")
-    policy_gain: PositiveFloat = Field(0.01, description="Gain of the policy's last layer.")
-    value_gain: PositiveFloat = Field(1.0, description="Gain of the critic's last layer.")
-
-
-Initialisation = Annotated[Xavier | Orthogonal, *_Slot]
-
-
-class Networks(Specification):
-    """Separate actor and critic of the same hidden layers; a Gaussian policy's log deviation is free."""
-
-    hidden: tuple[PositiveInt, ...] = Field((64, 64), description="Units of each hidden layer.")
-    activation: Literal["tanh", "relu"] = "tanh"
-    initialisation: Initialisation = Xavier()
-    shared: bool = Field(False, description="Whether actor and critic share all layers but the last.")
-
-
-class ObservationNormalisation(Specification):
-    """Subtract the running mean and divide by the running standard deviation of a replica's observations."""
-
-    clip: PositiveFloat | None = Field(10.0, description="Bound on the normalised observation.")
-
-
-class RewardScaling(Specification):
-    """Divide rewards by the running standard deviation of a replica's discounted return; keep their mean."""
-
-    clip: PositiveFloat | None = Field(10.0, description="Bound on the scaled reward.")
-
-
-class Details(Specification):
-    """What implementations add to the printed algorithm; each alone can be switched."""
-
-    observation_normalisation: ObservationNormalisation | None = None
-    reward_scaling: RewardScaling | None = None
-    advantage_normalisation: Literal["batch", "minibatch"] | None = Field(
-        None, description="Over which transitions advantages get mean 0 and standard deviation 1."
-    )
-    reward_offset: float | None = Field(
-        None, description="A constant added to every reward that is learned from."
-    )
-    time_limits: Literal["bootstrap", "terminal", "drop"] = Field(
-        "bootstrap",
-        description="At a time limit: the critic's value of the next observation, nothing, or the step left out.",
-    )
-    value_clip: PositiveFloat | None = Field(
-        None, description="How far, at most, an update moves a value before its loss stops counting."
-    )
-    entropy_bonus: NonNegativeFloat = Field(0.0, description="Weight of the entropy in the objective.")
-    max_gradient_norm: PositiveFloat | None = Field(
-        None, description="A replica's gradient is shortened to this Euclidean length."
-    )
+Update = Annotated[GradientStep | MinibatchEpochs | NaturalGradient | TrustRegion, *SLOT]
