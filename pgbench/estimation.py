@@ -147,9 +147,12 @@ def at_time_limits(algorithm: Algorithm, rollout: Rollout, values: Values) -> tu
             return replace(rollout, terminated=rollout.terminated | rollout.truncated), values
         case "drop":
             # The step is left out of the batch, and its TD error, which earlier steps see, is made zero.
+            # Whatever came of it: to keep it where it also terminated would select on the outcome.
+            dropped = rollout.truncated
             neutral = (values.here - rollout.rewards) / algorithm.gamma
-            dropped = rollout.truncated & ~rollout.terminated
-            kept = replace(rollout, active=rollout.active & ~dropped)
+            kept = replace(
+                rollout, active=rollout.active & ~dropped, terminated=rollout.terminated & ~dropped
+            )
             return kept, values._replace(next=torch.where(dropped, neutral, values.next))
         case other:
             assert_never(other)

@@ -105,7 +105,8 @@ def trajectory_average(estimates: Tensor, active: Tensor) -> Tensor:
     """B = 1/E Σ_e (mean over the trajectory's rows): the note's average-return baseline.
 
     With the total return, whose rows are equal, it is (1/N) Σ_i r(τ_i). As in the note the average includes the
-    trajectory itself, which shrinks the expected gradient by a factor 1 − 1/E.
+    trajectory itself: with the total return that shrinks the expected gradient by a factor 1 − 1/E; with the
+    reward-to-go it subtracts 1/E of the gradient of a trajectory's mean reward-to-go.
 
     Args:
         estimates: `[T, S, E]`, one trajectory a column.
