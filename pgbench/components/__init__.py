@@ -50,7 +50,7 @@ class ReplayBuffer(Specification):
     )
     steps: PositiveInt = Field(64, description="Steps of each environment that are stored before an update.")
     environments: PositiveInt = Field(1, description="Environments stepped side by side in each replica.")
-    batch_size: PositiveInt = Field(256, description="Transitions of one replica in a gradient step (N).")
+    batch_size: PositiveInt = Field(64, description="Transitions of one replica in a gradient step (N).")
     warm_up: NonNegativeInt = Field(
         1000, description="Steps of each environment more, before the first update."
     )
