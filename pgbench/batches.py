@@ -78,8 +78,11 @@ class Batch:
 
 
 def side_by_side(values: Tensor) -> Tensor:
-    """`[T, S, E, …]` as `[S, N, …]`, N = T·E."""
-    return values.transpose(0, 1).flatten(1, 2)
+    """`[T, S, E, …]` as `[S, N, …]`, N = T·E, each replica's transitions one after the other in memory.
+
+    A sum over transitions is rounded by their layout, which must not depend on the number of replicas.
+    """
+    return values.transpose(0, 1).flatten(1, 2).contiguous()
 
 
 def in_time(values: Tensor, shape: torch.Size) -> Tensor:

@@ -348,16 +348,8 @@ ADAPTIVE_PENALTY = successor(
 # ----------------------------------------------------------------------------------------------------------
 # Off-policy actor-critic with a replay buffer: as the note marks it wrong in red, and each repair
 
-TEMPORAL_DIFFERENCE = successor(
-    ACTOR_CRITIC,
-    "td_critic",
-    {"baseline.target": c.NStepTarget(n=1)},
-    "the critic, too, trusts itself after a single reward",
-    "Sutton 1988; Konda and Tsitsiklis 2000",
-)
-
 REPLAY_NAIVE = successor(
-    TEMPORAL_DIFFERENCE,
+    BATCH_ACTOR_CRITIC,
     "replay_naive",
     {"data": c.ReplayBuffer()},
     "old transitions as if the present policy had made them: wrong in the critic's target and in the actor",

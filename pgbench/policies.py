@@ -2,7 +2,8 @@
 
 All parameters of a network are one matrix `[S, P]`, a row a replica; layers are views of its columns. Two things
 make a replica's bits independent of the block: P is padded to a multiple of 16, so that every row begins at a
-full vector, and a layer with a single output is a product and a sum, not a batched matrix product.
+full vector, and so are the rows of its inputs; and a layer with a single output is a product and a sum, not a
+batched matrix product.
 """
 
 from __future__ import annotations
@@ -140,13 +141,16 @@ class Perceptron:
 
     def forward(self, views: Sequence[Tensor], inputs: Tensor) -> Tensor:
         """Outputs `[S, N, O]` for inputs `[S, N, I]`, from `views(parameters)`."""
-        hidden = inputs
+        rows = inputs.shape[1]
+        hidden = _on_vector_boundaries(inputs)
         *layers, (last_weight, last_bias) = zip(views[0:-1:2], views[1:-1:2], strict=True)
         for weight, bias in layers:
             hidden = ACTIVATIONS[self.activation](torch.baddbmm(bias, hidden, weight))
         if self.sizes[-1] == 1:
-            return (hidden * last_weight.transpose(1, 2)).sum(-1, keepdim=True) + last_bias
-        return torch.baddbmm(last_bias, hidden, last_weight)
+            outputs = (hidden * last_weight.transpose(1, 2)).sum(-1, keepdim=True) + last_bias
+        else:
+            outputs = torch.baddbmm(last_bias, hidden, last_weight)
+        return outputs[:, :rows]
 
     def initialise(
         self,
@@ -171,6 +175,20 @@ class Perceptron:
             for (role, _), weight in zip(heads, columns, strict=True):
                 _fill(weight, method, role, draws)
         return parameters
+
+
+def _on_vector_boundaries(inputs: Tensor) -> Tensor:
+    """The inputs `[S, N, I]`, copied if need be so that every replica's matrices begin at a full vector.
+
+    The rounding of a matrix product may depend on where its operands lie in memory. With rows in multiples of the
+    vector width, all that follows from the inputs lies alike for every replica; a single row is a dot product a
+    unit, for which it does not matter.
+    """
+    missing = -inputs.shape[1] % VECTOR_WIDTH if inputs.shape[1] > 1 else 0
+    boundary = VECTOR_WIDTH * inputs.element_size()
+    if missing or inputs.data_ptr() % boundary or inputs.stride(0) % VECTOR_WIDTH:
+        return torch.nn.functional.pad(inputs, (0, 0, 0, missing))
+    return inputs
 
 
 def _fill(

@@ -144,3 +144,14 @@ def test_a_time_limit_is_bootstrapped():
         updates.update(algorithm, learner, batch, state)
     assert rollout.truncated.any()
     assert learner.values(torch.ones(1, 1, 1)).item() == pytest.approx(10.0, rel=0.02)
+
+
+def test_odd_shapes_do_not_tie_a_replica_to_its_block():
+    """Widths, batches and environments that fill no vector; found on Hopper with 13 units and 3 environments."""
+    odd = {"networks.hidden": (13,), "data.environments": 3, "data.steps": 100, "update.minibatch_size": 60}
+    algorithm = small("ppo", **odd)
+    traces = [
+        trace(records(algorithm, seeds, "Hopper-v5", 900), seeds, 3)
+        for seeds in ([3], [0, 3, 1], [*range(10)])
+    ]
+    assert traces[0] == traces[1] == traces[2]
