@@ -158,6 +158,23 @@ def index(
 
 
 @app.command()
+def track(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="RESULTS...", help="Directories of blocks, runs or studies.")
+    ],
+    results: Annotated[Path, typer.Option(help="Directory that holds runs/ and studies/.")] = Path("results"),
+) -> None:
+    """Show finished results in Weights & Biases; offline where no key is configured."""
+    from pgbench import wandb_tracking
+
+    try:
+        print(wandb_tracking.track(paths, results))
+    except wandb_tracking.TrackingError as failure:
+        print(failure, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@app.command()
 def lineage() -> None:
     """Print each method with its parent and its one change."""
     from pgbench.analysis.wording import component

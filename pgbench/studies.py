@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, ValidationError, field_validator
 
@@ -82,6 +82,9 @@ class Configuration(Specification):
     )
     block_size: PositiveInt = Field(10, description="Replicas that one job trains in lockstep.")
     presets: dict[str, Preset]
+    tracking: Literal["wandb"] | None = Field(
+        None, description="Where finished blocks are shown besides: in Weights & Biases, or nowhere."
+    )
 
     @property
     def spending(self) -> Preset:

@@ -55,6 +55,18 @@ def blocks(wildcards):
     )
 
 
+def plans_of_run(wildcards):
+    """The plans of the studies that need a run."""
+    needed = [name for name, plan in PLANS.items() if wildcards.run in studies.runs_by_name([plan])]
+    return expand(f"{TABLES}/plan.json", study=needed)
+
+
+def tracked(plans):
+    """What says that all blocks of the plans were shown where the configuration wants them; maybe nothing."""
+    blocks = {block for plan in plans for block in plan.blocks()} if CONFIGURATION.tracking else ()
+    return expand("results/tracking/{block}.attempted", block=sorted(blocks))
+
+
 try:
     CONFIGURATION = studies.parse_configuration(config, configuration_sources())
     FILES = studies.study_files(
