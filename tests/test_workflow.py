@@ -115,7 +115,7 @@ def test_tracking_asks_for_every_block_and_fails_no_job(
     assert planned_jobs(smoke(finished, *tracking, "--dry-run")) == {"track": 4, "all": 1}
     block = next(finished.glob("results/runs/*/0-0")).relative_to(finished / "results/runs")
     monkeypatch.setenv("WANDB_MODE", "onlin")  # refused by the verb, so that the job's own part is seen
-    output = smoke(finished, f"results/tracking/{block}.attempted", *tracking)
+    output = smoke(finished, "--printshellcmds", f"results/tracking/{block}.attempted", *tracking)
     assert output.count("WANDB_MODE: 'onlin' is not a mode") == 1
     assert (finished / f"results/tracking/{block}.attempted").exists()
 
