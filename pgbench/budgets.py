@@ -1,4 +1,4 @@
-"""What studies will cost, as text for people: runs, steps, core-hours, and hours on so many cores."""
+"""What studies will cost, as text for people: runs, steps, and time on one core and on so many."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pathlib import Path
 
 from pgbench import studies
 from pgbench.costs import CostModel, Estimate, makespan
-
-HOUR = 3600.0
 
 
 @dataclass(frozen=True)
@@ -63,11 +61,11 @@ def _runs(plans: Sequence[studies.StudyPlan], blocks: Sequence[PlannedBlock]) ->
     for plan in plans:
         for planned in plan.runs:
             of_run = [costs[f"{planned.name}/{seeds}"] for seeds in planned.blocks]
-            hours = _hours(sum(cost.seconds for cost in of_run))
+            time = _time(sum(cost.seconds for cost in of_run))
             steps, seeds = f"{planned.run.steps:,}", " ".join(planned.blocks)
             about = (plan.name, planned.variant, planned.environment, steps, seeds)
-            rows.append((*about, hours, of_run[0].basis, planned.name))
-    head = ("study", "variant", "environment", "steps", "seeds", "core-hours", "estimated from", "run")
+            rows.append((*about, time, of_run[0].basis, planned.name))
+    head = ("study", "variant", "environment", "steps", "seeds", "core time", "estimated from", "run")
     return _table(head, rows)
 
 
@@ -78,10 +76,10 @@ def _studies(plans: Iterable[studies.StudyPlan], model: CostModel, cores: int) -
         blocks = planned_blocks([plan], model)
         counts = (_runs_in(blocks), len(blocks), *(sum(column) for column in _sizes(blocks)))
         seconds = [block.cost.seconds for block in blocks]
-        times = (_hours(sum(seconds)), _hours(max(seconds)), _hours(makespan(seconds, cores)))
+        times = (_time(sum(seconds)), _time(max(seconds)), _time(makespan(seconds, cores)))
         rows.append((plan.name, *(f"{count:,}" for count in counts), *times))
-    head = ("study", "runs", "blocks", "replicas", "environment steps", "core-hours", "longest block")
-    return _table((*head, f"hours on {cores}"), rows)
+    head = ("study", "runs", "blocks", "replicas", "environment steps", "core time", "longest block")
+    return _table((*head, f"on {_cores(cores)}"), rows)
 
 
 def _total(blocks: Sequence[PlannedBlock], left: Sequence[PlannedBlock], cores: int) -> str:
@@ -98,8 +96,12 @@ def _total(blocks: Sequence[PlannedBlock], left: Sequence[PlannedBlock], cores: 
 
 def _cost(blocks: Sequence[PlannedBlock], cores: int) -> str:
     seconds = [block.cost.seconds for block in blocks]
-    on_cores = f"{_hours(makespan(seconds, cores))} hours on {cores} cores"
-    return f"about {_hours(sum(seconds))} core-hours of training, {on_cores}"
+    together = _time(makespan(seconds, cores))
+    return f"about {_time(sum(seconds))} of training on one core, {together} on {_cores(cores)}"
+
+
+def _cores(count: int) -> str:
+    return "1 core" if count == 1 else f"{count} cores"
 
 
 def _sizes(blocks: Sequence[PlannedBlock]) -> tuple[list[int], list[int]]:
@@ -110,8 +112,13 @@ def _runs_in(blocks: Iterable[PlannedBlock]) -> int:
     return len({block.run for block in blocks})
 
 
-def _hours(seconds: float) -> str:
-    return f"{seconds / HOUR:.2f}"
+def _time(seconds: float) -> str:
+    """Seconds as a person says them: in seconds, minutes or hours."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -49,6 +49,7 @@ def measure(plans: Sequence[studies.StudyPlan], rounds: int) -> str:
         The text of a `costs.csv`.
     """
     torch.set_num_threads(1)
+    origin = _origin()  # before measuring: a checkout may be edited meanwhile
     chosen = [member.algorithm for member in lineage.LINEAGE.values()]
     chosen += [algorithm for plan in plans for algorithm in plan.algorithms.values()]
     algorithms = {label(algorithm): algorithm for algorithm in chosen}
@@ -64,7 +65,7 @@ def measure(plans: Sequence[studies.StudyPlan], rounds: int) -> str:
                 rows = replicas * estimation.environments_each(algorithm.data)
                 net = _learning(algorithm, replicas) - each_step(points, rows)
                 learning.setdefault((name, replicas), []).append(max(net, 0.0))
-    return _text(stepping, learning, algorithms, [_start() for _ in range(rounds)])
+    return "\n".join([origin, *_lines(stepping, learning, algorithms, [_start() for _ in range(rounds)])])
 
 
 def _learning(algorithm: Algorithm, replicas: int) -> float:
@@ -118,19 +119,19 @@ def _start() -> float:
     return (end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime) * 1e6
 
 
-def _text(
+def _lines(
     stepping: Mapping[tuple[str, int], list[float]],
     learning: Mapping[tuple[str, int], list[float]],
     algorithms: Mapping[str, Algorithm],
     start: list[float],
-) -> str:
-    """Measurements as a `costs.csv`: where they come from, and a line for each."""
-    rows = [_line("job", "start", 1, 1, start)]
+) -> list[str]:
+    """The lines of a `costs.csv`."""
+    rows = [",".join(Measurement.model_fields), _line("job", "start", 1, 1, start)]
     rows += [_line("environment", name, count, 1, figures) for (name, count), figures in stepping.items()]
     for (name, replicas), figures in learning.items():
         each = estimation.environments_each(algorithms[name].data)
         rows.append(_line("algorithm", name, replicas, each, figures))
-    return "\n".join([_origin(), ",".join(Measurement.model_fields), *rows])
+    return rows
 
 
 def _line(part: str, name: str, replicas: int, environments_each: int, figures: list[float]) -> str:
@@ -149,7 +150,8 @@ def _origin() -> str:
 # Microseconds of CPU time of one thread for one step of one environment.
 # `job`: what a whole job takes that trains nothing. `environment`: stepping alone, `replicas` rows at a time.
 # `algorithm`: acting, preparing and learning on {REFERENCE}, whose stepping is taken off, with `replicas` in
-# lockstep and `environments` in each, at the beginning of training.
+# lockstep and `environments` in each, at the beginning of training. Methods that take whole episodes cost more a
+# step where episodes are shorter than the 200 steps there, most of all on CartPole-v1 before they learn.
 # Short runs, medians of `rounds`. Waiting, for memory or for whatever else ran, is not in CPU time.
 # Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {found.machine.processor}, {found.machine.cores} cores, \
 {busy:.1f} jobs running; {found.machine.platform};

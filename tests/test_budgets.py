@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -48,15 +49,28 @@ def test_a_run_a_study_and_everything(plans: list[studies.StudyPlan], tmp_path: 
     runs, each, total = budgets.describe(plans, MODEL, 2, tmp_path).split("\n\n")
     # three replicas of three steps, at an hour each and at half an hour
     name = plans[0].runs[0].name
-    assert line(runs, "one", "ppo")[3:] == ["3", "0-1 2-2", "9.00", "measured", name]
-    assert line(runs, "one", "reinforce")[5] == "4.50"
+    assert line(runs, "one", "ppo")[3:] == ["3", "0-1 2-2", "9.0 h", "measured", name]
+    assert line(runs, "one", "reinforce")[5] == "4.5 h"
     # blocks of 6, 3, 3 and 1.5 hours on two cores, in turn: 6 | 3 + 3, then 1.5 on either
-    assert line(each, "one")[1:] == ["2", "4", "6", "18", "13.50", "6.00", "7.50"]
-    assert line(each, "two")[1:] == ["1", "2", "3", "9", "9.00", "6.00", "6.00"]
+    assert line(each, "one")[1:] == ["2", "4", "6", "18", "13.5 h", "6.0 h", "7.5 h"]
+    assert line(each, "two")[1:] == ["1", "2", "3", "9", "9.0 h", "6.0 h", "6.0 h"]
     assert total == (
         "2 runs in 4 blocks, 6 replicas, 18 environment steps: "
-        "about 13.50 core-hours of training, 7.50 hours on 2 cores"
+        "about 13.5 h of training on one core, 7.5 h on 2 cores"
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hours", "text"), [(29.0, 0, "29 s"), (40.0, 1, "61 min"), (0.0, 30, "30.0 h")]
+)
+def test_times_are_said_in_seconds_minutes_or_hours(
+    tmp_path: Path, seconds: float, hours: int, text: str
+) -> None:
+    model = dataclasses.replace(
+        MODEL, start=(seconds + 3600 * hours) / 2, algorithms={"ppo": Learning(1, {1: 0.0})}
+    )
+    total = budgets.describe([plan("two", "ppo")], model, 1, tmp_path).rpartition("\n\n")[2]
+    assert total.endswith(f": about {text} of training on one core, {text} on 1 core")
 
 
 def test_finished_blocks_are_not_counted_again(plans: list[studies.StudyPlan], tmp_path: Path) -> None:
@@ -65,5 +79,5 @@ def test_finished_blocks_are_not_counted_again(plans: list[studies.StudyPlan], t
     (block / "run.json").touch()
     total = budgets.describe(plans, MODEL, 2, tmp_path).rpartition("\n\n")[2]
     assert total.splitlines()[1] == (
-        "1 blocks are finished; for the others about 7.50 core-hours of training, 4.50 hours on 2 cores"
+        "1 blocks are finished; for the others about 7.5 h of training on one core, 4.5 h on 2 cores"
     )
