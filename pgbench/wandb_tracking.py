@@ -33,7 +33,7 @@ CLEANRL_NAMES = {
 }
 """Metrics that CleanRL calls otherwise; the others are `losses/<metric>`."""
 MODES = ("online", "offline", "disabled")
-PATIENCE = {"init_timeout": 60.0, "finish_timeout": 600.0, "finish_timeout_raises": True}
+PATIENCE = {"init_timeout": 30.0, "finish_timeout": 600.0, "finish_timeout_raises": True}
 """Seconds to wait for a server before a replica counts as failed."""
 LEAN: dict[str, Any] = {
     "console": "off",
@@ -75,6 +75,7 @@ class Tracker:
             TrackingError: if W&B fails, whatever the reason.
         """
         try:
+            self.directory.mkdir(parents=True, exist_ok=True)
             for seed in block.record.seeds:
                 self._replace(block, seed, labels)
         # W&B's errors have no common base, and the network adds its own.
