@@ -66,7 +66,7 @@ def _runs(plans: Sequence[studies.StudyPlan], blocks: Sequence[PlannedBlock]) ->
             about = (plan.name, planned.variant, planned.environment, steps, seeds)
             rows.append((*about, time, of_run[0].basis, planned.name))
     head = ("study", "variant", "environment", "steps", "seeds", "core time", "estimated from", "run")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _studies(plans: Iterable[studies.StudyPlan], model: CostModel, cores: int) -> str:
@@ -79,7 +79,7 @@ def _studies(plans: Iterable[studies.StudyPlan], model: CostModel, cores: int) -
         times = (_time(sum(seconds)), _time(max(seconds)), _time(makespan(seconds, cores)))
         rows.append((plan.name, *(f"{count:,}" for count in counts), *times))
     head = ("study", "runs", "blocks", "replicas", "environment steps", "core time", "longest block")
-    return _table((*head, f"on {_cores(cores)}"), rows)
+    return table((*head, f"on {_cores(cores)}"), rows)
 
 
 def _total(blocks: Sequence[PlannedBlock], left: Sequence[PlannedBlock], cores: int) -> str:
@@ -121,7 +121,7 @@ def _time(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows as text, in columns as wide as they need to be."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     lines = [head, ["-" * width for width in widths], *rows]
