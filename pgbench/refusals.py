@@ -91,6 +91,8 @@ def explain(error: ValidationError, where: str, model: type[BaseModel]) -> Refus
             lines.append(
                 f"{where}: '{key}' cannot be '{fault['ctx']['tag']}'; {nearest(fault['ctx']['tag'], tags)}"
             )
+        elif fault["type"] == "too_short" and fault["ctx"]["actual_length"] == 0:
+            lines.append(f"{where}: '{key}' is empty; it must hold at least one entry")
         elif fault["type"] == "missing":
             lines.append(f"{where}: the key '{key}' is missing")
         else:

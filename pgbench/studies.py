@@ -17,6 +17,8 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt, ValidationError, field_validator
 
 from pgbench import environments, lineage
+from pgbench.claim_checks import check_claims
+from pgbench.claims import Claim, Source
 from pgbench.components import Specification
 from pgbench.members import Member
 from pgbench.refusals import Refusal, explain, nearest, read_yaml
@@ -42,7 +44,10 @@ TRAINING_CODE = (
     "trust_regions.py",
     "updates.py",
 )
-ANALYSIS_CODE = ("analysis", "results.py")
+ANALYSIS_CODE = ("analysis", "results.py", "claims.py", "references.py", "scores.py")
+
+
+ClaimId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
 
 
 class Study(Specification):
@@ -57,6 +62,9 @@ class Study(Specification):
     variants: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = Field(
         description="Label → overrides by dotted path; the key 'parent' starts from another member."
     )
+
+    source: Source | None = Field(None, description="The publication that the study replicates, if one.")
+    claims: dict[ClaimId, Claim] = Field({}, description="Id → what is published, and how it is tested.")
 
     @field_validator("variants", mode="before")
     @classmethod
@@ -168,8 +176,8 @@ def load_study(path: Path) -> Study:
         raise explain(error, str(path), Study) from None
     for environment in study.environments:
         check_environment(environment, f"{path}: environments")
-    for label in study.variants:
-        _resolve_variant(study, label, str(path))
+    algorithms = {label: _resolve_variant(study, label, str(path))[1] for label in study.variants}
+    check_claims(study.claims, algorithms, study.environments, str(path))
     return study
 
 
