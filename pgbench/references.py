@@ -166,6 +166,18 @@ def _parse(row: Mapping[str, str], where: str) -> Reference:
         raise explain(error, where, Reference) from None
 
 
+def citation(entry: str) -> str:
+    """How a BibTeX entry is cited in a text: "Schulman et al. 2017"; its title, if it lacks an author or a year."""
+    fields = {
+        name.lower(): value for name, value in re.findall(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", entry, re.MULTILINE)
+    }
+    if "author" not in fields or "year" not in fields:
+        return re.sub(r"[{}]", "", fields.get("title", ""))
+    surnames = [author.split(",")[0].strip() for author in fields["author"].split(" and ")]
+    named = surnames[0] if len(surnames) == 1 else f"{surnames[0]} et al."
+    return f"{' and '.join(surnames) if len(surnames) == 2 else named} {fields['year']}"
+
+
 def read_papers(path: Path = DIRECTORY / "papers.bib") -> dict[str, str]:
     """The entries of a BibTeX file, as written, by their keys; each begins with `@` at the start of a line.
 

@@ -27,7 +27,7 @@ from pgbench.claims import Claim, Hypothesis, hypothesis
 from pgbench.references import Reference
 from pgbench.studies import StudyPlan, seeds_of
 
-REPLICATED, CONTRADICTED, INCONCLUSIVE = "replicated", "contradicted", "inconclusive"
+VERDICT_NAMES = REPLICATED, CONTRADICTED, INCONCLUSIVE = "replicated", "contradicted", "inconclusive"
 
 VERDICTS = {
     **dict.fromkeys(
@@ -182,7 +182,12 @@ def _verdict(
     bounds = {"unit": tested.unit, "bound_low": tested.low, "bound_high": tested.high, "level": 1 - alpha}
     if isinstance(found, Unjudgeable):
         counts = dict.fromkeys(("seeds", "diverged", "missing"), 0)
-        return bounds | counts | {"verdict": INCONCLUSIVE, "reason": f"not judged: {found}"}
+        return (
+            bounds
+            | counts
+            | {"variant": "", "comparator": ""}
+            | {"verdict": INCONCLUSIVE, "reason": f"not judged: {found}"}
+        )
     one = found.decisive
     contrast, value = one.contrast, float(one.contrast.value)
     low, high = inference.interval(contrast, alpha)

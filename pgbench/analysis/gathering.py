@@ -8,7 +8,7 @@
 * `summary.parquet` and `summary.csv`: each variant on each environment, over replicas;
 * `effects.parquet`: each variant against the one before it;
 * `verdicts.parquet` and `.csv`: each claim and what became of it;
-* `claims.parquet`: each claim's effects in each environment;
+* `claims.parquet` and `.csv`: each claim's effects in each environment;
 * `published.parquet` and `.csv`: the published scores that claims name, beside the study's own;
 * `provenance.json`: what was run, where, from which code and for how long.
 """

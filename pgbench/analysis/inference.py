@@ -3,7 +3,7 @@
 A percentile bootstrap of five replicas covers the mean 83 times in 100 instead of 95, so verdicts use t. Where both
 variants of a difference have alike distributions, its intervals keep their level at 3 to 20 replicas, also with
 skewed scores and with two modes. Where one variant has a rare second mode, no method knows of it before it is seen:
-if one replica in five has another gait, t covers 83 times in 100 at 5 replicas and 89 at 10. The tests measure this.
+if one replica in five has another gait, t covers 83 times in 100 at 5 replicas, 89 at 10. The tests measure this.
 
 Every function works on arrays of any shape, elementwise.
 """
