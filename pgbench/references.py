@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -93,7 +93,7 @@ class Reference(Specification):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the mean over seeds: as published, else Student's from the spread, if there is one."""
+        """The 95 % interval of the mean over seeds: as published, else Student's from the spread, if any."""
         if self.low is not None and self.high is not None:
             return self.low, self.high
         if self.spread is None or self.seeds is None or self.seeds < 2:
@@ -115,16 +115,22 @@ class Reference(Specification):
             return NORMALISED
         return frozenset(score for score in SCORES if score == self.statistic)
 
-    def mismatches(self, environments: Iterable[str], score: Score, steps: int) -> list[str]:
-        """Every respect in which a run's score is another measurement than this one, as clauses."""
+    def mismatches(self, environments: Iterable[str], score: Score, steps: Collection[int]) -> list[str]:
+        """Every respect in which runs' scores are another measurement than this one, as clauses.
+
+        Args:
+            environments: of the runs.
+            score: of the runs.
+            steps: the budgets of the runs.
+        """
         found = []
         if score not in self.scores:
             found.append(f"statistic: {self.statistic}, not {score}")
         theirs, ours = " ".join(sorted(self.environments)), " ".join(sorted(environments))
         if theirs != ours:
-            found.append(f"environment: {theirs}, not {ours}")
-        if self.steps != steps:
-            found.append(f"steps: {self.steps:,}, not {steps:,}")
+            found.append(f"environment: {theirs}, not {ours or 'in this study'}")
+        if ours and set(steps) != {self.steps}:
+            found.append(f"steps: {self.steps:,}, not {' or '.join(f'{each:,}' for each in sorted(steps))}")
         return found
 
 
@@ -158,6 +164,18 @@ def _parse(row: Mapping[str, str], where: str) -> Reference:
         return Reference.model_validate({key: text for key, text in row.items() if text})
     except ValidationError as error:
         raise explain(error, where, Reference) from None
+
+
+def citation(entry: str) -> str:
+    """How a BibTeX entry is cited in a text: "Schulman et al. 2017"; its title, if it lacks an author or a year."""
+    fields = {
+        name.lower(): value for name, value in re.findall(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", entry, re.MULTILINE)
+    }
+    if "author" not in fields or "year" not in fields:
+        return re.sub(r"[{}]", "", fields.get("title", ""))
+    surnames = [author.split(",")[0].strip() for author in fields["author"].split(" and ")]
+    named = surnames[0] if len(surnames) == 1 else f"{surnames[0]} et al."
+    return f"{' and '.join(surnames) if len(surnames) == 2 else named} {fields['year']}"
 
 
 def read_papers(path: Path = DIRECTORY / "papers.bib") -> dict[str, str]:

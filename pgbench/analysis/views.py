@@ -10,9 +10,12 @@ import pandas as pd
 
 from pgbench import lineage
 from pgbench.analysis import statistics, wording
+from pgbench.analysis.claim_views import claims_view
+from pgbench.analysis.claims import Judgement
 from pgbench.analysis.gathering import GRID_POINTS, LAST_EPISODES, StudyProvenance
 from pgbench.analysis.summaries import ALL_ENVIRONMENTS
 from pgbench.members import Member
+from pgbench.references import read_papers
 from pgbench.studies import StudyPlan, seeds_of
 
 View = dict[str, Any]
@@ -27,6 +30,7 @@ class StudyTables:
     scores: pd.DataFrame
     summary: pd.DataFrame
     effects: pd.DataFrame
+    judgement: Judgement
     provenance: StudyProvenance
 
     @property
@@ -49,6 +53,7 @@ def study_view(tables: StudyTables) -> View:
     """Everything on a study's page but its figures."""
     return {
         **headline_view(tables),
+        "claims": claims_view(tables.judgement, read_papers()),
         "environments": tables.environments,
         "score_rows": [_score_row(tables, label) for label in tables.variants],
         "effect_columns": list(tables.effects["environment"].unique()),

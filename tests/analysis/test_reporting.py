@@ -99,7 +99,7 @@ def test_labels_are_escaped(reports):
 def test_markdown_tables_are_rectangular(reports):
     blocks = (reports / "invented.md").read_text(encoding="utf-8").split("\n\n")
     tables = [block.splitlines() for block in blocks if block.startswith("|")]
-    assert len(tables) == 2 + 4 + 1
+    assert len(tables) == 2 + 2 + 4 + 1
     for table in tables:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
 

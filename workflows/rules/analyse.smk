@@ -26,6 +26,7 @@ rule gather:
     input:
         plan=rules.resolve.output.plan,
         blocks=blocks,
+        references=REFERENCES,
     output:
         episodes=f"{TABLES}/episodes.parquet",
         curves=f"{TABLES}/curves.parquet",
@@ -33,6 +34,9 @@ rule gather:
         summary=f"{TABLES}/summary.parquet",
         spreadsheet=f"{TABLES}/summary.csv",
         effects=f"{TABLES}/effects.parquet",
+        claims=multiext(f"{TABLES}/claims", ".parquet", ".csv"),
+        verdicts=multiext(f"{TABLES}/verdicts", ".parquet", ".csv"),
+        published=multiext(f"{TABLES}/published", ".parquet", ".csv"),
         provenance=f"{TABLES}/provenance.json",
     log:
         "results/logs/gather/{study}.log",
