@@ -122,6 +122,8 @@ def _attempt(
 ) -> _Evidence | Unjudgeable:
     """The evidence on a claim, or why there is none."""
     environments = claim.environments or tuple(plan.study.environments)
+    if absent := [each for each in environments if each in plan.left_out]:
+        return Unjudgeable(f"the preset {plan.preset} leaves out {', '.join(absent)}")
     worlds = [environments] if claim.across == "mean" else [(each,) for each in environments]
     try:
         groups = tuple(
@@ -157,21 +159,27 @@ def _describe(plan: StudyPlan, name: str, claim: Claim) -> dict[str, Any]:
         "score": claim.score,
         "environments": " ".join(environments),
         "across": claim.across,
-        "reservation": reservation(plan, environments),
+        "reservation": reservation(plan, claim),
         "caveat": claim.caveat or "",
     }
 
 
-def reservation(plan: StudyPlan, environments: Iterable[str]) -> str:
-    """How much less than the study's own budget was spent: "at 2 % of the steps and 5 of 10 seeds"; else empty."""
-    share = min(
+def reservation(plan: StudyPlan, claim: Claim) -> str:
+    """How much less than the study's own budget was spent on the claim; else empty.
+
+    For example "at 2 % of the steps and 5 of 10 seeds and 1 of 4 environments".
+    """
+    named = claim.environments or (*plan.study.environments, *plan.left_out)
+    shares = {
         planned.run.steps / plan.study.environments[planned.environment]
         for planned in plan.runs
-        if planned.environment in set(environments)
-    )
+        if planned.environment in named
+    }
+    share, kept = min(shares, default=1.0), len(set(named) - set(plan.left_out))
     seeds = sum(len(seeds_of(block)) for block in plan.runs[0].blocks)
     parts = [f"{100 * share:.2g} % of the steps"] if share < 1 else []
     parts += [f"{seeds} of {plan.study.seeds} seeds"] if seeds < plan.study.seeds else []
+    parts += [f"{kept} of {len(named)} environments"] if kept < len(named) else []
     return f"at {' and '.join(parts)}" if parts else ""
 
 
