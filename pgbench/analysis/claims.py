@@ -122,8 +122,10 @@ def _attempt(
 ) -> _Evidence | Unjudgeable:
     """The evidence on a claim, or why there is none."""
     environments = claim.environments or tuple(plan.study.environments)
-    if isinstance(claim, AgainstReference) and share_of_steps(plan, environments) < 1:
-        return Unjudgeable("a published score is compared at its own number of steps only")
+    if absent := [each for each in environments if each in plan.left_out]:
+        return Unjudgeable(f"the preset {plan.preset} leaves out {', '.join(absent)}")
+    if isinstance(claim, AgainstReference) and (plan.left_out or share_of_steps(plan, claim) < 1):
+        return Unjudgeable("a published score is compared at its own steps and environments only")
     worlds = [environments] if claim.across == "mean" else [(each,) for each in environments]
     try:
         groups = tuple(
@@ -159,7 +161,7 @@ def _describe(plan: StudyPlan, name: str, claim: Claim) -> dict[str, Any]:
         "score": claim.score,
         "environments": " ".join(environments),
         "across": claim.across,
-        "reservation": reservation(plan, environments),
+        "reservation": reservation(plan, claim),
         "caveat": claim.caveat or "",
     }
 
@@ -173,22 +175,27 @@ def _mismatches(plan: StudyPlan, claim: Claim, references: Mapping[str, Referenc
     return "; ".join(references[claim.reference].mismatches(environments, claim.score, steps))
 
 
-def share_of_steps(plan: StudyPlan, environments: Iterable[str]) -> float:
-    """The steps that were spent, as a share of the study's own budget: the least of the environments'."""
-    chosen = set(environments)
-    return min(
+def share_of_steps(plan: StudyPlan, claim: Claim) -> float:
+    """Steps spent on a claim, as a share of the study's own budget: the least over its environments."""
+    shares = (
         planned.run.steps / plan.study.environments[planned.environment]
         for planned in plan.runs
-        if planned.environment in chosen
+        if planned.environment in (claim.environments or plan.study.environments)
     )
+    return min(shares, default=1.0)
 
 
-def reservation(plan: StudyPlan, environments: Iterable[str]) -> str:
-    """How much less than the study's own budget was spent: "at 2 % of the steps and 5 of 10 seeds"; else empty."""
-    share = share_of_steps(plan, environments)
+def reservation(plan: StudyPlan, claim: Claim) -> str:
+    """How much less than the study's own budget was spent on the claim; else empty.
+
+    For example "at 2 % of the steps and 5 of 10 seeds and 1 of 4 environments".
+    """
+    named = claim.environments or (*plan.study.environments, *plan.left_out)
+    share, kept = share_of_steps(plan, claim), len(set(named) - set(plan.left_out))
     seeds = sum(len(seeds_of(block)) for block in plan.runs[0].blocks)
     parts = [f"{100 * share:.2g} % of the steps"] if share < 1 else []
     parts += [f"{seeds} of {plan.study.seeds} seeds"] if seeds < plan.study.seeds else []
+    parts += [f"{kept} of {len(named)} environments"] if kept < len(named) else []
     return f"at {' and '.join(parts)}" if parts else ""
 
 

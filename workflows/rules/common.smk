@@ -41,6 +41,11 @@ def plan_digest(wildcards):
     return PLANS[wildcards.study].digest
 
 
+def planning_arguments(wildcards):
+    """The command line that says how much to spend on a study."""
+    return shlex.join(studies.planning_arguments(CONFIGURATION, wildcards.study))
+
+
 def training_arguments(wildcards):
     """The command line of a run."""
     return shlex.join(studies.training_arguments(RUNS[wildcards.run]))
