@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pgbench.claims import AgainstReference, Claim, Hypothesis, hypothesis
 from pgbench.references import Reference, read_papers, read_references, world
 from pgbench.refusals import Refusal, nearest
-from pgbench.scores import NORMALISED, UNRECORDED
+from pgbench.scores import NORMALISED, UNRECORDED, metric_score
 from pgbench.specs import Algorithm
 
 
@@ -105,7 +105,9 @@ def _pair_faults(tested: Hypothesis, algorithms: Mapping[str, Algorithm]) -> Ite
 
 
 def _unit_faults(claim: Claim, tested: Hypothesis, environments: Collection[str]) -> Iterator[str]:
-    """Returns of different environments have different scales, and are not averaged."""
+    """Scores of different environments have different scales, and are not averaged; metrics have no range."""
+    if tested.unit == "range" and metric_score(claim.score) is not None:
+        yield f"the range is one of returns, not of '{claim.score}'; give the margin of the comparator or the score"
     several = len(claim.environments or environments) > 1
     if several and claim.across == "mean" and tested.unit == "score" and claim.score not in NORMALISED:
         yield (

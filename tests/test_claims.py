@@ -77,7 +77,9 @@ def test_a_claim_is_loaded(load, base):
             "no variant 'cliped'; did you mean 'clipped'?",
         ),
         ({"score": "deterministic_evaluation"}, "runs record no evaluation episodes with the mean action"),
-        ({"score": "last_10"}, "'claims.it-helps.directional.score' is 'last_10'"),
+        ({"score": "last_10"}, "there is no such score; did you mean 'last_100'?"),
+        ({"score": "mean(kll)"}, "there is no such score; did you mean 'mean(kl)'?"),
+        ({"score": "mean(kl)"}, "the range is one of returns, not of 'mean(kl)'"),
         (
             {"margin": {"size": 5, "of": "score"}},
             "would average 'last_100' over environments of different scales",

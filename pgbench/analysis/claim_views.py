@@ -12,7 +12,7 @@ import pandas as pd
 from pgbench.analysis import calibration, inference, wording
 from pgbench.analysis.claims import VERDICT_NAMES, Judgement
 from pgbench.references import STATISTICS, citation
-from pgbench.scores import MEANINGS, Score
+from pgbench.scores import meaning
 
 UNITS = {"score": "", "comparator": " of the comparator", "range": " of the range"}
 
@@ -27,7 +27,7 @@ def claims_view(judgement: Judgement, papers: Mapping[str, str], seeds: int) -> 
     """
     verdicts, published = judgement.verdicts, judgement.published
     counts = verdicts["verdict"].value_counts()
-    scores: list[Score] = list(dict.fromkeys(verdicts["score"]))
+    scores = dict.fromkeys(verdicts["score"])
     return {
         "rows": [_claim_row(row, papers) for _, row in verdicts.iterrows()],
         "count": wording.count(len(verdicts), "claim"),
@@ -35,7 +35,7 @@ def claims_view(judgement: Judgement, papers: Mapping[str, str], seeds: int) -> 
         "alpha": wording.percent(inference.ALPHA),
         "interval_level": f"{100 * verdicts['level'].max():.3g}\N{NO-BREAK SPACE}%" if len(verdicts) else "",
         "power": wording.percent(inference.POWER),
-        "scores": [(score, MEANINGS[score]) for score in scores],
+        "scores": [(score, meaning(score)) for score in scores],
         "coverage": _coverage(seeds),
         "published": [_published_row(row, papers) for _, row in published.iterrows()],
         "statistics": [(name, STATISTICS[name]) for name in dict.fromkeys(published["statistic"])],

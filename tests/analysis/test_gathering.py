@@ -167,10 +167,19 @@ def test_the_untrained_policy_is_what_ran_before_the_first_update(table):
 
 def test_the_return_of_an_iteration_is_that_of_the_episodes_that_ended_in_it(plan):
     steps, returns = np.array([5, 10, 11, 20, 26]), np.array([1.0, 2.0, 4.0, 8.0, 16.0])
-    replica = gathering._Replica(plan.runs[0], 0, 30, steps, returns, np.array([10, 20, 30]))
+    replica = gathering._Replica(plan.runs[0], 0, 30, steps, returns, pd.DataFrame({"step": [10, 20, 30]}))
     assert [replica.ended_in(iteration).tolist() for iteration in (1, 2, 3, 4)] == [[1, 2], [4, 8], [16], []]
-    late = gathering._Replica(plan.runs[0], 0, 30, steps, returns, np.array([3, 20, 30]))
+    late = gathering._Replica(plan.runs[0], 0, 30, steps, returns, pd.DataFrame({"step": [3, 20, 30]}))
     assert late.untrained == 1.0  # no episode ended so early: the first
+
+
+def test_a_metric_is_summarised_over_iterations(plan):
+    metrics = pd.DataFrame({"step": [10, 20, 30], "kl": [1.0, 4.0, np.nan], "seed": 0})
+    found = gathering._metric_scores(
+        metrics, ["last_100", "mean(kl)", "maximum(kl)", "final(kl)", "mean(beta)"]
+    )
+    assert list(found) == ["mean(kl)", "maximum(kl)", "final(kl)", "mean(beta)"]
+    np.testing.assert_array_equal(list(found.values()), [2.5, 4.0, 4.0, np.nan])
 
 
 def test_both_readings_of_the_best_result_are_scored(table):

@@ -145,7 +145,7 @@ def test_a_changed_table_changes_the_page(gathered, reports, tmp_path):
     for suffix in ("html", "md"):
         now = (tmp_path / f"invented.{suffix}").read_text(encoding="utf-8")
         before = re.sub('base64[^"]*', "", (reports / f"invented.{suffix}").read_text(encoding="utf-8"))
-        for number in ("123.5", "99\N{NO-BREAK SPACE}% [", "4,321", "1 replicated"):
+        for number in ("123.5", "99\N{NO-BREAK SPACE}% [", "4,321", "2 replicated"):
             plain = now.replace("\\[", "[").replace("<small>", " ")
             assert number in plain
             assert number not in before
