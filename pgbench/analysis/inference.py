@@ -10,6 +10,7 @@ Every function works on arrays of any shape, elementwise.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -168,9 +169,12 @@ def seeds_to_settle(found: Contrast, seeds: int, distance: float, alpha: float) 
     Returns:
         At least 2; infinite above `MOST_SEEDS`.
     """
-    counts = np.arange(2, MOST_SEEDS + 1)
-    planned = Contrast(
-        found.value, found.error * np.sqrt(seeds / counts), found.freedom * (counts - 1) / (seeds - 1)
-    )
-    enough = np.flatnonzero(detectable(planned, alpha) <= distance)
-    return float(counts[enough[0]]) if len(enough) else float("inf")
+
+    def enough(count: int) -> bool:
+        shrunk = found.error * np.sqrt(seeds / count)
+        planned = Contrast(found.value, shrunk, found.freedom * (count - 1) / (seeds - 1))
+        return bool(detectable(planned, alpha) <= distance)
+
+    counts = range(2, MOST_SEEDS + 1)
+    first = bisect_left(counts, True, key=enough)
+    return float(counts[first]) if first < len(counts) else float("inf")
