@@ -116,6 +116,9 @@ def resolve(
     steps: Annotated[
         int | None, typer.Option(help="At most so many environment steps of each replica.")
     ] = None,
+    environment: Annotated[
+        list[str] | None, typer.Option(help="An environment to keep, instead of all; may be repeated.")
+    ] = None,
     block_size: Annotated[int, typer.Option(help="Replicas trained in lockstep.")] = 10,
     into: Annotated[
         Path | None, typer.Option(help="By default results/studies/<preset>/<study>/plan.json.")
@@ -126,7 +129,9 @@ def resolve(
         "preset": preset,
         "studies": [study],
         "block_size": block_size,
-        "presets": {preset: {"seeds": seeds, "steps": steps}},
+        "presets": {
+            preset: {"seeds": seeds, "steps": steps, "studies": {Path(study).stem: environment or None}}
+        },
     }
     configuration = studies.parse_configuration(values, "resolve")
     files = studies.study_files(configuration, Path("workflows", "studies"))

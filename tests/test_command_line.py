@@ -248,7 +248,7 @@ def test_resolve_writes_the_plan_that_the_workflow_makes(
     files = studies.study_files(configuration, Path("workflows/studies"))
     for name, plan in studies.plan(configuration, files).items():
         path = tmp_path / name / "plan.json"
-        spending = studies.planning_arguments(configuration)
+        spending = studies.planning_arguments(configuration, name)
         assert call(monkeypatch, "resolve", str(files[name]), *spending, "--into", str(path)) == 0
         assert studies.read_plan(path) == plan
 

@@ -41,6 +41,11 @@ def plan_digest(wildcards):
     return PLANS[wildcards.study].digest
 
 
+def planning_arguments(wildcards):
+    """The command line that says how much to spend on a study."""
+    return shlex.join(studies.planning_arguments(CONFIGURATION, wildcards.study))
+
+
 def training_arguments(wildcards):
     """The command line of a run."""
     return shlex.join(studies.training_arguments(RUNS[wildcards.run]))
@@ -78,6 +83,7 @@ except Refusal as refusal:
 
 RUNS = studies.runs_by_name(PLANS.values())
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").iterdir()))
+REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet")
 TABLES = f"results/studies/{CONFIGURATION.preset}/{{study}}"
 
