@@ -9,32 +9,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgbench.analysis import inference, wording
+from pgbench.analysis import calibration, inference, wording
 from pgbench.analysis.claims import VERDICT_NAMES, Judgement
 from pgbench.references import STATISTICS, citation
-from pgbench.scores import MEANINGS, Score
+from pgbench.scores import meaning
 
 UNITS = {"score": "", "comparator": " of the comparator", "range": " of the range"}
 
 
-def claims_view(judgement: Judgement, papers: Mapping[str, str]) -> dict[str, Any]:
+def claims_view(judgement: Judgement, papers: Mapping[str, str], seeds: int) -> dict[str, Any]:
     """Claims with their verdicts, the published scores beside the study's own, and what the words mean.
 
     Args:
         judgement: the tables.
         papers: BibTeX entries by key.
+        seeds: replicas of each variant.
     """
     verdicts, published = judgement.verdicts, judgement.published
     counts = verdicts["verdict"].value_counts()
-    scores: list[Score] = list(dict.fromkeys(verdicts["score"]))
+    scores = dict.fromkeys(verdicts["score"])
     return {
         "rows": [_claim_row(row, papers) for _, row in verdicts.iterrows()],
         "count": wording.count(len(verdicts), "claim"),
         "tally": [(name, int(counts.get(name, 0))) for name in VERDICT_NAMES],
-        "level": wording.percent(1 - inference.ALPHA),
+        "alpha": wording.percent(inference.ALPHA),
         "interval_level": f"{100 * verdicts['level'].max():.3g}\N{NO-BREAK SPACE}%" if len(verdicts) else "",
         "power": wording.percent(inference.POWER),
-        "scores": [(score, MEANINGS[score]) for score in scores],
+        "scores": [(score, meaning(score)) for score in scores],
+        "coverage": _coverage(seeds),
         "published": [_published_row(row, papers) for _, row in published.iterrows()],
         "statistics": [(name, STATISTICS[name]) for name in dict.fromkeys(published["statistic"])],
     }
@@ -52,7 +54,7 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
         "caveat": row["caveat"],
         "verdict": row["verdict"],
         "reservation": row["reservation"],
-        "reason": row["reason"],
+        "reason": "; ".join(filter(None, (row["reason"], row["mismatches"]))),
         "compared": " − ".join(label for label in (row["variant"], row["comparator"]) if label),
         "score": row["score"],
         "environments": row["environments"].replace(" ", ", "),
@@ -66,6 +68,17 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
         "settle": settle if row["verdict"] == "inconclusive" and judged else "",
         "diverged": wording.count(row["diverged"], "replica") if row["diverged"] else "",
     }
+
+
+def _coverage(seeds: int) -> list[tuple[str, str, str]]:
+    """Distribution, and how often 95 % intervals of a difference and of a mean held the truth in simulations."""
+    if seeds < 2:
+        return []
+
+    def share(draw: calibration.Draw, paired: bool) -> str:
+        return wording.percent(calibration.coverage(draw, seeds, np.random.default_rng(0), paired))
+
+    return [(name, share(draw, True), share(draw, False)) for name, draw in calibration.DISTRIBUTIONS.items()]
 
 
 def _amount(value: float, row: pd.Series) -> str:

@@ -53,7 +53,7 @@ def study_view(tables: StudyTables) -> View:
     """Everything on a study's page but its figures."""
     return {
         **headline_view(tables),
-        "claims": claims_view(tables.judgement, read_papers()),
+        "claims": claims_view(tables.judgement, read_papers(), len(tables.seeds)),
         "environments": tables.environments,
         "score_rows": [_score_row(tables, label) for label in tables.variants],
         "effect_columns": list(tables.effects["environment"].unique()),
