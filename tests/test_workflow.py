@@ -130,6 +130,19 @@ def test_a_typo_stops_before_any_work(tmp_path: Path, arguments: list[str], mess
     assert not (tmp_path / "results").exists()
 
 
+def test_a_claim_about_nothing_stops_before_any_work(tmp_path: Path) -> None:
+    text = (DATA / "studies" / "tiny.yaml").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(
+        text.replace("higher: short PPO", "higher: shrt PPO"), encoding="utf-8"
+    )
+    run = snakemake(tmp_path, "--config", "studies=[mine.yaml]")
+    assert run.returncode != 0
+    assert (
+        "claim 'ppo-is-better': the study has no variant 'shrt PPO'; did you mean 'short PPO'?" in run.stdout
+    )
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_typo_in_a_study_names_its_file(tmp_path: Path) -> None:
     shutil.copytree(DATA, tmp_path / "work")
     study = tmp_path / "work" / "studies" / "tiny.yaml"

@@ -35,7 +35,7 @@ def two_gaits(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 DISTRIBUTIONS: dict[str, Draw] = {
     "normal": normal,
     "skewed": skewed,
-    "of two gaits, one for each fifth replica": two_gaits,
+    "of two gaits, the second in one replica of five": two_gaits,
 }
 
 

@@ -85,7 +85,9 @@ def _amount(value: float, row: pd.Series) -> str:
     """An effect: a percentage where its unit is a fraction, else a number."""
     if row["unit"] != "score":
         return wording.percent(value)
-    return wording.number(value, wording.decimals([row["effect"], row["bound_low"], row["bound_high"]]))
+    column = [each for each in (row["effect"], row["bound_low"], row["bound_high"]) if math.isfinite(each)]
+    small = max(map(abs, column), default=0.0) < 1
+    return wording.number(value, 3 if small else wording.decimals(column))
 
 
 def _bounds(row: pd.Series) -> str:
