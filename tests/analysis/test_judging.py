@@ -261,3 +261,17 @@ def test_a_study_without_claims_has_empty_tables_of_the_same_columns():
     for table, columns in zip(judgement, (VERDICTS, EFFECTS, PUBLISHED), strict=True):
         assert len(table) == 0
         assert list(table.columns) == list(columns)
+
+
+def test_a_claim_on_an_environment_that_the_preset_leaves_out_is_not_judged():
+    everywhere = {"kind": "directional", "higher": "A", "lower": "C", "margin": SHARE}
+    there = everywhere | {"environments": ["Acrobot-v1"]}
+    plan = a_plan({"everywhere": everywhere, "there": there})
+    study = plan.study.model_copy(update={"environments": {"CartPole-v1": 1000}})
+    runs = tuple(run for run in plan.runs if run.environment == "CartPole-v1")
+    plan = plan.model_copy(update={"study": study, "runs": runs, "left_out": ("Acrobot-v1",)})
+    scores = invented()
+    rows = judge(plan, scores[scores["environment"] == "CartPole-v1"], {}).verdicts.set_index("claim")
+    assert rows.loc["everywhere", "verdict"] == "replicated"
+    assert rows.loc["everywhere", "reservation"] == "at 1 of 2 environments"
+    assert rows.loc["there", "reason"] == "not judged: the preset here leaves out Acrobot-v1"
