@@ -17,7 +17,7 @@ import yaml
 from pgbench import lineage as family
 from pgbench import studies
 from pgbench.components import Specification
-from pgbench.refusals import Refusal, read_yaml
+from pgbench.refusals import Breakdown, Refusal, read_yaml
 from pgbench.specs import Algorithm, Run, difference
 
 app = typer.Typer(
@@ -85,6 +85,9 @@ def train(
     into: Annotated[
         Path | None, typer.Option(help="Directory; by default results/runs/<name>/<seeds>.")
     ] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(help="Seconds between checkpoints, from which a killed block goes on.", min=0.0)
+    ] = 60.0,
 ) -> None:
     """Train one block of replicas of a run."""
     run = studies.describe_run(algorithm, environment, steps, _overrides(override or []), "train")
@@ -94,7 +97,8 @@ def train(
         raise Refusal(f"train: these arguments describe the run '{found}', not '{name}'")
     from pgbench.blocks import train_block
 
-    train_block(run, block, into or Path("results", "runs", found, f"{block[0]}-{block[-1]}"))
+    directory = into or Path("results", "runs", found, f"{block[0]}-{block[-1]}")
+    train_block(run, block, directory, checkpoint_every)
 
 
 @app.command()
@@ -181,12 +185,15 @@ def schemas(
 
 
 def main() -> None:
-    """Run a verb; a refused input ends with its reason and exit code 2."""
+    """Run a verb; a refused input ends with its reason and exit code 2, what the machine cannot do with 1."""
     try:
         app()
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         sys.exit(2)
+    except Breakdown as breakdown:
+        print(breakdown, file=sys.stderr)
+        sys.exit(1)
 
 
 def _overrides(texts: Iterable[str]) -> dict[str, Any]:

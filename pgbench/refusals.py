@@ -16,6 +16,10 @@ class Refusal(ValueError):  # noqa: N818 - an input is refused; nothing has gone
     """An input that cannot be used; the message names the place, the fault and the remedy."""
 
 
+class Breakdown(RuntimeError):  # noqa: N818 - what broke down is the machine, not the input
+    """Work that could not be finished here; the message says why, what is left of it and what to do."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A clause that names the nearest known spelling, or all known words when none is near."""
     words = sorted(set(known))

@@ -42,7 +42,7 @@ TRAINING_CODE = (
     "trust_regions.py",
     "updates.py",
 )
-ANALYSIS_CODE = ("analysis", "results.py")
+ANALYSIS_CODE = ("analysis", "results.py", "storage.py")
 
 
 class Study(Specification):

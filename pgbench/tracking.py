@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TextIO
@@ -12,7 +13,7 @@ from typing import TextIO
 import numpy as np
 import pandas as pd
 
-from pgbench.results import EPISODE_COLUMNS
+from pgbench.results import EPISODE_COLUMNS, METRIC_KEYS
 from pgbench.training import Record
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -49,7 +50,13 @@ class Tables:
 
     def metrics(self) -> pd.DataFrame:
         """One row a replica and iteration: seed, iteration, step, and a column a metric."""
-        return pd.concat(self._metrics, ignore_index=True)
+        empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in METRIC_KEYS.items()})
+        return pd.concat(self._metrics, ignore_index=True) if self._metrics else empty
+
+    def clear(self) -> None:
+        """Forget all rows so far; they are kept elsewhere."""
+        self._episodes.clear()
+        self._metrics.clear()
 
 
 class Progress:
@@ -59,11 +66,13 @@ class Progress:
         name: what is being trained.
         budget: environment steps of each replica.
         output: where the lines go; standard error by default.
+        before: environment steps of all replicas that an earlier process has done.
     """
 
-    def __init__(self, name: str, budget: int, output: TextIO | None = None) -> None:
+    def __init__(self, name: str, budget: int, output: TextIO | None = None, before: int = 0) -> None:
         self._name = name
         self._budget = budget
+        self._before = before
         self._output = output or sys.stderr
         self._begin = self._last = time.monotonic()
         self._returns: dict[int, list[float]] = {}
@@ -78,11 +87,12 @@ class Progress:
         done = np.minimum(record.steps, self._budget).mean() / self._budget
         if done >= 1.0 or now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            print(self._line(record, float(done), now - self._begin), file=self._output, flush=True)
+            with suppress(OSError):  # as on a full disk: what is said must not end what is done
+                print(self._line(record, float(done), now - self._begin), file=self._output, flush=True)
 
     def _line(self, record: Record, done: float, seconds: float) -> str:
-        left = timedelta(seconds=round(seconds * (1.0 - done) / done))
-        rate = record.steps.sum() / seconds
+        rate = (record.steps.sum() - self._before) / seconds
+        left = timedelta(seconds=round(len(record.steps) * self._budget * (1.0 - done) / rate))
         returns = [float(np.mean(recent)) for recent in self._returns.values()]
         score = f"{np.mean(returns):.1f}" if returns else "no episode finished yet"
         return (
