@@ -162,6 +162,32 @@ def index(
 
 
 @app.command()
+def verify(
+    results: Annotated[Path, typer.Argument(help="Directory that holds runs and studies.")] = Path("results"),
+) -> None:
+    """Check results against their records; exit code 1 if any is not what it says it is."""
+    from pgbench import verification
+
+    findings = verification.verify(results)
+    rows = [
+        (
+            str(finding.place.relative_to(results)),
+            finding.state,
+            "yes" if finding.reproducible else "no",
+            finding.remark,
+        )
+        for finding in findings
+    ]
+    print(_table(("result", "state", "this code would reproduce it", "why not"), rows))
+    states = [finding.state for finding in findings]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in ("valid", "unfinished", "invalid"))
+    same = sum(finding.reproducible for finding in findings)
+    print(f"\n{len(findings)} results: {counts}; this code would reproduce {same}")
+    if "invalid" in states:
+        raise typer.Exit(1)
+
+
+@app.command()
 def lineage() -> None:
     """Print each method with its parent and its one change."""
     from pgbench.analysis.wording import component

@@ -44,11 +44,13 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 
         run=run, seeds=tuple(seeds), code_digest=origin["code_digest"], versions=origin["versions"]
     )
     with _breakdowns(directory), sole_writer(directory):
+        saved = Checkpoints(directory, identity, every)
         if _is_finished(directory, identity):
             print(f"{directory}: has been trained by this code and these versions", file=sys.stderr)
         else:
             start = History(**origin, started=datetime.now(UTC), seconds=0.0, steps=0)
-            _train(identity, directory, start, Checkpoints(directory, identity, every))
+            _train(identity, directory, start, saved)
+        saved.remove()
 
 
 def _train(identity: Identity, directory: Path, start: History, saved: Checkpoints) -> None:
@@ -70,7 +72,6 @@ def _train(identity: Identity, directory: Path, start: History, saved: Checkpoin
             saved.save(trainer.iteration, trainer.state, tables, history())
     ended = {"name": name, "run": run, "seeds": seeds, "finished": datetime.now(UTC)}
     results.write_block(directory, *saved.rows(tables), dict(history()) | ended)
-    saved.remove()
 
 
 def _resume(trainer: Trainer, saved: Checkpoints, start: History) -> History:
@@ -99,7 +100,7 @@ def _is_finished(directory: Path, identity: Identity) -> bool:
 @contextmanager
 def _breakdowns(directory: Path) -> Iterator[None]:
     """Say of an exhausted disk or memory what it means; add to any other error where it happened."""
-    advice = f"what was done until the last checkpoint is in {directory}, and training goes on from there"
+    advice = "what was done until the last checkpoint is kept, and training goes on from it"
     try:
         yield
     except Refusal:

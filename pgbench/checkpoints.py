@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -93,13 +94,19 @@ class Checkpoints:
         try:
             checkpoint = read_record(path, Checkpoint, self._remedy)
         except FileNotFoundError:
+            for other in sorted(self._block.glob("checkpoint-*")):
+                self._say(f"{other.name} is of other code, versions, seeds or values, and is not used")
             return None
         if checkpoint.identity != self._identity:
             raise Refusal(f"{path}: belongs to another run, seeds, code or version; {self._remedy}")
-        check_file(self._state(checkpoint.iteration), checkpoint.state, self._remedy)
+        state = self._state(checkpoint.iteration)
+        check_file(state, checkpoint.state, self._remedy)
         self._parts = checkpoint.parts
         self._rows()  # refuses a damaged part now, before hours are added to it
-        return checkpoint.history, _load(self._state(checkpoint.iteration))
+        try:
+            return checkpoint.history, _load(state)
+        except (ValueError, KeyError, BadZipFile) as error:
+            raise Refusal(f"{state}: holds no state ({error}); {self._remedy}") from None
 
     @property
     def due(self) -> bool:

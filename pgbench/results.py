@@ -19,7 +19,7 @@ from pgbench.components import Specification
 from pgbench.provenance import History
 from pgbench.refusals import Refusal
 from pgbench.specs import Run
-from pgbench.storage import TableRecord, put_table, read_record, read_table, replacing, sealed
+from pgbench.storage import TableRecord, force, put_table, read_record, read_table, replacing, sealed
 
 RECORD, EPISODES, METRICS = "run.json", "episodes.parquet", "metrics.parquet"
 EPISODE_COLUMNS = {
@@ -97,6 +97,8 @@ def write_block(
         )
         complete = Record.model_validate({**record, "tables": tables})
         commit.write_text(sealed(complete), encoding="utf-8")
+        for file in (first, second, commit):
+            force(file)
         (directory / RECORD).unlink(missing_ok=True)  # until it is back, there is no valid block
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from pgbench.refusals import Refusal, explain
 
 LOCK = ".lock"
 SEAL = "checksum"
+TEMPORARY = re.compile(r"\..+\.[0-9]+")
 
 Model = TypeVar("Model", bound=Specification)
 
@@ -39,7 +41,7 @@ class TableRecord(Specification):
 def sole_writer(directory: Path) -> Iterator[None]:
     """Be the only process that writes a directory, which is made if it is missing.
 
-    The kernel ends the lock with the process, however that ends.
+    The kernel ends the lock with the process, however that ends. What a killed one left half written is deleted.
 
     Raises:
         Refusal: if another process is writing it; the message names that process.
@@ -57,20 +59,32 @@ def sole_writer(directory: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {platform.node()}")
         lock.flush()
+        for path in directory.rglob(".*"):
+            if TEMPORARY.fullmatch(path.name):
+                path.unlink()
         yield
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside a file; if the body ends well, it takes the file's place in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")  # as `TEMPORARY` has it
     try:
         yield temporary
-        _force(temporary)
+        force(temporary)
         temporary.replace(path)
-        _force(path.parent)
+        force(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def force(path: Path) -> None:
+    """Have the disk hold a file, or the names in a directory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> TableRecord:
@@ -182,15 +196,6 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _force(path: Path) -> None:
-    """Have the disk hold a file, or the names in a directory."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _differs(path: Path) -> OSError:

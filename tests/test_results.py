@@ -219,6 +219,15 @@ def test_one_process_writes_a_directory_at_a_time(tmp_path):
         pass
 
 
+def test_what_a_killed_writer_left_behind_is_deleted_and_nothing_else(tmp_path):
+    names = [".run.json.123", "run.json", ".hidden", "state-1.npz"]
+    for name in names:
+        (tmp_path / name).touch()
+    with storage.sole_writer(tmp_path):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([storage.LOCK, *names[1:]])
+
+
 def test_the_lock_ends_with_its_process_however_that_ends(tmp_path):
     reading, writing = os.pipe()
     child = os.fork()
