@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from pgbench import lineage as family
 from pgbench import studies
 from pgbench.components import Specification
-from pgbench.refusals import Breakdown, Refusal, read_yaml
+from pgbench.refusals import Breakdown, Refusal, parse_yaml, read_yaml
 from pgbench.specs import Algorithm, Run, difference
 
 app = typer.Typer(
@@ -220,6 +219,9 @@ def main() -> None:
     except Breakdown as breakdown:
         print(breakdown, file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        print(f"{error.filename or 'pgbench'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _overrides(texts: Iterable[str]) -> dict[str, Any]:
@@ -230,10 +232,7 @@ def _overrides(texts: Iterable[str]) -> dict[str, Any]:
         if not equals or path in overrides:
             fault = "is given twice" if equals else "must look like advantage.lam=0.9"
             raise Refusal(f"train: override '{text if not equals else path}' {fault}")
-        try:
-            overrides[path] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise Refusal(f"train: override '{text}': {' '.join(str(error).split())}") from None
+        overrides[path] = parse_yaml(value, f"train: override '{text}'")
     return overrides
 
 

@@ -24,8 +24,9 @@ from pgbench.training import Trainer
 def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 60.0) -> None:
     """Train replicas of a run on one thread, and write the block to its directory.
 
-    A block that this code and these versions have finished is left as it is. One that was interrupted goes on from
-    its last checkpoint, and ends with the same bytes as one that never was.
+    A block that this code and these versions have finished is left as it is, or given back if only its files were
+    deleted: to train it again, delete its directory. One that was interrupted goes on from its last checkpoint, and
+    ends with the same bytes as one that never was.
 
     Args:
         run: algorithm, environment and budget.
@@ -47,9 +48,13 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 
         saved = Checkpoints(directory, identity, every)
         if _is_finished(directory, identity):
             print(f"{directory}: has been trained by this code and these versions", file=sys.stderr)
+        elif _is_finished(directory / results.KEPT, identity):
+            print(f"{directory}: had been trained and was deleted; it is given back", file=sys.stderr)
+            results.give_back(directory)
         else:
             start = History(**origin, started=datetime.now(UTC), seconds=0.0, steps=0)
             _train(identity, directory, start, saved)
+        results.keep(directory)
         saved.remove()
 
 

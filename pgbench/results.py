@@ -8,6 +8,7 @@ it is refused. Nothing in the tables depends on time or place: a block trained t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from pgbench.refusals import Refusal
 from pgbench.specs import Run
 from pgbench.storage import TableRecord, force, put_table, read_record, read_table, replacing, sealed
 
+KEPT = ".kept"
 RECORD, EPISODES, METRICS = "run.json", "episodes.parquet", "metrics.parquet"
 EPISODE_COLUMNS = {
     "seed": "int64",
@@ -134,6 +136,29 @@ def read_block(directory: Path, name: str) -> Block:
         if not set(table["seed"]) <= set(record.seeds):
             raise Refusal(f"{directory / file}: holds seeds that its record does not name; {REMEDY}")
     return Block(episodes, metrics, record)
+
+
+def keep(directory: Path) -> None:
+    """Give the files of a finished block second names, which cost no space, where the file system can.
+
+    Snakemake deletes the outputs of a job whose end it has not seen, such as one that outlived it. The block is
+    then still there under these names; see `give_back`.
+    """
+    (directory / KEPT).mkdir(exist_ok=True)
+    for file in (EPISODES, METRICS, RECORD):
+        with suppress(OSError), replacing(directory / KEPT / file) as link:
+            link.hardlink_to(directory / file)
+
+
+def give_back(directory: Path) -> None:
+    """Give a block that was kept its names again.
+
+    Raises:
+        OSError: if that cannot be done.
+    """
+    for file in (EPISODES, METRICS, RECORD):
+        with replacing(directory / file) as link:
+            link.hardlink_to(directory / KEPT / file)
 
 
 def _metric_columns(metrics: pd.DataFrame) -> dict[str, str]:

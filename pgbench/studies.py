@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from pgbench import environments, lineage
 from pgbench.components import Specification
@@ -23,6 +23,7 @@ from pgbench.refusals import Refusal, explain, nearest, read_yaml
 from pgbench.specs import Algorithm, Run, difference, path_safe, paths, replace
 
 PACKAGE = Path(__file__).parent
+MAXIMAL_BLOCK = 10_000
 TRAINING_CODE = (
     "batches.py",
     "environments",
@@ -42,19 +43,40 @@ TRAINING_CODE = (
     "trust_regions.py",
     "updates.py",
 )
+RULES = ("all", "gather", "index", "misspelt", "page", "resolve", "train")
+"""Names of the workflow's rules, which a study may not have."""
+
 ANALYSIS_CODE = ("analysis", "results.py", "storage.py")
+
+
+def _file_name(name: str) -> str:
+    if not re.fullmatch(r"\w[\w-]{0,99}", name):
+        raise ValueError("it names files, so it must consist of at most 100 letters, digits, '_' and '-'")
+    return name
+
+
+def _label(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("it labels figures and tables, so it must be one line of printable text")
+    return text
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
+Label = Annotated[str, AfterValidator(_label)]
+Replicas = Annotated[int, Field(ge=1, le=MAXIMAL_BLOCK)]
+Steps = Annotated[int, Field(ge=1, le=10**12)]
 
 
 class Study(Specification):
     """A question, and the comparison that answers it."""
 
-    question: str = Field(min_length=1, description="What the study asks, as one sentence.")
+    question: Label = Field(description="What the study asks, as one sentence.")
     parent: str = Field(description="The member of the lineage that variants override.")
-    seeds: PositiveInt = Field(10, description="Replicas of each run, seeds 0, 1, …")
-    environments: Annotated[dict[str, PositiveInt], Field(min_length=1)] = Field(
+    seeds: Replicas = Field(10, description="Replicas of each run, seeds 0, 1, …")
+    environments: Annotated[dict[str, Steps], Field(min_length=1)] = Field(
         description="Gymnasium id → environment steps of each replica at the 'paper' preset."
     )
-    variants: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = Field(
+    variants: Annotated[dict[Label, dict[str, Any]], Field(min_length=1)] = Field(
         description="Label → overrides by dotted path; the key 'parent' starts from another member."
     )
 
@@ -69,8 +91,8 @@ class Study(Specification):
 class Preset(Specification):
     """How much to spend: bounds on every study's seeds and steps. None: as the study says."""
 
-    seeds: PositiveInt | None = Field(None, description="At most so many replicas of each run.")
-    steps: PositiveInt | None = Field(None, description="At most so many environment steps of each replica.")
+    seeds: Replicas | None = Field(None, description="At most so many replicas of each run.")
+    steps: Steps | None = Field(None, description="At most so many environment steps of each replica.")
 
 
 class Configuration(Specification):
@@ -80,8 +102,8 @@ class Configuration(Specification):
     studies: Annotated[list[str], Field(min_length=1)] = Field(
         description="Names of files in workflows/studies, or paths of other YAML files."
     )
-    block_size: PositiveInt = Field(10, description="Replicas that one job trains in lockstep.")
-    presets: dict[str, Preset]
+    block_size: Replicas = Field(10, description="Replicas that one job trains in lockstep.")
+    presets: dict[FileName, Preset]
 
     @property
     def spending(self) -> Preset:
@@ -94,16 +116,18 @@ class PlannedRun(Specification):
 
     variant: str
     environment: str
-    name: str
+    name: Annotated[str, Field(pattern=r"^[\w-]+\.[\w-]+\.[0-9a-f]{8}$")]
     run: Run
-    blocks: tuple[str, ...] = Field(description="Names of the blocks, such as '0-9'.")
+    blocks: tuple[Annotated[str, Field(pattern="^[0-9]+-[0-9]+$")], ...] = Field(
+        description="Names of the blocks, such as '0-9'."
+    )
 
 
 class StudyPlan(Specification):
     """A study with every variant resolved, under one preset."""
 
-    name: str
-    preset: str
+    name: FileName
+    preset: FileName
     study: Study
     parents: dict[str, str] = Field(description="Variant → member of the lineage that it starts from.")
     algorithms: dict[str, Algorithm] = Field(description="Variant → its resolved algorithm.")
@@ -142,7 +166,8 @@ def study_files(configuration: Configuration, directory: Path) -> dict[str, Path
     """Name → file of each configured study: `<name>.yaml` in the directory, or any path that ends in `.yaml`.
 
     Raises:
-        Refusal: if the directory has no such study, with the nearest name, or if two have the same name.
+        Refusal: if the directory has no such study, with the nearest name, or if a name is not to be had: two have
+            it, a rule of the workflow has it, or no file could.
     """
     known = [file.stem for file in directory.glob("*.yaml")]
     files: dict[str, Path] = {}
@@ -150,6 +175,14 @@ def study_files(configuration: Configuration, directory: Path) -> dict[str, Path
         if not entry.endswith(".yaml") and entry not in known:
             raise Refusal(f"studies: there is no '{entry}' in {directory}; {nearest(entry, known)}")
         file = Path(entry) if entry.endswith(".yaml") else directory / f"{entry}.yaml"
+        try:
+            _file_name(file.stem)
+        except ValueError as error:
+            raise Refusal(f"studies: {file} cannot be called '{file.stem}': {error}") from None
+        if file.stem in RULES:
+            raise Refusal(
+                f"studies: {file} is called as a rule of the workflow is; give the file another name"
+            )
         if file.stem in files:
             raise Refusal(f"studies: the name '{file.stem}' stands for {files[file.stem]} and for {file}")
         files[file.stem] = file
@@ -215,7 +248,7 @@ def check_environment(environment: str, where: str) -> None:
 def _resolve_variant(study: Study, label: str, where: str) -> tuple[str, Algorithm]:
     """The name of the member that a variant starts from, and its algorithm."""
     overrides = dict(study.variants[label])
-    parent = overrides.pop("parent", study.parent)
+    parent = str(overrides.pop("parent", study.parent))
     start = member(parent, f"{where}: variant '{label}': parent")
     return parent, override(start.algorithm, overrides, f"{where}: variant '{label}'")
 
@@ -268,11 +301,13 @@ def seeds_of(block: str) -> list[int]:
     Raises:
         Refusal: if the text is neither a seed nor a rising range.
     """
-    ends = re.fullmatch(r"(\d+)(?:-(\d+))?", block)
-    seeds = list(range(int(ends[1]), int(ends[2] or ends[1]) + 1)) if ends else []
-    if not seeds:
-        raise Refusal(f"seeds '{block}' must be one seed or a rising range, such as '0-9'")
-    return seeds
+    ends = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", block)
+    seeds = range(int(ends[1]), int(ends[2] or ends[1]) + 1) if ends else range(0)
+    if not 1 <= len(seeds) <= MAXIMAL_BLOCK:
+        raise Refusal(
+            f"seeds '{block}' must be one seed or a rising range, such as '0-9', of at most {MAXIMAL_BLOCK:,}"
+        )
+    return list(seeds)
 
 
 def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPlan:

@@ -124,4 +124,4 @@ def test_killed_at_random_it_ends_with_the_same_bytes(name, environment, steps, 
     ]
     assert 1 <= len(records[0].resumptions) <= kills
     assert records[0].steps == records[1].steps
-    assert sorted(path.name for path in killed.iterdir()) == [".lock", *FILES, "run.json"]
+    assert sorted(path.name for path in killed.iterdir()) == [".kept", ".lock", *FILES, "run.json"]

@@ -109,6 +109,32 @@ def test_a_finished_block_is_not_trained_again(tmp_path, whole, monkeypatch, cap
     assert "has been trained by this code" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("deleted", [["run.json"], ["run.json", *FILES]])
+def test_a_finished_block_whose_files_were_deleted_is_given_back(
+    tmp_path, whole, monkeypatch, capsys, deleted
+):
+    """Snakemake deletes the outputs of a job that outlived it before it starts that job again."""
+    blocks.train_block(RUN, SEEDS, tmp_path)
+    before = (tmp_path / "run.json").read_bytes()
+    for file in deleted:
+        (tmp_path / file).unlink()
+    monkeypatch.delattr(blocks.Trainer, "iterate")
+    blocks.train_block(RUN, SEEDS, tmp_path)
+    assert "it is given back" in capsys.readouterr().err
+    assert same(tmp_path, whole)
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_what_was_kept_of_other_code_is_not_given_back(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(studies, "training_code_digest", lambda: "01234567")
+        blocks.train_block(RUN, SEEDS, tmp_path)
+    (tmp_path / "run.json").unlink()
+    blocks.train_block(RUN, SEEDS, tmp_path)
+    record = results.read_block(tmp_path, studies.run_name(RUN)).record
+    assert record.code_digest == studies.training_code_digest()
+
+
 def test_an_edited_block_is_trained_again(tmp_path, whole):
     blocks.train_block(RUN, SEEDS, tmp_path)
     table = pd.read_parquet(tmp_path / "episodes.parquet")
