@@ -15,8 +15,19 @@ MAXIMAL_DEPTH = 30
 LONGEST_QUOTE = 80
 
 
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 class Refusal(ValueError):  # noqa: N818 - an input is refused; nothing has gone wrong yet
-    """An input that cannot be used; the message names the place, the fault and the remedy."""
+    """An input that cannot be used; the message names the place, the fault and the remedy.
+
+    Args:
+        lines: of the message; what cannot be printed in them is escaped.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(map(_printable, lines)))
 
 
 class Breakdown(RuntimeError):  # noqa: N818 - what broke down is the machine, not the input
@@ -156,4 +167,4 @@ def explain(error: ValidationError, where: str, model: type[BaseModel]) -> Refus
             message = fault["msg"].removeprefix("Value error, ")
             at = f"'{key}' is {_quote(fault['input'])}: " if key else ""
             lines.append(f"{where}: {at}{message}")
-    return Refusal("\n".join(lines))
+    return Refusal(*lines)

@@ -178,7 +178,7 @@ def read_record(path: Path, model: type[Model], remedy: str) -> Model:
     except OSError as error:
         raise Refusal(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
     except ValidationError as error:
-        raise Refusal(f"{explain(error, str(path), model)}; {remedy}") from None
+        raise Refusal(*str(explain(error, str(path), model)).splitlines(), f"{path}: {remedy}") from None
     except (ValueError, RecursionError) as error:
         raise Refusal(f"{path}: is not a record ({error}); {remedy}") from None
     if found != seal(content):

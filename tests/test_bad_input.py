@@ -24,6 +24,7 @@ from pgbench.refusals import Refusal, parse_yaml, read_yaml
 
 EXAMPLES = int(os.environ.get("PGBENCH_EXAMPLES", "60"))
 CHECKOUT = Path(__file__).parents[1]
+STUDIES = Path(__file__).parent / "data" / "studies"
 
 fuzz = settings(
     max_examples=EXAMPLES,
@@ -35,7 +36,7 @@ STUDY = {
     "question": "Why?",
     "parent": "ppo",
     "seeds": 3,
-    "environments": {"CartPole-v1": 1000, "HalfCheetah-v5": 10},
+    "environments": {"CartPole-v1": 1000},
     "variants": {
         "plain": None,
         "other": {"parent": "trpo", "advantage.lam": 0.9, "networks.hidden": [8, 8]},
@@ -44,7 +45,7 @@ STUDY = {
 }
 CONFIGURATION = {
     "preset": "quick",
-    "studies": ["ladder"],
+    "studies": ["tiny"],
     "block_size": 10,
     "presets": {"quick": {"seeds": 5, "steps": 1000}, "paper": {}},
 }
@@ -204,27 +205,21 @@ def test_damaged_configurations(configuration, study):
             check_refusal(refusal, path)
             return
         try:
-            files = studies.study_files(chosen, CHECKOUT / "workflows" / "studies")
-            plans = studies.plan(chosen, files)
-        except Refusal as refusal:
-            assert len(str(refusal)) > 20
+            plans = studies.plan(chosen, studies.study_files(chosen, STUDIES))
+        except Refusal:
             return
         for plan in plans.values():
             check_plan(plan)
 
 
+def valid_plan():
+    configuration = studies.Configuration.model_validate(CONFIGURATION)
+    plan = studies.plan_study("small", studies.Study.model_validate(STUDY), configuration)
+    return json.loads(plan.model_dump_json())
+
+
 @fuzz
-@given(
-    damaged(
-        json.loads(
-            studies.plan_study(
-                "small",
-                studies.Study.model_validate(STUDY),
-                studies.Configuration.model_validate(CONFIGURATION),
-            ).model_dump_json()
-        )
-    )
-)
+@given(damaged(valid_plan()))
 def test_damaged_plans(plan):
     with file_of(json.dumps(plan), "plan.json") as path:
         try:
@@ -237,9 +232,7 @@ def test_damaged_plans(plan):
 
 # The command line
 
-WORDS = st.sampled_from(
-    [*NASTY, "10", "0-1", "3-1", "0-99999999999", "-1", "1e3", "gamma=0.9", "gamma=.nan", "gamma"]
-)
+WORDS = st.sampled_from([*NASTY, "10", "0-1", "3-1", "0-99999999999", "-1", "1e3", "gamma=0.9", "gamma=.nan"])
 OPTIONS = st.sampled_from(
     [
         "--steps",
@@ -251,11 +244,15 @@ OPTIONS = st.sampled_from(
         "--block-size",
         "--configuration",
         "--html",
+        "--results",
+        "--markdown",
+        "--checkpoint-every",
+        "--setps",
+        "--",
     ]
-    + ["--results", "--markdown", "--checkpoint-every", "--setps", "--"]
 )
 VERBS = st.sampled_from(
-    ["plan", "train", "resolve", "gather", "report", "index", "verify", "lineage", "trian", ""]
+    [*["plan", "train", "resolve", "gather", "report", "index", "verify", "lineage", "trian"], ""]
 )
 TRAINING = ["ppo", "CartPole-v1", "--steps", "10"]
 
@@ -358,7 +355,7 @@ def test_a_study_whose_name_no_file_should_have_is_refused(name):
     values = {"preset": "p", "studies": [name], "presets": {"p": {}}}
     configuration = studies.parse_configuration(values, "test")
     with pytest.raises(Refusal, match="called"):
-        studies.study_files(configuration, CHECKOUT / "workflows" / "studies")
+        studies.study_files(configuration, STUDIES)
 
 
 def test_the_reserved_names_are_those_of_the_rules():
