@@ -62,8 +62,8 @@ def _train(identity: Identity, directory: Path, start: History, saved: Checkpoin
     """Train from the beginning, or from what was saved, and write the block."""
     run, seeds = identity.run, identity.seeds
     clock, name = time.monotonic(), studies.run_name(run)
-    trainer, tables = Trainer(run, seeds), Tables(seeds)
-    before = _resume(trainer, saved, start)
+    trainer, tables = Trainer(run, seeds), Tables(seeds, run.steps)
+    before = _resume(trainer, tables, saved, start)
 
     def history() -> History:
         seconds, steps = before.seconds + time.monotonic() - clock, int(trainer.sampler.steps.sum())
@@ -74,18 +74,16 @@ def _train(identity: Identity, directory: Path, start: History, saved: Checkpoin
         tables.add(record)
         progress.add(record)
         if saved.due:
-            saved.save(trainer.iteration, trainer.state, tables, history())
+            saved.save(trainer, tables, history())
     ended = {"name": name, "run": run, "seeds": seeds, "finished": datetime.now(UTC)}
     results.write_block(directory, *saved.rows(tables), dict(history()) | ended)
 
 
-def _resume(trainer: Trainer, saved: Checkpoints, start: History) -> History:
-    """Put a trainer where the last checkpoint was taken, if there is one; how the block came to where it is now."""
-    found = saved.load()
-    if found is None:
+def _resume(trainer: Trainer, tables: Tables, saved: Checkpoints, start: History) -> History:
+    """Go to where the last checkpoint was taken, if there is one; how the block came to where it is now."""
+    before = saved.load(trainer, tables)
+    if before is None:
         return start
-    before, state = found
-    trainer.restore(state)
     print(f"goes on from a checkpoint after {trainer.iteration:,} iterations", file=sys.stderr)
     here = Resumption(at=start.started, steps=before.steps, commit=start.commit, machine=start.machine)
     return before.model_copy(update={"resumptions": (*before.resumptions, here)})

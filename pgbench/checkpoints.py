@@ -14,7 +14,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from zipfile import BadZipFile
@@ -40,6 +40,7 @@ from pgbench.storage import (
     write_text,
 )
 from pgbench.tracking import Tables
+from pgbench.training import Trainer
 
 SHARE = 0.01
 """Of the time, at most so much is spent on checkpoints: after a slow one, the next has to wait longer."""
@@ -84,8 +85,8 @@ class Checkpoints:
         self._next = time.monotonic() + every
         self._parts: tuple[TableRecords, ...] = ()
 
-    def load(self) -> tuple[History, dict[str, Any]] | None:
-        """What the latest checkpoint holds: how it came about, and the state; None if there is none.
+    def load(self, trainer: Trainer, tables: Tables) -> History | None:
+        """Restore the latest checkpoint, whose rows stay on the disk; how it came about, or None if there is none.
 
         Raises:
             Refusal: if it is truncated, edited or another block's.
@@ -104,29 +105,29 @@ class Checkpoints:
         self._parts = checkpoint.parts
         self._rows()  # refuses a damaged part now, before hours are added to it
         try:
-            return checkpoint.history, _load(state)
+            values = _load(state)
         except (ValueError, KeyError, BadZipFile) as error:
             raise Refusal(f"{state}: holds no state ({error}); {self._remedy}") from None
+        trainer.restore(values["trainer"])
+        tables.restore(values["tables"])
+        return checkpoint.history
 
     @property
     def due(self) -> bool:
         """Whether it is time to save."""
         return time.monotonic() >= self._next
 
-    def save(
-        self, iteration: int, state: Callable[[], Mapping[str, Any]], tables: Tables, history: History
-    ) -> None:
-        """Save a state. If that fails, training can go on, and the checkpoint before stays.
+    def save(self, trainer: Trainer, tables: Tables, history: History) -> None:
+        """Save where training is. If that fails, it can go on, and the checkpoint before stays.
 
         Args:
-            iteration: how many were done.
-            state: gives what `load` is to return, arrays and JSON-able values in mappings and lists.
+            trainer: between two iterations.
             tables: the rows since the last checkpoint; once they are saved they are forgotten there.
             history: so far.
         """
         begin = time.monotonic()
         try:
-            self._write(iteration, state(), tables, history)
+            self._write(trainer, tables, history)
         except NotImplementedError as error:
             self._say(f"{error}; if this block is killed, it starts over")
             self._next = float("inf")
@@ -148,22 +149,23 @@ class Checkpoints:
         for directory in self._block.glob("checkpoint-*"):
             shutil.rmtree(directory)
 
-    def _write(self, iteration: int, state: Mapping[str, Any], tables: Tables, history: History) -> None:
+    def _write(self, trainer: Trainer, tables: Tables, history: History) -> None:
         """Write all that is new, then the record, which makes it valid, then delete what that replaces."""
+        state = {"trainer": trainer.state(), "tables": tables.state()}
         self._directory.mkdir(parents=True, exist_ok=True)
         number = len(self._parts)
         part = TableRecords(
             episodes=write_table(self._table("episodes", number), tables.episodes()),
             metrics=write_table(self._table("metrics", number), tables.metrics()),
         )
-        path = self._state(iteration)
+        path = self._state(trainer.iteration)
         with replacing(path) as temporary:
             _dump(temporary, state)
             digest = sha256(temporary)
         checkpoint = Checkpoint(
             identity=self._identity,
             history=history,
-            iteration=iteration,
+            iteration=trainer.iteration,
             state=digest,
             parts=(*self._parts, part),
         )

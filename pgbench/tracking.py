@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -17,17 +17,25 @@ from pgbench.results import EPISODE_COLUMNS, METRIC_KEYS
 from pgbench.training import Record
 
 SECONDS_BETWEEN_LINES = 10.0
+METRIC_ROWS = 1000
+"""Rows of metrics that a replica leaves behind, about, at most: methods that learn from every step take many more
+updates than anybody can look at."""
 
 
 class Tables:
     """The episodes and metrics of a block as they come.
 
+    All episodes are kept, and the metrics of a replica's first update in each thousandth of its budget.
+
     Args:
         seeds: one for each replica.
+        budget: environment steps of each replica.
     """
 
-    def __init__(self, seeds: Sequence[int]) -> None:
+    def __init__(self, seeds: Sequence[int], budget: int) -> None:
         self._seeds = np.asarray(seeds)
+        self._budget = budget
+        self._part = np.full(len(self._seeds), -1)
         self._episodes: list[pd.DataFrame] = []
         self._metrics: list[pd.DataFrame] = []
 
@@ -35,13 +43,18 @@ class Tables:
         """Keep what the running replicas did in one iteration."""
         if record.episodes:
             self._episodes.append(pd.DataFrame([asdict(episode) for episode in record.episodes]))
+        part = record.steps * METRIC_ROWS // self._budget
+        kept = record.running & (part > self._part)
+        self._part = np.where(record.running, part, self._part)
+        if not kept.any():
+            return
         columns = {
             "seed": self._seeds,
             "iteration": np.full(len(self._seeds), record.iteration),
             "step": record.steps,
             **{name: values.double().numpy() for name, values in record.statistics.items()},
         }
-        self._metrics.append(pd.DataFrame(columns)[record.running])
+        self._metrics.append(pd.DataFrame(columns)[kept])
 
     def episodes(self) -> pd.DataFrame:
         """One row a finished training episode, columns `EPISODE_COLUMNS`."""
@@ -49,7 +62,7 @@ class Tables:
         return pd.concat(self._episodes, ignore_index=True) if self._episodes else empty
 
     def metrics(self) -> pd.DataFrame:
-        """One row a replica and iteration: seed, iteration, step, and a column a metric."""
+        """One row a replica and kept update: seed, iteration, step, and a column a metric."""
         empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in METRIC_KEYS.items()})
         return pd.concat(self._metrics, ignore_index=True) if self._metrics else empty
 
@@ -57,6 +70,14 @@ class Tables:
         """Forget all rows so far; they are kept elsewhere."""
         self._episodes.clear()
         self._metrics.clear()
+
+    def state(self) -> dict[str, Any]:
+        """What decides which metrics are kept from here on, for `restore`; not the rows."""
+        return {"part": self._part}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue after the rows of the tables whose `state` this is."""
+        self._part = np.array(state["part"])
 
 
 class Progress:

@@ -90,7 +90,7 @@ def resumptions(directory):
 
 
 def test_a_second_writer_is_refused_and_the_first_is_not_disturbed(tmp_path, whole, monkeypatch, capsys):
-    def second(self, iteration, state, tables, history):
+    def second(self, trainer, tables, history):
         assert call(monkeypatch, "--into", str(tmp_path)) == 2
 
     monkeypatch.setattr(checkpoints.Checkpoints, "save", second)
