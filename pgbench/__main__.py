@@ -51,10 +51,7 @@ def plan(
     ] = None,
 ) -> None:
     """Print the runs that the configured studies need."""
-    values = read_yaml(configuration) | ({"preset": preset} if preset else {})
-    chosen = studies.parse_configuration(values, str(configuration))
-    files = studies.study_files(chosen, configuration.parent / "studies")
-    plans = studies.plan(chosen, files)
+    chosen, plans = _plans(configuration, preset)
     rows = [
         (
             study.name,
@@ -187,6 +184,34 @@ def verify(
 
 
 @app.command()
+def scaling(
+    configuration: Annotated[Path, typer.Option(help="Which studies, and how much to spend.")] = Path(
+        "workflows/config.yaml"
+    ),
+    preset: Annotated[str | None, typer.Option(help="Instead of the configured preset.")] = None,
+    results: Annotated[Path, typer.Option(help="Whose jobs' times are taken.")] = Path("results"),
+    overhead: Annotated[float, typer.Option(help="Seconds to submit and start a job.", min=0.0)] = 15.0,
+) -> None:
+    """Simulate the configured studies on 2 to 512 cores, with the times of jobs that were measured."""
+    from pgbench import scaling as simulation
+
+    chosen, plans = _plans(configuration, preset)
+    records = simulation.measured(results)
+    seconds = simulation.job_seconds(plans.values(), records)
+    rows = [
+        (f"{found.cores}", f"{found.seconds / 3600:.2f}", f"{found.busy:.0%}")
+        for found in (simulation.schedule([*seconds.values()], 2**power, overhead) for power in range(1, 10))
+    ]
+    print(_table(("cores", "hours", "busy"), rows))
+    longest = max(seconds, key=lambda block: seconds[block])
+    print(
+        f"\npreset {chosen.preset}: {len(seconds)} jobs, {sum(seconds.values()) / 3600:.1f} hours of one core, by "
+        f"{len(records)} measured blocks\nno number of cores is faster than the longest job: "
+        f"{seconds[longest] / 3600:.2f} hours, {longest}"
+    )
+
+
+@app.command()
 def lineage() -> None:
     """Print each method with its parent and its one change."""
     from pgbench.analysis.wording import component
@@ -222,6 +247,15 @@ def main() -> None:
     except OSError as error:
         print(f"{error.filename or 'pgbench'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _plans(
+    configuration: Path, preset: str | None
+) -> tuple[studies.Configuration, dict[str, studies.StudyPlan]]:
+    """A configuration, perhaps with another preset, and the plans of its studies."""
+    values = read_yaml(configuration) | ({"preset": preset} if preset else {})
+    chosen = studies.parse_configuration(values, str(configuration))
+    return chosen, studies.plan(chosen, studies.study_files(chosen, configuration.parent / "studies"))
 
 
 def _overrides(texts: Iterable[str]) -> dict[str, Any]:

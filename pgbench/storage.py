@@ -181,6 +181,8 @@ def read_record(path: Path, model: type[Model], remedy: str) -> Model:
         raise Refusal(*str(explain(error, str(path), model)).splitlines(), f"{path}: {remedy}") from None
     except (ValueError, RecursionError) as error:
         raise Refusal(f"{path}: is not a record ({error}); {remedy}") from None
+    if found is None:
+        raise Refusal(f"{path}: carries no checksum; it was written by an older version, or edited; {remedy}")
     if found != seal(content):
         raise Refusal(f"{path}: does not match its own checksum: it was edited since; {remedy}")
     return record
