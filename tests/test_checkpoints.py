@@ -3,16 +3,22 @@
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from test_training import MUJOCO, small, trace
 
 from pgbench import __main__ as command_line
 from pgbench import blocks, checkpoints, lineage, results, specs, studies, training
+from pgbench.checkpoints import Checkpoints
+from pgbench.provenance import History, provenance
+from pgbench.tracking import Tables
 
 FILES = ("episodes.parquet", "metrics.parquet")
 SEEDS = [3, 0]
@@ -63,8 +69,8 @@ def test_a_restored_trainer_goes_on_to_the_bit(name, environment, tmp_path):
         assert all(torch.equal(tensor, other.tensors()[key]) for key, tensor in one.tensors().items())
 
 
-def test_every_tensor_of_a_state_matters(tmp_path):
-    """A state that forgot something would pass where that something happens to be unchanged."""
+def test_a_state_between_two_iterations_has_something_of_everything_in_it():
+    """Else a restoration that forgets something would pass the test above."""
     run = run_of("ppo", "Hopper-v5")
     trainer = training.Trainer(run, SEEDS)
     before = trainer.state()["sampler"]["environment"]["generators"]
@@ -125,3 +131,72 @@ def test_killed_at_random_it_ends_with_the_same_bytes(name, environment, steps, 
     assert 1 <= len(records[0].resumptions) <= kills
     assert records[0].steps == records[1].steps
     assert sorted(path.name for path in killed.iterdir()) == [".kept", ".lock", *FILES, "run.json"]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("name", "environment", "steps"),
+    [("ppo", "CartPole-v1", 40_000), ("replay", "CartPole-v1", 20_000), ("trpo", "Hopper-v5", 20_000)],
+)
+def test_processes_killed_at_random_end_with_the_same_bytes(name, environment, steps, tmp_path):
+    """The same with processes that share nothing with this one, and with checkpoints as rare as they are."""
+    run = run_of(name, environment, steps)
+    blocks.train_block(run, [0, 1, 2], tmp_path / "whole")
+    command = [sys.executable, "-m", "pgbench", "train", *studies.training_arguments(run)]
+    command += ["--seeds", "0-2", "--checkpoint-every", "0.5", "--into", str(tmp_path / "killed")]
+    draws = random.Random(1)
+    for _ in range(4):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not list(tmp_path.glob("killed/checkpoint-*/checkpoint.json")):
+            time.sleep(0.1)
+        time.sleep(draws.uniform(0.0, 10.0))
+        process.kill()
+        process.wait()
+    subprocess.run(command, check=True)
+    assert content(tmp_path / "killed") == content(tmp_path / "whole")
+    record = results.read_block(tmp_path / "killed", studies.run_name(run)).record
+    assert record.resumptions
+
+
+# What they cost
+
+
+def test_a_checkpoint_that_took_long_makes_the_next_one_wait(monkeypatch, tmp_path):
+    """A hundredth of the time at most, and not more often than asked for."""
+    clock, cost = [0.0], [0.0]
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+
+    def write(self, trainer, tables, history):
+        clock[0] += cost[0]
+
+    monkeypatch.setattr(Checkpoints, "_write", write)
+    run = run_of("ppo")
+    identity = checkpoints.Identity(run=run, seeds=(0,), code_digest="", versions={})
+    saved = Checkpoints(tmp_path, identity, 60.0)
+    for cost[0], wait in ((0.1, 60.0), (3.0, 300.0), (0.1, 60.0)):
+        clock[0] += 1000.0
+        assert saved.due
+        saved.save(None, None, None)
+        clock[0] += wait - 0.5
+        assert not saved.due
+        clock[0] += 1.0
+        assert saved.due
+
+
+def test_a_checkpoint_adds_to_the_tables_instead_of_writing_them_again(tmp_path, often):
+    run = run_of("ppo", steps=512)
+    trainer, tables = training.Trainer(run, SEEDS), Tables(SEEDS, run.steps)
+    identity = checkpoints.Identity(run=run, seeds=tuple(SEEDS), code_digest="", versions={})
+    history = History(**provenance(), code_digest="", started=datetime.now(UTC), seconds=0.0, steps=0)
+    saved = Checkpoints(tmp_path, identity, 0.0)
+    whole = Tables(SEEDS, run.steps)
+    for number, record in enumerate(trainer.records(), start=1):
+        tables.add(record)
+        whole.add(record)
+        saved.save(trainer, tables, history)
+        assert not len(tables.metrics())
+        (directory,) = tmp_path.iterdir()
+        assert len(list(directory.glob("metrics-*.parquet"))) == number
+        assert len(list(directory.glob("state-*.npz"))) == 1
+    for found, expected in zip(saved.rows(tables), (whole.episodes(), whole.metrics()), strict=True):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
