@@ -63,8 +63,8 @@ def _label(text: str) -> str:
 
 FileName = Annotated[str, AfterValidator(_file_name)]
 Label = Annotated[str, AfterValidator(_label)]
-Replicas = Annotated[int, Field(ge=1, le=MAXIMAL_BLOCK)]
-Steps = Annotated[int, Field(ge=1, le=10**12)]
+Replicas = Annotated[int, Field(gt=0, le=MAXIMAL_BLOCK)]
+Steps = Annotated[int, Field(gt=0, le=10**12)]
 
 
 class Study(Specification):

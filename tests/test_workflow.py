@@ -162,6 +162,16 @@ def test_a_typo_in_a_study_names_its_file(tmp_path: Path) -> None:
     )
 
 
+def test_a_repeated_key_in_a_configuration_is_not_lost(tmp_path: Path) -> None:
+    """Snakemake reads the file itself, and of two values takes the last."""
+    shutil.copytree(DATA, tmp_path / "work")
+    configuration = tmp_path / "work" / "smoke.yaml"
+    configuration.write_text(configuration.read_text() + "preset: more\n")
+    run = snakemake(tmp_path / "work", "--configfile", "smoke.yaml")
+    assert run.returncode == 1
+    assert "smoke.yaml: is not valid YAML: the key 'preset' appears twice" in run.stdout
+
+
 def test_the_papers_budgets_can_be_planned(tmp_path: Path) -> None:
     run = snakemake(tmp_path, "--dry-run")
     assert run.returncode == 0, run.stdout
