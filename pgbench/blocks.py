@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +11,12 @@ from pathlib import Path
 import torch
 
 from pgbench import results, studies
-from pgbench.checkpoints import Checkpoints, Identity
+from pgbench.checkpoints import SAVING_CODE, Checkpoints, Identity
 from pgbench.provenance import History, Resumption, provenance
 from pgbench.refusals import Breakdown, Refusal
 from pgbench.specs import Run
 from pgbench.storage import sole_writer
-from pgbench.tracking import Progress, Tables
+from pgbench.tracking import Progress, Tables, say
 from pgbench.training import Trainer
 
 
@@ -40,19 +39,23 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 
     """
     torch.set_num_threads(1)
     # taken before training: a checkout may be edited while it runs
-    origin = {"code_digest": studies.training_code_digest(), **provenance()}
-    identity = Identity(
-        run=run, seeds=tuple(seeds), code_digest=origin["code_digest"], versions=origin["versions"]
+    start = History(
+        **provenance(),
+        code_digest=studies.training_code_digest(),
+        started=datetime.now(UTC),
+        seconds=0.0,
+        steps=0,
     )
+    digests = start.code_digest, studies.code_digest(SAVING_CODE)
+    identity = Identity(run=run, seeds=tuple(seeds), code_digests=digests, versions=start.versions)
     with _breakdowns(directory), sole_writer(directory):
         saved = Checkpoints(directory, identity, every)
         if _is_finished(directory, identity):
-            print(f"{directory}: has been trained by this code and these versions", file=sys.stderr)
+            say(f"{directory}: has been trained by this code and these versions")
         elif _is_finished(directory / results.KEPT, identity):
-            print(f"{directory}: had been trained and was deleted; it is given back", file=sys.stderr)
+            say(f"{directory}: had been trained and was deleted; it is given back")
             results.give_back(directory)
         else:
-            start = History(**origin, started=datetime.now(UTC), seconds=0.0, steps=0)
             _train(identity, directory, start, saved)
         results.keep(directory)
         saved.remove()
@@ -84,7 +87,7 @@ def _resume(trainer: Trainer, tables: Tables, saved: Checkpoints, start: History
     before = saved.load(trainer, tables)
     if before is None:
         return start
-    print(f"goes on from a checkpoint after {trainer.iteration:,} iterations", file=sys.stderr)
+    say(f"goes on from a checkpoint after {trainer.iteration:,} iterations")
     here = Resumption(at=start.started, steps=before.steps, commit=start.commit, machine=start.machine)
     return before.model_copy(update={"resumptions": (*before.resumptions, here)})
 
@@ -95,9 +98,13 @@ def _is_finished(directory: Path, identity: Identity) -> bool:
         record = results.read_block(directory, studies.run_name(identity.run)).record
     except Refusal:
         return False
-    return identity == Identity(
-        run=record.run, seeds=record.seeds, code_digest=record.code_digest, versions=record.versions
+    found = Identity(
+        run=record.run,
+        seeds=record.seeds,
+        code_digests=(record.code_digest, identity.code_digests[1]),
+        versions=record.versions,
     )
+    return found == identity
 
 
 @contextmanager

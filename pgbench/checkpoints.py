@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,21 +38,22 @@ from pgbench.storage import (
     write_table,
     write_text,
 )
-from pgbench.tracking import Tables
+from pgbench.tracking import Tables, say
 from pgbench.training import Trainer
 
 SHARE = 0.01
 """Of the time, at most so much is spent on checkpoints: after a slow one, the next has to wait longer."""
 
+SAVING_CODE = ("checkpoints.py", "tracking.py")
 RECORD, ARRAY = "checkpoint.json", "array"
 
 
 class Identity(Specification):
-    """What decides a block's numbers, the machine aside."""
+    """What decides a block's numbers, the machine aside, and how they are saved."""
 
     run: Run
     seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
-    code_digest: str
+    code_digests: tuple[str, str] = Field(description="Of the training code, and of `SAVING_CODE`.")
     versions: dict[str, str]
 
 
@@ -190,7 +190,7 @@ class Checkpoints:
         return self._directory / f"state-{iteration}.npz"
 
     def _say(self, message: str) -> None:
-        print(f"{self._block}: {message}", file=sys.stderr, flush=True)
+        say(f"{self._block}: {message}")
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:

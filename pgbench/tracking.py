@@ -22,6 +22,12 @@ METRIC_ROWS = 1000
 updates than anybody can look at."""
 
 
+def say(text: str, output: TextIO | None = None) -> None:
+    """Print a line, to standard error by default; on a full disk what is said must not end what is done."""
+    with suppress(OSError):
+        print(text, file=output or sys.stderr, flush=True)
+
+
 class Tables:
     """The episodes and metrics of a block as they come.
 
@@ -94,7 +100,7 @@ class Progress:
         self._name = name
         self._budget = budget
         self._before = before
-        self._output = output or sys.stderr
+        self._output = output
         self._begin = self._last = time.monotonic()
         self._returns: dict[int, list[float]] = {}
 
@@ -108,8 +114,7 @@ class Progress:
         done = np.minimum(record.steps, self._budget).mean() / self._budget
         if done >= 1.0 or now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            with suppress(OSError):  # as on a full disk: what is said must not end what is done
-                print(self._line(record, float(done), now - self._begin), file=self._output, flush=True)
+            say(self._line(record, float(done), now - self._begin), self._output)
 
     def _line(self, record: Record, done: float, seconds: float) -> str:
         rate = (record.steps.sum() - self._before) / seconds

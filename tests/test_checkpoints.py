@@ -171,7 +171,7 @@ def test_a_checkpoint_that_took_long_makes_the_next_one_wait(monkeypatch, tmp_pa
 
     monkeypatch.setattr(Checkpoints, "_write", write)
     run = run_of("ppo")
-    identity = checkpoints.Identity(run=run, seeds=(0,), code_digest="", versions={})
+    identity = checkpoints.Identity(run=run, seeds=(0,), code_digests=("", ""), versions={})
     saved = Checkpoints(tmp_path, identity, 60.0)
     for cost[0], wait in ((0.1, 60.0), (3.0, 300.0), (0.1, 60.0)):
         clock[0] += 1000.0
@@ -186,7 +186,7 @@ def test_a_checkpoint_that_took_long_makes_the_next_one_wait(monkeypatch, tmp_pa
 def test_a_checkpoint_adds_to_the_tables_instead_of_writing_them_again(tmp_path, often):
     run = run_of("ppo", steps=512)
     trainer, tables = training.Trainer(run, SEEDS), Tables(SEEDS, run.steps)
-    identity = checkpoints.Identity(run=run, seeds=tuple(SEEDS), code_digest="", versions={})
+    identity = checkpoints.Identity(run=run, seeds=tuple(SEEDS), code_digests=("", ""), versions={})
     history = History(**provenance(), code_digest="", started=datetime.now(UTC), seconds=0.0, steps=0)
     saved = Checkpoints(tmp_path, identity, 0.0)
     whole = Tables(SEEDS, run.steps)

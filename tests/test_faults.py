@@ -248,7 +248,7 @@ def test_a_checkpoint_of_other_seeds_is_not_taken_for_its_own(interrupted):
     other = checkpoints.Identity(
         run=RUN,
         seeds=(5, 6),
-        code_digest=studies.training_code_digest(),
+        code_digests=(studies.training_code_digest(), studies.code_digest(checkpoints.SAVING_CODE)),
         versions=blocks.provenance()["versions"],
     )
     saved(interrupted).rename(interrupted / f"checkpoint-{other.digest}")
