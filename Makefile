@@ -4,12 +4,14 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 RULES := Snakefile workflows/rules
 
-.PHONY: help venv quick full test bench format clean
+.PHONY: help venv quick full test test-faults test-slurm bench format clean
 
 help:
 	@echo "make quick    replicate some studies at a small budget; minutes"
 	@echo "make full     replicate every study at the papers' own budgets; weeks on two cores"
 	@echo "make test     format, lint, types, workflow, tests"
+	@echo "make test-faults  the faults and fuzz tests that take longer; about ten minutes"
+	@echo "make test-slurm   the workflow on Slurm, which it installs and starts on this host; needs root"
 	@echo "make bench    measure environment steps per second"
 	@echo "make format   format Python and rules"
 	@echo "make clean    remove the virtual environment and caches; results and reports stay"
@@ -35,6 +37,14 @@ test: venv
 	$(BIN)/snakefmt --check $(RULES)
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile
+
+test-faults: venv
+	$(BIN)/pytest -m faults
+	PGBENCH_EXAMPLES=2000 $(BIN)/pytest tests/test_bad_input.py
+
+test-slurm: venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,slurm]'
+	$(BIN)/pytest -m slurm
 
 bench: venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from pgbench import budgets, studies
 from pgbench import lineage as family
 from pgbench.components import Specification
 from pgbench.costs import finished_blocks, read_costs
-from pgbench.refusals import Refusal, read_yaml
+from pgbench.refusals import Breakdown, Refusal, parse_yaml, read_yaml
 from pgbench.specs import Algorithm, Run, difference
 
 app = typer.Typer(
@@ -38,6 +37,8 @@ StudyDirectory = Annotated[
     Path, typer.Argument(help="Directory of a study's results, which holds its plan.json.")
 ]
 
+Configured = Annotated[Path, typer.Option(help="Which studies, and how much to spend.")]
+
 SCHEMAS: dict[str, type[Specification]] = {
     "algorithm": Algorithm,
     "configuration": studies.Configuration,
@@ -48,9 +49,7 @@ SCHEMAS: dict[str, type[Specification]] = {
 
 @app.command()
 def plan(
-    configuration: Annotated[Path, typer.Option(help="Which studies, and how much to spend.")] = Path(
-        "workflows/config.yaml"
-    ),
+    configuration: Configured = Path("workflows/config.yaml"),
     preset: Annotated[
         str | None, typer.Option(help="Instead of the preset that the configuration names.")
     ] = None,
@@ -59,11 +58,23 @@ def plan(
     results: Results = Path("results"),
 ) -> None:
     """Print what the configured studies need: runs, environment steps, and hours on so many cores."""
-    values = read_yaml(configuration) | ({"preset": preset} if preset else {})
-    chosen = studies.parse_configuration(values, str(configuration))
-    plans = list(studies.plan(chosen, studies.study_files(chosen, configuration.parent / "studies")).values())
+    chosen, plans = _plans(configuration, preset)
     model = read_costs(costs, finished_blocks(results))
     print(f"preset {chosen.preset}\n\n{budgets.describe(plans, model, cores, results)}")
+
+
+@app.command()
+def scaling(
+    configuration: Configured = Path("workflows/config.yaml"),
+    preset: Annotated[str | None, typer.Option(help="Instead of the configured preset.")] = None,
+    costs: Costs = Path("workflows/costs.csv"),
+    results: Results = Path("results"),
+    overhead: Annotated[float, typer.Option(help="Seconds to submit and start a job.", min=0.0)] = 15.0,
+) -> None:
+    """Simulate the configured studies on 2 to 512 cores, with the estimated times of their blocks."""
+    chosen, plans = _plans(configuration, preset)
+    model = read_costs(costs, finished_blocks(results))
+    print(f"preset {chosen.preset}\n\n{budgets.scaling(plans, model, overhead)}")
 
 
 @app.command()
@@ -96,6 +107,9 @@ def train(
     into: Annotated[
         Path | None, typer.Option(help="Directory; by default results/runs/<name>/<seeds>.")
     ] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(help="Seconds between checkpoints, from which a killed block goes on.", min=0.0)
+    ] = 60.0,
 ) -> None:
     """Train one block of replicas of a run."""
     run = studies.describe_run(algorithm, environment, steps, _overrides(override or []), "train")
@@ -105,7 +119,8 @@ def train(
         raise Refusal(f"train: these arguments describe the run '{found}', not '{name}'")
     from pgbench.blocks import train_block
 
-    train_block(run, block, into or Path("results", "runs", found, f"{block[0]}-{block[-1]}"))
+    directory = into or Path("results", "runs", found, f"{block[0]}-{block[-1]}")
+    train_block(run, block, directory, checkpoint_every)
 
 
 @app.command()
@@ -191,6 +206,32 @@ def track(
 
 
 @app.command()
+def verify(
+    results: Annotated[Path, typer.Argument(help="Directory that holds runs and studies.")] = Path("results"),
+) -> None:
+    """Check results against their records; exit code 1 if any is not what it says it is."""
+    from pgbench import verification
+
+    findings = verification.verify(results)
+    rows = [
+        (
+            str(finding.place.relative_to(results)),
+            finding.state,
+            "yes" if finding.reproducible else "no",
+            finding.remark,
+        )
+        for finding in findings
+    ]
+    print(budgets.table(("result", "state", "this code would reproduce it", "why not"), rows))
+    states = [finding.state for finding in findings]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in ("valid", "unfinished", "invalid"))
+    same = sum(finding.reproducible for finding in findings)
+    print(f"\n{len(findings)} results: {counts}; this code would reproduce {same}")
+    if "invalid" in states:
+        raise typer.Exit(1)
+
+
+@app.command()
 def lineage() -> None:
     """Print each method with its parent and its one change."""
     from pgbench.analysis.wording import component
@@ -214,12 +255,26 @@ def schemas(
 
 
 def main() -> None:
-    """Run a verb; a refused input ends with its reason and exit code 2."""
+    """Run a verb; a refused input ends with its reason and exit code 2, what the machine cannot do with 1."""
     try:
         app()
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         sys.exit(2)
+    except Breakdown as breakdown:
+        print(breakdown, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        print(f"{error.filename or 'pgbench'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _plans(configuration: Path, preset: str | None) -> tuple[studies.Configuration, list[studies.StudyPlan]]:
+    """A configuration, perhaps with another preset, and the plans of its studies."""
+    values = read_yaml(configuration) | ({"preset": preset} if preset else {})
+    chosen = studies.parse_configuration(values, str(configuration))
+    files = studies.study_files(chosen, configuration.parent / "studies")
+    return chosen, list(studies.plan(chosen, files).values())
 
 
 def _overrides(texts: Iterable[str]) -> dict[str, Any]:
@@ -230,10 +285,7 @@ def _overrides(texts: Iterable[str]) -> dict[str, Any]:
         if not equals or path in overrides:
             fault = "is given twice" if equals else "must look like advantage.lam=0.9"
             raise Refusal(f"train: override '{text if not equals else path}' {fault}")
-        try:
-            overrides[path] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise Refusal(f"train: override '{text}': {' '.join(str(error).split())}") from None
+        overrides[path] = parse_yaml(value, f"train: override '{text}'")
     return overrides
 
 

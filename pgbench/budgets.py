@@ -54,6 +54,28 @@ def describe(plans: Sequence[studies.StudyPlan], model: CostModel, cores: int, r
     )
 
 
+def scaling(plans: Iterable[studies.StudyPlan], model: CostModel, overhead: float) -> str:
+    """All studies on 2 to 512 cores: how long, how busy the cores are, and what bounds it.
+
+    Args:
+        plans: under one preset.
+        model: what training costs.
+        overhead: seconds that each job takes besides, to be submitted and to start.
+    """
+    blocks = planned_blocks(plans, model)
+    seconds = [block.cost.seconds for block in blocks]
+    jobs = [each + overhead for each in seconds]
+    rows = []
+    for cores in (2**power for power in range(1, 10)):
+        end = makespan(jobs, cores)
+        rows.append((f"{cores}", _time(end), f"{sum(seconds) / (cores * end):.0%}"))
+    longest = max(blocks, key=lambda block: block.cost.seconds)
+    return (
+        f"{table(('cores', 'time', 'busy'), rows)}\n\n{len(blocks)} jobs, {_time(sum(seconds))} of one core\n"
+        f"no number of cores is faster than the longest job: {_time(longest.cost.seconds)}, {longest.name}"
+    )
+
+
 def _runs(plans: Sequence[studies.StudyPlan], blocks: Sequence[PlannedBlock]) -> str:
     """A line for each run of each study."""
     costs = {block.name: block.cost for block in blocks}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,6 +33,11 @@ class Parameters:
     def start(cls, initial: Tensor) -> Parameters:
         """Before the first update."""
         return cls(initial.requires_grad_(), AdamState.zeros_like(initial))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next step depends on, by name; they share their memory with this."""
+        adam = {"mean": self.adam.mean, "square": self.adam.square, "count": self.adam.count}
+        return {"values": self.values.detach(), **adam}
 
     def pop_gradient(self) -> Tensor:
         """The accumulated gradient `[S, P]`, zeros if there is none, which is then forgotten."""
@@ -188,6 +193,17 @@ class Learner:
         parts = [self.evaluate(observations[:, part]) for part in chunks(observations.shape[1])]
         parameters = torch.cat([part.distribution.parameters for part in parts], 1)
         return Evaluation(self.policy.restore(parameters), torch.cat([part.values for part in parts], 1))
+
+    def state(self) -> dict[str, Any]:
+        """Parameters, optimisers and β, for `restore`; the tensors share their memory with this learner."""
+        return {"parts": [part.tensors() for part in self.parts], "beta": self.beta}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from the `state` of a learner that was made with the same arguments."""
+        for part, saved in zip(self.parts, state["parts"], strict=True):
+            for name, tensor in part.tensors().items():
+                tensor.copy_(torch.as_tensor(saved[name]))
+        self.beta = torch.as_tensor(state["beta"]).clone()
 
     def diverged(self) -> Tensor:
         """`[S]`, boolean: replicas with a parameter that is not a finite number."""

@@ -12,12 +12,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, PositiveInt
+from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from pgbench.components import Specification
 
 CHECKOUT = Path(__file__).parents[1]
-PACKAGES = ("torch", "numpy", "gymnasium", "mujoco", "pgbench")
+# What decides a number, and, with the last two, the bytes of the table that it stands in.
+PACKAGES = ("torch", "numpy", "gymnasium", "mujoco", "pgbench", "pandas", "pyarrow")
 
 
 class Machine(Specification):
@@ -35,6 +36,30 @@ class Provenance(Specification):
     dirty: bool | None = Field(description="Whether the checkout had changes that no commit holds.")
     versions: dict[str, str] = Field(description="Package (and python) → version.")
     machine: Machine
+
+
+class Resumption(Specification):
+    """Training that went on from a checkpoint in another process."""
+
+    at: AwareDatetime
+    steps: NonNegativeInt = Field(description="Environment steps of all replicas that the checkpoint held.")
+    commit: str | None
+    machine: Machine
+
+
+class History(Provenance):
+    """How a block has been trained so far; commit, versions and machine are those with which it began."""
+
+    code_digest: str = Field(description="Digest of the training code.")
+    started: AwareDatetime
+    seconds: NonNegativeFloat = Field(description="Wall time spent on training.")
+    steps: NonNegativeInt = Field(description="Environment steps of all the block's replicas together.")
+    resumptions: tuple[Resumption, ...] = Field((), description="Where it went on from a checkpoint.")
+
+    @property
+    def machines(self) -> list[Machine]:
+        """The machines that trained, in turn."""
+        return [self.machine, *(resumption.machine for resumption in self.resumptions)]
 
 
 def provenance() -> dict[str, Any]:

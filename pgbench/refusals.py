@@ -11,9 +11,28 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+MAXIMAL_DEPTH = 30
+MAXIMAL_SIZE = 100_000
+LONGEST_QUOTE = 80
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
 
 class Refusal(ValueError):  # noqa: N818 - an input is refused; nothing has gone wrong yet
-    """An input that cannot be used; the message names the place, the fault and the remedy."""
+    """An input that cannot be used; the message names the place, the fault and the remedy.
+
+    Args:
+        lines: of the message; what cannot be printed in them is escaped.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(map(_printable, lines)))
+
+
+class Breakdown(RuntimeError):  # noqa: N818 - what broke down is the machine, not the input
+    """Work that could not be finished here; the message says why, what is left of it and what to do."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -23,8 +42,43 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(words)}"
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML in which a repeated key is an error instead of a silent loss; `<<` merges another mapping."""
+class _PlainLoader(yaml.SafeLoader):
+    """The YAML that people write: safe, of bounded size and depth, and without silent surprises.
+
+    Tags ask for other types, and of a repeated key all values but the last would be lost: they are errors. Aliases,
+    and `<<`, which merges another mapping, are read, but could make a short text stand for more than any memory
+    holds: what counts is the size with all of them written out. Dates stay texts.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = 0
+        self.size = 0
+        self.sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event, before = self.peek_event(), self.size  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            alias = super().compose_node(parent, index)
+            if id(alias) not in self.sizes:
+                raise _fault(f"'*{event.anchor}' stands within what it stands for", event)
+            self.grow(self.sizes[id(alias)], event)
+            return alias
+        if getattr(event, "tag", None) is not None:
+            raise _fault("tags such as '!!name' are not read: leave it out", event)
+        if self.depth == MAXIMAL_DEPTH:
+            raise _fault("this is nested too deeply", event)
+        self.depth += 1
+        self.grow(1, event)
+        node = super().compose_node(parent, index)
+        self.sizes[id(node)] = self.size - before
+        self.depth -= 1
+        return node
+
+    def grow(self, values: int, event: yaml.Event) -> None:
+        self.size += values
+        if self.size > MAXIMAL_SIZE:
+            raise _fault(f"with its aliases written out this has more than {MAXIMAL_SIZE:,} values", event)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -33,25 +87,53 @@ class _StrictLoader(yaml.SafeLoader):
                 continue
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key}' appears twice", key_node.start_mark
-                )
+                raise _fault(f"the key '{key}' appears twice", key_node)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        value: int = super().construct_yaml_int(node)
+        if abs(value) > 2**53:
+            raise _fault("this whole number is beyond 2⁵³", node)
+        return value
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, read safely.
+
+_PlainLoader.yaml_constructors = yaml.SafeLoader.yaml_constructors | {
+    "tag:yaml.org,2002:int": _PlainLoader.construct_yaml_int,
+    "tag:yaml.org,2002:timestamp": _PlainLoader.construct_yaml_str,
+}
+
+
+def _fault(message: str, where: Any) -> yaml.MarkedYAMLError:
+    """An error at an event or a node."""
+    return yaml.MarkedYAMLError(problem=message, problem_mark=where.start_mark)
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """The value that a YAML text stands for.
 
     Raises:
-        Refusal: if the file is missing, is not YAML, repeats a key or does not hold a mapping.
+        Refusal: if it is not YAML, or has tags, repeated keys, or numbers, nesting or size beyond reason.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        return yaml.load(text, Loader=_PlainLoader)
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise Refusal(f"{where}: is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, read safely; see `parse_yaml`.
+
+    Raises:
+        Refusal: if the file is missing, is not YAML or does not hold a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise Refusal(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        raise Refusal(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise Refusal(f"{path}: is not a text file ({error})") from None
+    content = parse_yaml(text, str(path))
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise Refusal(f"{path}: must hold keys and values, such as 'question: …'")
     return content
@@ -79,6 +161,11 @@ def _known_keys(models: list[type[BaseModel]], location: tuple[int | str, ...]) 
     return [name for model in models for name in model.model_fields if name != "kind"]
 
 
+def _quote(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 1]}…"
+
+
 def explain(error: ValidationError, where: str, model: type[BaseModel]) -> Refusal:
     """Turn a validation error into a refusal: a line a fault, with place, key and nearest spelling."""
     lines = []
@@ -99,6 +186,6 @@ def explain(error: ValidationError, where: str, model: type[BaseModel]) -> Refus
             lines.append(f"{where}: the key '{key}' is missing")
         else:
             message = fault["msg"].removeprefix("Value error, ")
-            at = f"'{key}' is {fault['input']!r}: " if key else ""
+            at = f"'{key}' is {_quote(fault['input'])}: " if key else ""
             lines.append(f"{where}: {at}{message}")
-    return Refusal("\n".join(lines))
+    return Refusal(*lines)

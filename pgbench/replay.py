@@ -6,8 +6,8 @@ replicas that still learn have stored equally many steps, so one place to write 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -75,6 +75,19 @@ class ReplayMemory:
             self._columns[name][places] = column
         self._next = (self._next + steps) % self._rows
         self._filled = min(self._filled + steps, self._rows)
+
+    def state(self) -> dict[str, Any]:
+        """What is stored, for `restore`; the tensors share their memory with this one's."""
+        columns = {name: column[: self._filled] for name, column in self._columns.items()}
+        return {"columns": columns, "next": self._next, "filled": self._filled}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from the `state` of a memory with as many rows."""
+        self._next, self._filled = state["next"], state["filled"]
+        for name, saved in state["columns"].items():
+            column = torch.as_tensor(saved)
+            self._columns[name] = torch.zeros(self._rows, *column.shape[1:], dtype=column.dtype)
+            self._columns[name][: self._filled] = column
 
     def take(self, indices: Tensor) -> Drawn:
         """The transitions at indices `[S, B]` below `len`, each replica's from its own ring."""

@@ -7,23 +7,23 @@ it is refused. Nothing in the tables depends on time or place: a block trained t
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic import AwareDatetime, Field, NonNegativeInt
 
 from pgbench.components import Specification
-from pgbench.provenance import Provenance
-from pgbench.refusals import Refusal, explain
+from pgbench.provenance import History
+from pgbench.refusals import Refusal
 from pgbench.specs import Run
+from pgbench.storage import TableRecord, force, put_table, read_record, read_table, replacing, sealed
 
-RECORD = "run.json"
+KEPT = ".kept"
+RECORD, EPISODES, METRICS = "run.json", "episodes.parquet", "metrics.parquet"
 EPISODE_COLUMNS = {
     "seed": "int64",
     "step": "int64",
@@ -33,13 +33,7 @@ EPISODE_COLUMNS = {
 }
 METRIC_KEYS = {"seed": "int64", "iteration": "int64", "step": "int64"}
 REMEDY = "delete the block's directory and run the workflow again"
-
-
-class TableRecord(Specification):
-    """What a table must look like to be the one that was written."""
-
-    rows: NonNegativeInt
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+STABLE: Any = {"kind": "stable", "ignore_index": True}
 
 
 class TableRecords(Specification):
@@ -49,17 +43,13 @@ class TableRecords(Specification):
     metrics: TableRecord
 
 
-class Record(Provenance):
+class Record(History):
     """The commit record of a block, `run.json`."""
 
-    name: str = Field(description="The run's name.")
+    name: str = Field(description="The run's name, which ends with the digest of its specification.")
     run: Run
     seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
-    code_digest: str = Field(description="Digest of the training code.")
-    started: AwareDatetime
     finished: AwareDatetime
-    seconds: NonNegativeFloat = Field(description="Wall time spent on training.")
-    steps: NonNegativeInt = Field(description="Environment steps of all the block's replicas together.")
     tables: TableRecords
 
 
@@ -82,7 +72,7 @@ class Block:
 def write_block(
     directory: Path, episodes: pd.DataFrame, metrics: pd.DataFrame, record: dict[str, Any]
 ) -> None:
-    """Write a block so that it exists whole or not at all.
+    """Write a block so that it exists whole or not at all; if it cannot be written, one that was there stays.
 
     Args:
         directory: the block's directory; made if missing.
@@ -95,19 +85,23 @@ def write_block(
         OSError: if what was written cannot be read back equal.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / RECORD).unlink(missing_ok=True)  # from here on, until the last line, there is no valid block
-    tables = {
-        "episodes": (episodes, EPISODE_COLUMNS, ["seed", "step"]),
-        "metrics": (metrics, _metric_columns(metrics), ["seed", "iteration"]),
-    }
-    written = {}
-    for name, (table, columns, order) in tables.items():
-        _check_columns(table, columns, name)
-        path = directory / f"{name}.parquet"
-        write_table(path, table.sort_values(order, kind="stable", ignore_index=True))
-        written[name] = TableRecord(rows=len(table), sha256=_sha256(path))
-    complete = Record.model_validate({**record, "tables": TableRecords(**written)})
-    write_text(directory / RECORD, complete.model_dump_json(indent=2) + "\n")
+    _check_columns(episodes, EPISODE_COLUMNS, "episodes")
+    _check_columns(metrics, _metric_columns(metrics), "metrics")
+    # Files take their names from the innermost outwards, the record's last, once all of them are on the disk.
+    with (
+        replacing(directory / RECORD) as commit,
+        replacing(directory / METRICS) as second,
+        replacing(directory / EPISODES) as first,
+    ):
+        tables = TableRecords(
+            episodes=put_table(first, episodes.sort_values(["seed", "step"], **STABLE)),
+            metrics=put_table(second, metrics.sort_values(["seed", "iteration"], **STABLE)),
+        )
+        complete = Record.model_validate({**record, "tables": tables})
+        commit.write_text(sealed(complete), encoding="utf-8")
+        for file in (first, second, commit):
+            force(file)
+        (directory / RECORD).unlink(missing_ok=True)  # until it is back, there is no valid block
 
 
 def read_block(directory: Path, name: str) -> Block:
@@ -120,57 +114,51 @@ def read_block(directory: Path, name: str) -> Block:
     Raises:
         Refusal: if a file is missing, truncated, altered, or belongs to another run or format.
     """
-    record = _read_record(directory / RECORD)
+    try:
+        record = read_record(directory / RECORD, Record, REMEDY)
+    except FileNotFoundError as error:
+        raise Refusal(
+            f"{directory / RECORD}: cannot be read ({error.strerror}), so this block was never finished; "
+            "run the workflow again"
+        ) from None
     if record.name != name:
         raise Refusal(f"{directory / RECORD}: belongs to the run '{record.name}', not to '{name}'; {REMEDY}")
-    episodes = _read_table(directory / "episodes.parquet", record.tables.episodes, record.seeds)
-    metrics = _read_table(directory / "metrics.parquet", record.tables.metrics, record.seeds)
+    episodes = read_table(directory / EPISODES, record.tables.episodes, REMEDY)
+    metrics = read_table(directory / METRICS, record.tables.metrics, REMEDY)
     for table, columns, file in (
-        (episodes, EPISODE_COLUMNS, "episodes.parquet"),
-        (metrics, _metric_columns(metrics), "metrics.parquet"),
+        (episodes, EPISODE_COLUMNS, EPISODES),
+        (metrics, _metric_columns(metrics), METRICS),
     ):
         try:
             _check_columns(table, columns, str(directory / file))
         except ValueError as error:
             raise Refusal(f"{error}; {REMEDY}") from None
+        if not set(table["seed"]) <= set(record.seeds):
+            raise Refusal(f"{directory / file}: holds seeds that its record does not name; {REMEDY}")
     return Block(episodes, metrics, record)
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside a file; if the body ends well, it takes the file's place in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def keep(directory: Path) -> None:
+    """Give the files of a finished block second names, which cost no space, where the file system can.
+
+    Snakemake deletes the outputs of a job whose end it has not seen, such as one that outlived it. The block is
+    then still there under these names; see `give_back`.
+    """
+    (directory / KEPT).mkdir(exist_ok=True)
+    for file in (EPISODES, METRICS, RECORD):
+        with suppress(OSError), replacing(directory / KEPT / file) as link:
+            link.hardlink_to(directory / file)
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet, read it back, and only then give it its name.
+def give_back(directory: Path) -> None:
+    """Give a block that was kept its names again.
 
     Raises:
-        OSError: if what is read back differs.
+        OSError: if that cannot be done.
     """
-    with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
-        if not pd.read_parquet(temporary).equals(table):
-            raise OSError(f"{path}: what was written reads back differently; is the disk full or failing?")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text, read it back, and only then give it its name.
-
-    Raises:
-        OSError: if what is read back differs.
-    """
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-        if temporary.read_text(encoding="utf-8") != text:
-            raise OSError(f"{path}: what was written reads back differently; is the disk full or failing?")
+    for file in (EPISODES, METRICS, RECORD):
+        with replacing(directory / file) as link:
+            link.hardlink_to(directory / KEPT / file)
 
 
 def _metric_columns(metrics: pd.DataFrame) -> dict[str, str]:
@@ -183,38 +171,3 @@ def _check_columns(table: pd.DataFrame, columns: Mapping[str, str], where: str) 
     if list(found.items()) != list(columns.items()):
         expected = ", ".join(f"{name} {dtype}" for name, dtype in columns.items())
         raise ValueError(f"{where}: must have the columns {expected}; has {found}")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _read_record(path: Path) -> Record:
-    try:
-        return Record.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise Refusal(
-            f"{path}: cannot be read ({error.strerror}), so this block was never finished; "
-            "run the workflow again"
-        ) from None
-    except ValidationError as error:
-        raise Refusal(f"{explain(error, str(path), Record)}; {REMEDY}") from None
-
-
-def _read_table(path: Path, expected: TableRecord, seeds: tuple[int, ...]) -> pd.DataFrame:
-    """The table, if it is the one that the record describes."""
-    try:
-        altered = _sha256(path) != expected.sha256
-    except OSError as error:
-        raise Refusal(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from None
-    if altered:
-        raise Refusal(f"{path}: is not what was written: it was altered or truncated since; {REMEDY}")
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise Refusal(f"{path}: is not a Parquet table ({error}); {REMEDY}") from None
-    if len(table) != expected.rows:
-        raise Refusal(f"{path}: has {len(table)} rows, where its record says {expected.rows}; {REMEDY}")
-    if "seed" in table and not set(table["seed"]) <= set(seeds):
-        raise Refusal(f"{path}: holds seeds that its record does not name; {REMEDY}")
-    return table

@@ -8,7 +8,7 @@ runs exactly one and then idles.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,6 +165,34 @@ class Sampler:
         idle = {name: np.zeros_like(column) for name, column in rows[-1].items()}
         rows += [idle] * (-len(rows) % (CHUNK // math.gcd(CHUNK, self.shape[1])))
         return _stack(rows, np.zeros_like(self._lengths), episodes)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next rollout depends on: arrays and JSON-able values; see `restore`.
+
+        Raises:
+            NotImplementedError: if this kind of environment cannot be saved.
+        """
+        return {
+            "environment": self.environment.state(),
+            "steps": self.steps.copy(),
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+            "observations": self._observations,
+            "normaliser": None if self.normaliser is None else self.normaliser.state(),
+            "scaler": None if self.scaler is None else self.scaler.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from the `state` of a sampler that was made with the same arguments."""
+        self.environment.restore(state["environment"])
+        self.steps = np.array(state["steps"])
+        self._returns = np.array(state["returns"])
+        self._lengths = np.array(state["lengths"])
+        self._observations = state["observations"]
+        if self.normaliser is not None:
+            self.normaliser.restore(state["normaliser"])
+        if self.scaler is not None:
+            self.scaler.restore(state["scaler"])
 
     def _begin(
         self, ended: NDArray[np.bool_], others: NDArray[np.float32] | None = None

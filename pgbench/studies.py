@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from pgbench import environments, lineage
 from pgbench.claim_checks import check_claims
@@ -25,6 +25,7 @@ from pgbench.refusals import Refusal, explain, nearest, read_yaml
 from pgbench.specs import Algorithm, Run, difference, path_safe, paths, replace
 
 PACKAGE = Path(__file__).parent
+MAXIMAL_BLOCK = 10_000
 TRAINING_CODE = (
     "batches.py",
     "environments",
@@ -44,22 +45,41 @@ TRAINING_CODE = (
     "trust_regions.py",
     "updates.py",
 )
-ANALYSIS_CODE = ("analysis", "results.py", "claims.py", "references.py", "scores.py")
+RULES = ("all", "gather", "index", "misspelt", "page", "resolve", "track", "train")
+"""Names of the workflow's rules, which a study may not have."""
+
+ANALYSIS_CODE = ("analysis", "results.py", "storage.py", "claims.py", "references.py", "scores.py")
 
 
+def _file_name(name: str) -> str:
+    if not re.fullmatch(r"\w[\w-]{0,99}", name):
+        raise ValueError("it names files, so it must consist of at most 100 letters, digits, '_' and '-'")
+    return name
+
+
+def _label(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("it labels figures and tables, so it must be one line of printable text")
+    return text
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
+Label = Annotated[str, AfterValidator(_label)]
+Replicas = Annotated[int, Field(gt=0, le=MAXIMAL_BLOCK)]
+Steps = Annotated[int, Field(gt=0, le=10**12)]
 ClaimId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
 
 
 class Study(Specification):
     """A question, and the comparison that answers it."""
 
-    question: str = Field(min_length=1, description="What the study asks, as one sentence.")
+    question: Label = Field(description="What the study asks, as one sentence.")
     parent: str = Field(description="The member of the lineage that variants override.")
-    seeds: PositiveInt = Field(10, description="Replicas of each run, seeds 0, 1, …")
-    environments: Annotated[dict[str, PositiveInt], Field(min_length=1)] = Field(
+    seeds: Replicas = Field(10, description="Replicas of each run, seeds 0, 1, …")
+    environments: Annotated[dict[str, Steps], Field(min_length=1)] = Field(
         description="Gymnasium id → environment steps of each replica at the 'paper' preset."
     )
-    variants: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = Field(
+    variants: Annotated[dict[Label, dict[str, Any]], Field(min_length=1)] = Field(
         description="Label → overrides by dotted path; the key 'parent' starts from another member."
     )
 
@@ -80,8 +100,8 @@ StudyEnvironments = Annotated[tuple[str, ...], Field(min_length=1)] | None
 class Preset(Specification):
     """How much to spend: which studies, and bounds on their seeds and steps. None: as the study says."""
 
-    seeds: PositiveInt | None = Field(None, description="At most so many replicas of each run.")
-    steps: PositiveInt | None = Field(None, description="At most so many environment steps of each replica.")
+    seeds: Replicas | None = Field(None, description="At most so many replicas of each run.")
+    steps: Steps | None = Field(None, description="At most so many environment steps of each replica.")
     studies: Annotated[dict[str, StudyEnvironments], Field(min_length=1)] | None = Field(
         None,
         description="Study → those of its environments that are kept, or nothing for all of them. "
@@ -97,8 +117,8 @@ class Configuration(Specification):
         None,
         description="Names of files in workflows/studies, or paths of other YAML files; instead of the preset's.",
     )
-    block_size: PositiveInt = Field(10, description="Replicas that one job trains in lockstep.")
-    presets: dict[str, Preset]
+    block_size: Replicas = Field(10, description="Replicas that one job trains in lockstep.")
+    presets: dict[FileName, Preset]
     tracking: Literal["wandb"] | None = Field(
         None, description="Where finished blocks are shown besides: in Weights & Biases, or nowhere."
     )
@@ -114,16 +134,18 @@ class PlannedRun(Specification):
 
     variant: str
     environment: str
-    name: str
+    name: Annotated[str, Field(pattern=r"^[\w-]+\.[\w-]+\.[0-9a-f]{8}$")]
     run: Run
-    blocks: tuple[str, ...] = Field(description="Names of the blocks, such as '0-9'.")
+    blocks: tuple[Annotated[str, Field(pattern="^[0-9]+-[0-9]+$")], ...] = Field(
+        description="Names of the blocks, such as '0-9'."
+    )
 
 
 class StudyPlan(Specification):
     """A study with every variant resolved, under one preset; its environments are those that the preset keeps."""
 
-    name: str
-    preset: str
+    name: FileName
+    preset: FileName
     study: Study
     parents: dict[str, str] = Field(description="Variant → member of the lineage that it starts from.")
     algorithms: dict[str, Algorithm] = Field(description="Variant → its resolved algorithm.")
@@ -165,7 +187,8 @@ def study_files(configuration: Configuration, directory: Path) -> dict[str, Path
     They are those that the configuration names, else those of its preset, else all in the directory.
 
     Raises:
-        Refusal: if the directory has no such study, with the nearest name, or if two have the same name.
+        Refusal: if the directory has no such study, with the nearest name, or if a name is not to be had: two have
+            it, a rule of the workflow has it, or no file could.
     """
     known = sorted(file.stem for file in directory.glob("*.yaml"))
     files: dict[str, Path] = {}
@@ -173,6 +196,14 @@ def study_files(configuration: Configuration, directory: Path) -> dict[str, Path
         if not entry.endswith(".yaml") and entry not in known:
             raise Refusal(f"studies: there is no '{entry}' in {directory}; {nearest(entry, known)}")
         file = Path(entry) if entry.endswith(".yaml") else directory / f"{entry}.yaml"
+        try:
+            _file_name(file.stem)
+        except ValueError as error:
+            raise Refusal(f"studies: {file} cannot be called '{file.stem}': {error}") from None
+        if file.stem in RULES:
+            raise Refusal(
+                f"studies: {file} is called as a rule of the workflow is; give the file another name"
+            )
         if file.stem in files:
             raise Refusal(f"studies: the name '{file.stem}' stands for {files[file.stem]} and for {file}")
         files[file.stem] = file
@@ -238,7 +269,7 @@ def check_environment(environment: str, where: str) -> None:
 def _resolve_variant(study: Study, label: str, where: str) -> tuple[str, Algorithm]:
     """The name of the member that a variant starts from, and its algorithm."""
     overrides = dict(study.variants[label])
-    parent = overrides.pop("parent", study.parent)
+    parent = str(overrides.pop("parent", study.parent))
     start = member(parent, f"{where}: variant '{label}': parent")
     return parent, override(start.algorithm, overrides, f"{where}: variant '{label}'")
 
@@ -294,11 +325,13 @@ def seeds_of(block: str) -> list[int]:
     Raises:
         Refusal: if the text is neither a seed nor a rising range.
     """
-    ends = re.fullmatch(r"(\d+)(?:-(\d+))?", block)
-    seeds = list(range(int(ends[1]), int(ends[2] or ends[1]) + 1)) if ends else []
-    if not seeds:
-        raise Refusal(f"seeds '{block}' must be one seed or a rising range, such as '0-9'")
-    return seeds
+    ends = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", block)
+    seeds = range(int(ends[1]), int(ends[2] or ends[1]) + 1) if ends else range(0)
+    if not 1 <= len(seeds) <= MAXIMAL_BLOCK:
+        raise Refusal(
+            f"seeds '{block}' must be one seed or a rising range, such as '0-9', of at most {MAXIMAL_BLOCK:,}"
+        )
+    return list(seeds)
 
 
 def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPlan:

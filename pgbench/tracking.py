@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
 
-from pgbench.results import EPISODE_COLUMNS
+from pgbench.results import EPISODE_COLUMNS, METRIC_KEYS
 from pgbench.training import Record
 
 SECONDS_BETWEEN_LINES = 10.0
 METRIC_ROWS = 1000
 """Rows of metrics that a replica leaves behind, about, at most: methods that learn from every step take many more
 updates than anybody can look at."""
+
+
+def say(text: str, output: TextIO | None = None) -> None:
+    """Print a line, to standard error by default; on a full disk what is said must not end what is done."""
+    with suppress(OSError):
+        print(text, file=output or sys.stderr, flush=True)
 
 
 class Tables:
@@ -62,7 +69,21 @@ class Tables:
 
     def metrics(self) -> pd.DataFrame:
         """One row a replica and kept update: seed, iteration, step, and a column a metric."""
-        return pd.concat(self._metrics, ignore_index=True)
+        empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in METRIC_KEYS.items()})
+        return pd.concat(self._metrics, ignore_index=True) if self._metrics else empty
+
+    def clear(self) -> None:
+        """Forget all rows so far; they are kept elsewhere."""
+        self._episodes.clear()
+        self._metrics.clear()
+
+    def state(self) -> dict[str, Any]:
+        """What decides which metrics are kept from here on, for `restore`; not the rows."""
+        return {"part": self._part}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue after the rows of the tables whose `state` this is."""
+        self._part = np.array(state["part"])
 
 
 class Progress:
@@ -72,12 +93,14 @@ class Progress:
         name: what is being trained.
         budget: environment steps of each replica.
         output: where the lines go; standard error by default.
+        before: environment steps of all replicas that an earlier process has done.
     """
 
-    def __init__(self, name: str, budget: int, output: TextIO | None = None) -> None:
+    def __init__(self, name: str, budget: int, output: TextIO | None = None, before: int = 0) -> None:
         self._name = name
         self._budget = budget
-        self._output = output or sys.stderr
+        self._before = before
+        self._output = output
         self._begin = self._last = time.monotonic()
         self._returns: dict[int, list[float]] = {}
 
@@ -91,11 +114,11 @@ class Progress:
         done = np.minimum(record.steps, self._budget).mean() / self._budget
         if done >= 1.0 or now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            print(self._line(record, float(done), now - self._begin), file=self._output, flush=True)
+            say(self._line(record, float(done), now - self._begin), self._output)
 
     def _line(self, record: Record, done: float, seconds: float) -> str:
-        left = timedelta(seconds=round(seconds * (1.0 - done) / done))
-        rate = record.steps.sum() / seconds
+        rate = (record.steps.sum() - self._before) / seconds
+        left = timedelta(seconds=round(len(record.steps) * self._budget * (1.0 - done) / rate))
         returns = [float(np.mean(recent)) for recent in self._returns.values()]
         score = f"{np.mean(returns):.1f}" if returns else "no episode finished yet"
         return (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 import torch
@@ -37,8 +37,8 @@ class Record:
     statistics: Statistics
 
 
-def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
-    """Train replicas of a run, yielding a record an iteration.
+class Trainer:
+    """Replicas of a run between two iterations of their training.
 
     A replica ends with the first update at or past its budget of environment steps, or when a parameter is no
     longer a finite number; from then on it idles.
@@ -47,20 +47,61 @@ def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
         run: algorithm, environment and budget.
         seeds: one for each replica.
     """
-    algorithm = run.algorithm
-    sampler = build_sampler(run, seeds)
-    learner = build_learner(algorithm, sampler, seeds)
-    memory = build_memory(algorithm.data)
-    running, iteration = np.ones(len(seeds), dtype=bool), 0
-    while running.any():
-        progress = updates.Progress(
-            iteration, seeds, torch.from_numpy(running), torch.from_numpy(1.0 - sampler.steps / run.steps)
-        )
+
+    def __init__(self, run: specs.Run, seeds: Sequence[int]) -> None:
+        self.run, self.seeds = run, seeds
+        self.sampler = build_sampler(run, seeds)
+        self.learner = build_learner(run.algorithm, self.sampler, seeds)
+        self.memory = build_memory(run.algorithm.data)
+        self.running: NDArray[np.bool_] = np.ones(len(seeds), dtype=bool)
+        self.iteration = 0
+
+    def records(self) -> Iterator[Record]:
+        """Train until every replica has ended, yielding a record after each iteration."""
+        while self.running.any():
+            yield self.iterate()
+
+    def iterate(self) -> Record:
+        """Collect, learn, and see who goes on."""
+        algorithm, sampler, learner = self.run.algorithm, self.sampler, self.learner
+        iteration, running = self.iteration, self.running
+        remaining = torch.from_numpy(1.0 - sampler.steps / self.run.steps)
+        progress = updates.Progress(iteration, self.seeds, torch.from_numpy(running), remaining)
         rollout = estimation.collect(algorithm.data, sampler, learner, iteration, running)
-        statistics = improve(algorithm, learner, memory, rollout, progress)
-        yield Record(iteration, sampler.steps.copy(), running, rollout.episodes, statistics)
-        running = running & (sampler.steps < run.steps) & ~learner.diverged().numpy()
-        iteration += 1
+        statistics = improve(algorithm, learner, self.memory, rollout, progress)
+        self.running = running & (sampler.steps < self.run.steps) & ~learner.diverged().numpy()
+        self.iteration += 1
+        return Record(iteration, sampler.steps.copy(), running, rollout.episodes, statistics)
+
+    def state(self) -> dict[str, Any]:
+        """All that the iterations to come depend on: arrays, tensors and JSON-able values, nested.
+
+        Some share their memory with the trainer: they are to be written down before it goes on. Other chance than
+        the environments' is not in it, for those streams are named by iteration.
+
+        Raises:
+            NotImplementedError: if this kind of environment cannot be saved.
+        """
+        return {
+            "iteration": self.iteration,
+            "running": self.running,
+            "sampler": self.sampler.state(),
+            "learner": self.learner.state(),
+            "memory": None if self.memory is None else self.memory.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue, to the bit, from the `state` of a trainer of the same run and seeds."""
+        self.iteration, self.running = state["iteration"], np.array(state["running"])
+        self.sampler.restore(state["sampler"])
+        self.learner.restore(state["learner"])
+        if self.memory is not None:
+            self.memory.restore(state["memory"])
+
+
+def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
+    """Train replicas of a run from the beginning, yielding a record after each iteration; see `Trainer`."""
+    return Trainer(run, seeds).records()
 
 
 def improve(

@@ -1,10 +1,11 @@
+import errno
 import io
 
 import numpy as np
 import pandas as pd
 import torch
 
-from pgbench import lineage, results, specs, studies
+from pgbench import lineage, results, specs, studies, tracking
 from pgbench.blocks import train_block
 from pgbench.rollouts import Episode
 from pgbench.tracking import Progress, Tables
@@ -83,3 +84,22 @@ def test_progress_says_how_far_and_how_long():
     assert "100%" in line
     assert "0:00:00 left" in line
     assert "last 100 episodes: 12.0" in line
+
+
+def test_progress_counts_only_what_this_process_did(monkeypatch):
+    clock = iter([0.0, 20.0])
+    monkeypatch.setattr(tracking.time, "monotonic", lambda: next(clock))
+    output = io.StringIO()
+    progress = Progress("ppo", 1000, output, before=600)
+    progress.add(Record(1, np.array([500, 500]), np.array([True, True]), [], {}))
+    assert "20 steps/s" in output.getvalue()  # 400 of them in 20 s
+    assert "0:00:50 left" in output.getvalue()
+
+
+class Full(io.StringIO):
+    def write(self, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_progress_that_cannot_be_written_does_not_end_training():
+    Progress("ppo", 100, Full()).add(Record(1, np.array([100]), np.array([True]), [], {}))

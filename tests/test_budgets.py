@@ -81,3 +81,13 @@ def test_finished_blocks_are_not_counted_again(plans: list[studies.StudyPlan], t
     assert total.splitlines()[1] == (
         "1 blocks are finished; for the others about 7.5 h of training on one core, 4.5 h on 2 cores"
     )
+
+
+def test_many_cores_are_bounded_by_the_longest_block(plans: list[studies.StudyPlan]) -> None:
+    """Blocks of 6, 3, 3 and 1.5 hours, and an hour more for each job's start."""
+    text = budgets.scaling(plans, MODEL, overhead=3600.0)
+    assert line(text, "2")[1:] == ["9.5 h", "71%"]
+    assert line(text, "4")[1:] == ["7.0 h", "48%"]
+    assert line(text, "512")[1:] == ["7.0 h", "0%"]
+    assert "4 jobs, 13.5 h of one core" in text
+    assert "longest job: 6.0 h, ppo.CartPole-v1" in text

@@ -87,7 +87,7 @@ def test_train_needs_only_a_method_an_environment_and_a_budget(
     monkeypatch: pytest.MonkeyPatch, trained: Recorder
 ) -> None:
     assert call(monkeypatch, "train", "ppo", "HalfCheetah-v5", "--steps", "1000000", "--seeds", "0-2") == 0
-    run, seeds, directory = trained.calls[0]
+    run, seeds, directory, _ = trained.calls[0]
     assert run == Run(
         algorithm=lineage.PPO_PRACTISED.algorithm, environment="HalfCheetah-v5", steps=1_000_000
     )
@@ -101,7 +101,7 @@ def test_overrides_are_yaml(monkeypatch: pytest.MonkeyPatch, trained: Recorder) 
     assert (
         call(monkeypatch, "train", "ppo", "CartPole-v1", "--steps", "10", *arguments, "--into", "here") == 0
     )
-    run, _, directory = trained.calls[0]
+    run, _, directory, _ = trained.calls[0]
     assert run.algorithm == specs.replace(
         lineage.PPO_PRACTISED.algorithm,
         {

@@ -1,13 +1,18 @@
 """A block is whole and its own, or refused with a sentence that says what to do."""
 
+import itertools
 import json
+import os
+import signal
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pgbench import lineage, results
+from pgbench import lineage, results, storage
 from pgbench.provenance import provenance
 from pgbench.refusals import Refusal
 from pgbench.specs import Run
@@ -84,9 +89,28 @@ def test_a_block_without_episodes(tmp_path, episodes, metrics, record):
     pd.testing.assert_frame_equal(results.read_block(tmp_path, NAME).episodes, episodes[:0])
 
 
-def test_a_rewrite_that_fails_leaves_no_valid_block(block, episodes, metrics, record):
+def test_a_rewrite_that_fails_leaves_the_block_that_was_there(block, episodes, metrics, record):
     with pytest.raises(ValueError, match="secnods"):
-        results.write_block(block, episodes, metrics, record | {"secnods": 1.0})
+        results.write_block(block, episodes[:1], metrics, record | {"secnods": 1.0})
+    pd.testing.assert_frame_equal(results.read_block(block, NAME).episodes, episodes)
+    assert len(list(block.iterdir())) == 3
+
+
+@pytest.mark.parametrize("renamed", [0, 1, 2])
+def test_a_kill_between_two_renames_leaves_no_block_that_looks_whole(
+    block, episodes, metrics, record, renamed, monkeypatch
+):
+    """Files take their names one after the other; a process may end after any of them."""
+
+    def replace(path, target):
+        if next(calls) == renamed:
+            raise KeyboardInterrupt
+        return original(path, target)
+
+    calls, original = itertools.count(), Path.replace
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        results.write_block(block, episodes[:1], metrics, record)
     with pytest.raises(Refusal, match="never finished"):
         results.read_block(block, NAME)
 
@@ -106,9 +130,16 @@ def test_foreign_columns_are_not_written(tmp_path, episodes, metrics, record, ch
 
 
 def edit(block, change):
+    """Edit a record by the hand of one who knows of its checksum."""
     content = json.loads((block / "run.json").read_text())
+    del content[storage.SEAL]
     change(content)
-    (block / "run.json").write_text(json.dumps(content))
+    (block / "run.json").write_text(json.dumps(content | {storage.SEAL: storage.seal(content)}))
+
+
+def replace_text(path, before, after):
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
 
 
 def truncate(path):
@@ -119,7 +150,7 @@ def claim_table(block, table):
     """Put another table in the place of the episodes, with a record that vouches for it."""
     path = block / "episodes.parquet"
     table.to_parquet(path, index=False)
-    described = {"rows": len(table), "sha256": results._sha256(path)}
+    described = {"rows": len(table), "sha256": storage.sha256(path)}
     edit(block, lambda content: content["tables"].update(episodes=described))
 
 
@@ -129,7 +160,14 @@ def claim_table(block, table):
         (lambda block: (block / "run.json").unlink(), "run.json: cannot be read .* never finished"),
         (lambda block: (block / "metrics.parquet").unlink(), "metrics.parquet: cannot be read"),
         (lambda block: truncate(block / "episodes.parquet"), "episodes.parquet: .* altered or truncated"),
-        (lambda block: truncate(block / "run.json"), "run.json: .*Invalid JSON"),
+        (lambda block: truncate(block / "run.json"), "run.json: is not a record .*"),
+        (lambda block: (block / "run.json").write_text("[" * 10**5), "run.json: is not a record .*"),
+        (lambda block: (block / "run.json").write_bytes(b"\xff"), "run.json: is not a record .*"),
+        (lambda block: (block / "run.json").write_text("[1]"), "run.json: .*should be an object"),
+        (
+            lambda block: replace_text(block / "run.json", '"seconds": 1.5', '"seconds": 1.0'),
+            "does not match its own checksum: it was edited",
+        ),
         (lambda block: edit(block, lambda c: c.update(name="ppo")), "belongs to the run 'ppo'"),
         (lambda block: edit(block, lambda c: c.update(sead=1)), "unknown key 'sead'; did you mean 'seeds'"),
         (lambda block: edit(block, lambda c: c.pop("steps")), "'steps' is missing"),
@@ -151,7 +189,7 @@ def test_a_damaged_block_is_refused(block, damage, message):
 def test_a_file_that_is_not_parquet_is_refused_even_if_vouched_for(block):
     path = block / "episodes.parquet"
     path.write_text("seed,step\n")
-    described = {"rows": 0, "sha256": results._sha256(path)}
+    described = {"rows": 0, "sha256": storage.sha256(path)}
     edit(block, lambda content: content["tables"].update(episodes=described))
     with pytest.raises(Refusal, match="is not a Parquet table"):
         results.read_block(block, NAME)
@@ -162,10 +200,45 @@ def test_a_failed_replacement_leaves_the_old_file_and_nothing_else(tmp_path):
     path.write_text("old")
 
     def interrupted():
-        with results.replacing(path) as temporary:
+        with storage.replacing(path) as temporary:
             temporary.write_text("new")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
+
+
+def test_one_process_writes_a_directory_at_a_time(tmp_path):
+    with (
+        storage.sole_writer(tmp_path),
+        pytest.raises(Refusal, match=rf"process {os.getpid()} on .* is writing"),
+    ):
+        storage.sole_writer(tmp_path).__enter__()
+    with storage.sole_writer(tmp_path):
+        pass
+
+
+def test_what_a_killed_writer_left_behind_is_deleted_and_nothing_else(tmp_path):
+    names = [".run.json.123", "run.json", ".hidden", "state-1.npz"]
+    for name in names:
+        (tmp_path / name).touch()
+    with storage.sole_writer(tmp_path):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([storage.LOCK, *names[1:]])
+
+
+def test_the_lock_ends_with_its_process_however_that_ends(tmp_path):
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with storage.sole_writer(tmp_path):
+            os.write(writing, b"locked")
+            time.sleep(60)
+    os.read(reading, 6)
+    with pytest.raises(Refusal, match=f"process {child} on"):
+        storage.sole_writer(tmp_path).__enter__()
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with storage.sole_writer(tmp_path):
+        pass

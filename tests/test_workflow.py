@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
+
+from pgbench import results, studies, verification
+from pgbench.blocks import train_block
 
 CHECKOUT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
@@ -78,6 +83,21 @@ def test_every_output_exists(finished: Path) -> None:
     for page in ("index.html", "index.md", "tiny.html", "tiny.md"):
         assert (finished / "reports" / page).stat().st_size > 0
     assert any((finished / "reports/figures/tiny").glob("*.png"))
+
+
+def test_jobs_side_by_side_give_what_one_process_gives(finished: Path, tmp_path: Path) -> None:
+    """Neither the order of jobs, nor what runs beside them, nor the block that a seed is trained in shows."""
+    plan = studies.read_plan(finished / "results/studies/tiny/tiny/plan.json")
+    for planned in plan.runs:
+        train_block(planned.run, [0, 1], tmp_path / planned.name)
+        together = results.read_block(tmp_path / planned.name, planned.name)
+        alone = [
+            results.read_block(finished / "results/runs" / planned.name / block, planned.name)
+            for block in planned.blocks
+        ]
+        for table in ("episodes", "metrics"):
+            joined = pd.concat([getattr(block, table) for block in alone], ignore_index=True)
+            pd.testing.assert_frame_equal(joined, getattr(together, table), check_exact=True)
 
 
 def test_a_second_run_does_nothing(finished: Path) -> None:
@@ -168,11 +188,54 @@ def test_a_typo_in_a_study_names_its_file(tmp_path: Path) -> None:
     )
 
 
+def test_a_repeated_key_in_a_configuration_is_not_lost(tmp_path: Path) -> None:
+    """Snakemake reads the file itself, and of two values takes the last."""
+    shutil.copytree(DATA, tmp_path / "work")
+    configuration = tmp_path / "work" / "smoke.yaml"
+    configuration.write_text(configuration.read_text() + "preset: more\n")
+    run = snakemake(tmp_path / "work", "--configfile", "smoke.yaml")
+    assert run.returncode == 1
+    assert "smoke.yaml: is not valid YAML: the key 'preset' appears twice" in run.stdout
+
+
 def test_the_papers_budgets_can_be_planned(tmp_path: Path) -> None:
     run = snakemake(tmp_path, "--dry-run")
     assert run.returncode == 0, run.stdout
     assert planned_jobs(run.stdout)["train"] >= 36
     assert "profiles/default for setting default command line arguments" in run.stdout
+
+
+def test_jobs_run_where_a_cluster_puts_them(tmp_path: Path) -> None:
+    """Every job is a Snakemake of its own, started by a script that knows nothing of this one."""
+    shutil.copytree(DATA, tmp_path / "work")
+    submit = tmp_path / "submit.sh"
+    submit.write_text('#!/bin/sh\nnohup sh "$1" > "$1.log" 2>&1 &\necho $!\n')
+    submit.chmod(0o755)
+    arguments = [
+        "--executor",
+        "cluster-generic",
+        "--jobs",
+        "2",
+        "--until",
+        "train",
+        "--config",
+        "block_size=2",
+    ]
+    arguments += ["--cluster-generic-submit-cmd", str(submit)]
+    run = snakemake(tmp_path / "work", "--configfile", "smoke.yaml", *arguments)
+    assert run.returncode == 0, run.stdout
+    findings = verification.verify(tmp_path / "work" / "results")
+    assert [(finding.state, finding.reproducible) for finding in findings] == [("valid", True)] * 2
+
+
+def test_the_slurm_profile_says_what_the_default_one_does() -> None:
+    """A profile replaces the other; only where jobs run, and what that brings, is its own."""
+    default, slurm = (
+        yaml.safe_load((CHECKOUT / "workflows/profiles" / name / "config.yaml").read_text())
+        for name in ("default", "slurm")
+    )
+    own = {"executor", "jobs", "retries", "latency-wait"}
+    assert {key: value for key, value in slurm.items() if key not in own} == default
 
 
 def test_the_workflow_is_clean() -> None:

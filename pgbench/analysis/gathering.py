@@ -29,8 +29,9 @@ from pgbench.components import Specification
 from pgbench.provenance import Machine
 from pgbench.references import read_references
 from pgbench.refusals import Refusal
-from pgbench.results import REMEDY, Block, Record, read_block, write_table, write_text
+from pgbench.results import REMEDY, Block, Record, read_block
 from pgbench.scores import RETURNS, MetricScore, Score, metric_score
+from pgbench.storage import write_table, write_text
 from pgbench.studies import PlannedRun, StudyPlan, seeds_of
 
 GRID_POINTS = 100
@@ -305,7 +306,7 @@ def _provenance(records: Sequence[tuple[PlannedRun, list[Record]]]) -> StudyProv
         commits=_distinct(record.commit for record in trained),
         dirty=_distinct(record.dirty for record in trained),
         code_digests=_distinct(record.code_digest for record in trained),
-        machines=_distinct(record.machine for record in trained),
+        machines=_distinct(machine for record in trained for machine in record.machines),
         versions=_distinct(record.versions for record in trained),
     )
 

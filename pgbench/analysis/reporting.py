@@ -16,8 +16,8 @@ from pgbench.analysis.claims import Judgement
 from pgbench.analysis.gathering import StudyProvenance
 from pgbench.analysis.views import StudyTables, View, headline_view, study_view
 from pgbench.refusals import Refusal
-from pgbench.results import replacing, write_text
 from pgbench.specs import path_safe
+from pgbench.storage import replacing, write_text
 from pgbench.studies import StudyPlan
 
 if TYPE_CHECKING:

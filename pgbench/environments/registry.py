@@ -59,11 +59,11 @@ def _check_gymnasium(environment: str) -> None:
 
     try:
         gymnasium.spec(environment)
-    except (gymnasium.error.Error, ImportError) as error:
+    except Exception as error:  # of the module that an id such as "module:Name-v0" names, any at all
         raise ValueError(_unknown(environment, gymnasium.registry)) from error
     try:
         made = gymnasium.make(environment, disable_env_checker=True)
-    except (gymnasium.error.Error, ImportError) as error:
+    except Exception as error:
         raise ValueError(f"{environment} cannot be made here: {error}") from error
     observation_size(environment, made.observation_space)
     action_space(environment, made.action_space)

@@ -8,6 +8,7 @@ rule resolve:
         plan=f"{TABLES}/plan.json",
     log:
         "results/logs/resolve/{study}.log",
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

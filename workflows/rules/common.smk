@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pgbench import studies
-from pgbench.refusals import Refusal, nearest
+from pgbench.refusals import Refusal, nearest, read_yaml
 
 # Jobs call `python`: let it be the one that runs Snakemake, whether or not its environment is activated.
 os.environ.update(
@@ -73,6 +73,8 @@ def tracked(plans):
 
 
 try:
+    for file in workflow.configfiles:
+        read_yaml(Path(file))  # Snakemake has read it, but not refused what would get lost
     CONFIGURATION = studies.parse_configuration(config, configuration_sources())
     FILES = studies.study_files(
         CONFIGURATION, Path(os.path.relpath(workflow.basedir), "workflows", "studies")

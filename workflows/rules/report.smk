@@ -37,6 +37,7 @@ rule index:
         figures=directory("reports/figures/index"),
     log:
         "results/logs/index.log",
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
