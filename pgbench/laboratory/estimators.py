@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,8 +18,16 @@ from pgbench import components as c
 from pgbench import estimation, lineage, specs, updates
 from pgbench.batches import Batch, Transitions, in_time, side_by_side
 from pgbench.functional import importance
+from pgbench.laboratory import exact
 from pgbench.laboratory.policies import Actor, check_support
-from pgbench.laboratory.trajectories import Trajectories, batches, enumerate_trajectories, groups, rollout
+from pgbench.laboratory.trajectories import (
+    Trajectories,
+    batches,
+    enumerate_trajectories,
+    groups,
+    rollout,
+    sample_trajectories,
+)
 from pgbench.learners import Learner, Parameters
 from pgbench.rollouts import Rollout
 from pgbench.specs import Algorithm
@@ -71,6 +80,15 @@ class Setting:
     def behaviour(self) -> Tensor:
         """`[H, X, A]`, the policy that collects."""
         return self.actor.table(self.row if self.collected_by is None else self.collected_by)
+
+    def exact_gradient(self, gamma: float) -> Tensor:
+        """∇J `[P]` of the discounted objective at the policy's parameters."""
+        world = self.actor.world
+        return exact.gradient(self.row, lambda row: exact.objective(world, self.actor.table(row), gamma))
+
+    def sample(self, count: int, generator: np.random.Generator) -> Trajectories:
+        """Trajectories of the policy that collects."""
+        return sample_trajectories(self.actor.world, self.behaviour, count, generator)
 
 
 def gradients(
