@@ -86,9 +86,10 @@ CATALOGUE: dict[str, Measurement] = {
             question="How do trajectory, per-decision and single-action weights fare as horizon and policies grow "
             "apart?",
             source="Precup et al. 2000; Kong 1992; the study note",
-            caption="Above: share of the sample that is effective, from the exact second moment of the weights "
-            "(lines) and from a sample (points). Below: variance and bias of the gradients with each kind of "
-            "weight against the KL divergence between the policies.",
+            caption="Above against the horizon, below against the mean KL divergence between the policies. Left: "
+            "the share of a sample that is effective, exact (lines) and sampled (crosses). Middle: variance of the "
+            "gradient of one episode. Right: length of its bias, in closed form; unbiased weights are off the scale. "
+            "Variance and bias are relative to the exact gradient.",
         ),
         Measurement(
             name="surrogate",

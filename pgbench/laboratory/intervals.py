@@ -10,6 +10,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from torch import Tensor
 
 from pgbench.analysis.statistics import LEVEL, Array, Estimate
+from pgbench.functional.importance import effective_sample_size
 
 
 def exactly(value: float | Tensor) -> Estimate:
@@ -52,6 +53,19 @@ def variance_ratio(estimates: Tensor, others: Tensor) -> Estimate:
     ratio = above.mean() / below.mean()
     centre = mean((above - ratio * below) / below.mean())
     return Estimate(np.asarray(ratio), ratio + centre.low, ratio + centre.high)
+
+
+def effective_share(log_weights: Tensor) -> Estimate:
+    """(Σ w)² / (N Σ w²), the share of a sample that is effective, of log weights `[N]`; the delta method's interval.
+
+    Kong 1992; 1 where all weights are equal, and in the limit 1 / E[w²].
+    """
+    value = float(effective_sample_size(log_weights)) / len(log_weights)
+    weights: Array = (log_weights - log_weights.logsumexp(0)).exp().numpy() * len(log_weights)
+    second = np.mean(weights**2)
+    influence = 2.0 * (weights - 1.0) / second - (weights**2 - second) / second**2
+    spread = mean(influence)
+    return Estimate(np.asarray(value), value + spread.low, value + spread.high)
 
 
 def excess(estimates: Tensor, exact: Tensor) -> Estimate:

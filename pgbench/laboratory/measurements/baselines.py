@@ -80,11 +80,15 @@ def draw(table: pd.DataFrame) -> Figure:
         own = drawing.pick(table, world=world, gamma=1.0)
         variance = drawing.pick(own, quantity="relative variance")
         # A batch of one episode less its own average leaves nothing.
-        drawing.lines(left, variance[variance["estimate"] > NOTHING], "episodes", "estimator", list(ESTIMATORS))
+        drawing.lines(
+            left, variance[variance["estimate"] > NOTHING], "episodes", "estimator", list(ESTIMATORS)
+        )
         drawing.lines(right, drawing.pick(own, quantity="excess"), "episodes", "estimator", list(ESTIMATORS))
         drawing.level(right, 0.0)
         drawing.finish(left, f"Variance, {world}", "episodes in a batch", "variance / ‖∇J‖²", "log", "log")
-        drawing.finish(right, f"Bias along ∇J, {world}", "episodes in a batch", "⟨E ĝ, ∇J⟩ / ‖∇J‖² − 1", "log")
+        drawing.finish(
+            right, f"Bias along ∇J, {world}", "episodes in a batch", "⟨E ĝ, ∇J⟩ / ‖∇J‖² − 1", "log"
+        )
         for axis in (left, right):
             axis.set_xticks(EPISODES, [str(episodes) for episodes in EPISODES])
             axis.minorticks_off()

@@ -77,11 +77,9 @@ def draw(table: pd.DataFrame) -> Figure:
                 for quantity in ("relative bias", "relative deviation")
             )
             axis.plot(bias, deviation, label=f"{family}, γ = {gamma:g}", **drawing.look(index))
-            axis.plot(
-                bias[:1], deviation[:1], **drawing.look(index) | {"markersize": 8, "linestyle": "none"}
-            )
+            axis.plot(bias[:1], deviation[:1], **drawing.look(index) | {"markersize": 8, "linestyle": "none"})
     for axis, critic in zip(axes, CRITICS, strict=True):
-        drawing.finish(axis, f"{critic.capitalize()} critic", "length of the bias / ‖∇J‖", "", yscale="log")
+        drawing.finish(axis, f"{critic.capitalize()} critic", "length of the bias / ‖∇J‖", "")
         axis.set_xlim(left=-0.02)
     axes[0].set_ylabel("standard deviation / ‖∇J‖, one episode")
     drawing.legend(figure, axes)
@@ -209,7 +207,12 @@ def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
             SMALL,
         ),
         statement(
-            "At n = H a wrong critic biases nothing", NOTE, "relative bias", exactly(steps[-1]), "below", SMALL
+            "At n = H a wrong critic biases nothing",
+            NOTE,
+            "relative bias",
+            exactly(steps[-1]),
+            "below",
+            SMALL,
         ),
         statement(
             "A discount biases the undiscounted gradient whatever the critic, and the more the lower γ is",

@@ -29,8 +29,8 @@ ESTIMATORS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "reward-to-go, exact V": ("learned_value", {}, True),
 }
 WORLDS = {
-    "one length": worlds.garnet(states=8, actions=3, branching=3, seed=1, horizon=10),
-    "length decided by the policy": worlds.cliff(horizon=20),
+    "Episodes of one length": worlds.garnet(states=8, actions=3, branching=3, seed=1, horizon=10),
+    "Episodes whose length the policy decides": worlds.cliff(horizon=20),
 }
 """A garnet's episodes all last as long as its horizon; on the cliff a policy decides how long it lives."""
 
@@ -58,7 +58,7 @@ def draw(table: pd.DataFrame) -> Figure:
     figure, axes = drawing.panels(2, height=4.0)
     for axis, world in zip(axes, WORLDS, strict=True):
         drawing.lines(axis, drawing.pick(table, world=world), "offset", "estimator", list(ESTIMATORS))
-        drawing.finish(axis, f"Episodes of {world}", "added to every reward", "variance", yscale="log")
+        drawing.finish(axis, world, "added to every reward", "variance", yscale="log")
     drawing.legend(figure, axes, columns=3)
     return figure
 
