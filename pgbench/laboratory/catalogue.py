@@ -89,7 +89,8 @@ CATALOGUE: dict[str, Measurement] = {
             caption="Above against the horizon, below against the mean KL divergence between the policies. Left: "
             "the share of a sample that is effective, exact (lines) and sampled (crosses). Middle: variance of the "
             "gradient of one episode. Right: length of its bias, in closed form; unbiased weights are off the scale. "
-            "Variance and bias are relative to the exact gradient.",
+            "Variance and bias are relative to the exact gradient. Where the weights have heavy tails a sample does "
+            "not see them: its effective share, and the interval around it, are too high.",
         ),
         Measurement(
             name="surrogate",
@@ -98,9 +99,10 @@ CATALOGUE: dict[str, Measurement] = {
             "the policies part?",
             source="Kakade and Langford 2002; Schulman et al. 2015 (TRPO), theorem 1; Achiam et al. 2017 (CPO), "
             "corollary 1",
-            caption="Left: error of the surrogate's value against the largest total variation between the "
-            "policies, with the bounds of the policy improvement theorems. Right: error of its gradient, relative "
-            "to the exact one. A line has the slope of its order.",
+            caption="Along three ways away from the old policy, against the largest total variation between the "
+            "policies. Left: error of the surrogate’s value, with the bounds of the policy improvement theorems. "
+            "Middle: distance between the distributions of states. Right: error of the surrogate’s gradient, "
+            "relative to the exact one.",
         ),
         Measurement(
             name="divergence",
