@@ -118,18 +118,18 @@ CATALOGUE: dict[str, Measurement] = {
             question="How near do the natural and the searched step come to the exact constrained maximiser, and up "
             "to which δ does each improve the policy?",
             source="Kakade 2002; Schulman et al. 2015 (TRPO)",
-            caption="Left: what each step gains of the surrogate, relative to the maximiser under the same mean KL. "
-            "Middle: the true gain of J, median and range over random worlds. Right: the share of worlds in which "
-            "the step does not make the policy worse.",
+            caption="Means over random worlds with exact advantages, against δ. Left: what each step gains of the "
+            "surrogate, relative to the maximiser under the same δ. Middle: the mean KL divergence that it comes to, "
+            "relative to δ. Right: what J gains, relative to what the best policy would.",
         ),
         Measurement(
             name="landscape",
             title="Clipped and penalised surrogates along the update",
             question="What do clip and KL penalty make of the objective, and where does each stop?",
             source="Schulman et al. 2017 (PPO), sections 3 and 4, figure 2; the study note",
-            caption="Left: each surrogate and the true objective along the direction of the unclipped surrogate's "
-            "gradient; the dots are maxima. Right: mean KL divergence from the old policy as each surrogate is "
-            "climbed on one batch.",
+            caption="Means over random worlds. Left: each surrogate and the true objective from the old policy, 0, "
+            "to where climbing the clipped surrogate ends, 1, and beyond; large markers are maxima. Middle and right: "
+            "each surrogate climbed on one batch with poor estimates of the advantages: divergence, and what J gains.",
         ),
         Measurement(
             name="off_policy",

@@ -91,6 +91,13 @@ def relative_bias(estimates: Tensor, exact: Tensor) -> Estimate:
     return Estimate(np.asarray(value), interval.low, interval.high)
 
 
+def share(outcomes: Array) -> Estimate:
+    """The share of outcomes `[S]`, boolean, that are true, with Wilson's interval."""
+    found = stats.binomtest(int(np.sum(outcomes)), len(outcomes))
+    low, high = found.proportion_ci(LEVEL, method="wilson")
+    return Estimate(np.asarray(found.statistic), np.asarray(low), np.asarray(high))
+
+
 def slope(x: Array, y: Array) -> Estimate:
     """The slope of a straight line through points, with its interval: the order of a power law on logarithms."""
     fit = stats.linregress(x, y)
