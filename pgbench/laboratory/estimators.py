@@ -1,7 +1,6 @@
 """Gradient estimates of the code that trains, for many batches at once: a batch is a replica.
 
-Nothing is estimated here. A rollout goes through `estimation.prepare` and `updates.update`, and what the optimiser
-was given is read off.
+Nothing is estimated here: a rollout goes through `estimation.prepare` and `updates.gradient`.
 """
 
 from __future__ import annotations
@@ -14,10 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgbench import components as c
 from pgbench import estimation, lineage, specs, updates
-from pgbench.batches import Batch, Transitions, in_time, side_by_side
-from pgbench.functional import importance
+from pgbench.batches import Batch, Transitions
 from pgbench.laboratory import exact
 from pgbench.laboratory.policies import Actor, check_support
 from pgbench.laboratory.trajectories import (
@@ -45,15 +42,10 @@ def method(name: str, gamma: float, **overrides: Any) -> Algorithm:
         overrides: values at dotted paths, dots written as two underscores.
     """
     algorithm = lineage.LINEAGE[name].algorithm
-    single: dict[str, Any] = {"gamma": gamma}
-    if isinstance(algorithm.update, c.GradientStep):
-        single["update.steps"] = 1
-    if isinstance(algorithm.data, c.WholeEpisodes):
-        single["data.episodes"] = 1
-    if isinstance(algorithm.baseline, c.LearnedValue) and isinstance(algorithm.baseline.fit, c.SeparateFit):
-        single["baseline.fit.steps"] = 1
+    numbers = ("update.steps", "data.episodes", "baseline.fit.steps")
+    single = {path: 1 for path in numbers if path in specs.paths(algorithm)}
     changes = {path.replace("__", "."): value for path, value in overrides.items()}
-    return specs.replace(algorithm, single | changes)
+    return specs.replace(algorithm, single | {"gamma": gamma} | changes)
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,7 @@ class Setting:
 def gradients(
     algorithm: Algorithm, setting: Setting, experience: Rollout, refine: Refine | None = None
 ) -> Tensor:
-    """The gradient `[S, P]` that the optimiser is given, for each replica's part of a rollout.
+    """The gradient `[S, P]` that training climbs, for each replica's part of a rollout.
 
     Args:
         algorithm: takes one gradient step on a batch.
@@ -108,17 +100,7 @@ def gradients(
     learner = setting.actor.learner(algorithm, before.repeat(replicas, 1), critic)
     batch = estimation.prepare(algorithm, learner, experience)
     learner.actor = Parameters.start(setting.row.detach().repeat(replicas, 1))
-    return given_gradient(algorithm, learner, batch if refine is None else refine(learner, batch))
-
-
-def given_gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
-    """The ascent direction `[S, P]` that an update on a batch gives the policy's optimiser in its one step."""
-    replicas = len(learner.actor.values)
-    every = torch.ones(replicas, dtype=torch.bool)
-    progress = updates.Progress(0, range(replicas), every, torch.ones(replicas, dtype=torch.float64))
-    updates.update(algorithm, learner, batch, progress)
-    # Adam's mean began at zero, and the loss is minus the objective.
-    return -learner.actor.adam.mean / (1.0 - 0.9)
+    return updates.gradient(algorithm, learner, batch if refine is None else refine(learner, batch))
 
 
 def sampled(
@@ -163,25 +145,7 @@ def enumerated(algorithm: Algorithm, setting: Setting, refine: Refine | None = N
 
 
 # ----------------------------------------------------------------------------------------------------------
-# What no member of the lineage does
-
-
-def per_decision(gamma: float) -> Refine:
-    """Credit actions with per-decision returns: with the causal ratio, an unbiased off-policy gradient.
-
-    Precup et al. 2000. The causal ratio alone weighs what led up to an action; what follows is still that of the
-    policy that collected, until the ratios in `functional.importance.per_decision_returns` correct it too.
-    """
-
-    def refine(learner: Learner, batch: Batch) -> Batch:
-        data, experience = batch.transitions, batch.rollout
-        now = learner.evaluate_in_chunks(data.observations).distribution.log_prob(data.actions)
-        ratios = in_time(now - data.old_log_probs, experience.rewards.shape) * experience.active
-        flags = experience.terminated, experience.truncated
-        credit = importance.per_decision_returns(experience.rewards, ratios, *flags, gamma)
-        return replace(batch, transitions=replace(data, advantages=side_by_side(credit)))
-
-    return refine
+# What no component does
 
 
 def constant_baseline(constant: float) -> Refine:

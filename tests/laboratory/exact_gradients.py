@@ -71,7 +71,12 @@ def gradients(algorithm, world, rollout, row, critic=None, collected_by=None):
     learner = learner_with(algorithm, world, count, row if collected_by is None else collected_by, critic)
     batch = estimation.prepare(algorithm, learner, rollout)
     learner.actor = Parameters.start(row.repeat(count, 1))
-    return estimators.given_gradient(algorithm, learner, batch)
+    all_of_them = torch.ones(count, dtype=torch.bool)
+    progress = updates.Progress(0, list(range(count)), all_of_them, torch.ones(count, dtype=torch.float64))
+    updates.update(algorithm, learner, batch, progress)
+    assert learner.actor.adam.count.tolist() == [1.0] * count
+    # Adam's mean began at zero, and the loss is minus the objective.
+    return -learner.actor.adam.mean / (1.0 - 0.9)
 
 
 def expected(algorithm, world, row, critic=None, collected_by=None):

@@ -147,3 +147,10 @@ def test_the_optimal_constant_is_the_one_that_its_definition_gives(name, horizon
         method("optimal_baseline", **{"data.episodes": 2}), world, worlds.rollout(world, members), row
     )
     torch.testing.assert_close(found, naive, rtol=SINGLE, atol=SINGLE)  # the scores
+
+    squares = scores.square()[members]
+    constants = (squares * totals.unsqueeze(-1)).sum(1, keepdim=True) / squares.sum(1, keepdim=True)
+    naive = ((totals.unsqueeze(-1) - constants.nan_to_num(0.0)) * scores[members]).sum(1) / 2
+    algorithm = method("optimal_components", **{"data.episodes": 2})
+    found = gradients(algorithm, world, worlds.rollout(world, members), row)
+    torch.testing.assert_close(found, naive, rtol=SINGLE, atol=SINGLE)

@@ -85,6 +85,16 @@ def test_the_trajectorys_ratio_makes_old_data_unbiased_for_the_present_policy(wo
     assert error(unweighted, target(world, new)) > CLEAR
 
 
+def test_per_decision_ratios_make_old_data_unbiased_for_the_present_policy(world):
+    old, new = parameters(world), later_parameters(world)
+    found = expected(method("per_decision_ratio"), world, new, collected_by=old)
+    assert error(found, practical_gradient(world, new)) < EXACT
+    assert (
+        error(expected(method("causal_ratio"), world, new, collected_by=old), practical_gradient(world, new))
+        > CLEAR
+    )
+
+
 def test_the_causal_ratio_visits_states_as_the_present_policy_and_values_actions_as_the_old_one(world):
     old, new = parameters(world), later_parameters(world)
     before = action_values(world, policy_table(world, old), GAMMA)

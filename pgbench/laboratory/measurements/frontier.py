@@ -27,6 +27,7 @@ NOTE = "the study note"
 WORLD = worlds.garnet(states=10, actions=3, branching=3, seed=3, horizon=20)
 GAMMAS = (1.0, 0.95, 0.8)
 LAMBDAS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 1.0)
+LAMBDA, STEPS = "GAE(λ)", "n-step"
 CRITICS = ("exact", "wrong", "trained")
 BATCH = 16
 """Episodes of the batch on which the mean squared errors of estimators are compared."""
@@ -89,11 +90,11 @@ def draw(table: pd.DataFrame) -> Figure:
 def _points(gamma: float, size: Size) -> Iterator[Point]:
     """GAE at every λ; n steps at every n, or, where less is asked for, at some."""
     for lam in LAMBDAS:
-        yield Point("GAE(λ)", lam, gamma, GAE(lam=lam))
+        yield Point(LAMBDA, lam, gamma, GAE(lam=lam))
     if gamma == 1.0:
         some = np.unique(np.geomspace(1, WORLD.steps, min(2 * size.points, WORLD.steps)).round().astype(int))
         for n in some.tolist():
-            yield Point("n-step", float(n), gamma, NStep(n=n))
+            yield Point(STEPS, float(n), gamma, NStep(n=n))
 
 
 def _expectation(point: Point, setting: Setting) -> Tensor:
@@ -101,10 +102,11 @@ def _expectation(point: Point, setting: Setting) -> Tensor:
     world, table = setting.actor.world, setting.actor.table
     policy, critic = table(setting.row), setting.critic
     assert critic is not None
-    if isinstance(point.advantage, GAE):
-        values = exact.lambda_values(world, policy, point.gamma, point.advantage.lam, critic)
+    gamma, look_ahead = point.gamma, point.look_ahead
+    if point.family == LAMBDA:
+        values = exact.lambda_values(world, policy, gamma, look_ahead, critic)
     else:
-        values = exact.n_step_values(world, policy, point.gamma, point.advantage.n, critic)
+        values = exact.n_step_values(world, policy, gamma, int(look_ahead), critic)
     return exact.credited(world, setting.row, table, values)
 
 
@@ -176,10 +178,10 @@ def _bias(table: pd.DataFrame, **settings: Any) -> np.ndarray:
 
 def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
     exactly = intervals.exactly
-    wrong = _bias(table, critic="wrong", family="GAE(λ)", gamma=1.0)
-    steps = _bias(table, critic="wrong", family="n-step", gamma=1.0)
+    wrong = _bias(table, critic="wrong", family=LAMBDA, gamma=1.0)
+    steps = _bias(table, critic="wrong", family=STEPS, gamma=1.0)
     discounts = [
-        _bias(table, critic="exact", family="GAE(λ)", gamma=gamma)[-1] for gamma in sorted(GAMMAS)[::-1]
+        _bias(table, critic="exact", family=LAMBDA, gamma=gamma)[-1] for gamma in sorted(GAMMAS)[::-1]
     ]
     return [
         statement(
@@ -228,7 +230,7 @@ def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
 def _of_the_variance(table: pd.DataFrame) -> list[Statement]:
     result = []
     for critic in CRITICS:
-        own = drawing.pick(table, quantity="relative deviation", critic=critic, family="GAE(λ)", gamma=1.0)
+        own = drawing.pick(table, quantity="relative deviation", critic=critic, family=LAMBDA, gamma=1.0)
         first, last = (own[own["look_ahead"] == lam].iloc[0] for lam in (0.0, 1.0))
         ratio = Estimate(
             last["estimate"] / first["estimate"], last["low"] / first["high"], last["high"] / first["low"]
@@ -236,7 +238,7 @@ def _of_the_variance(table: pd.DataFrame) -> list[Statement]:
         text = f"λ = 1 has more variance than λ = 0 ({critic} critic)"
         result.append(statement(text, NOTE, "ratio of standard deviations", ratio, "above", 1.0))
     errors = drawing.pick(
-        table, quantity=f"squared error of {BATCH} episodes", critic="trained", family="GAE(λ)", gamma=1.0
+        table, quantity=f"squared error of {BATCH} episodes", critic="trained", family=LAMBDA, gamma=1.0
     )
     best = float(errors.loc[errors["estimate"].idxmin(), "look_ahead"])
     for relation, bound in (("above", 0.0), ("below", 1.0)):
@@ -252,8 +254,8 @@ def _identities() -> list[Statement]:
     row = actor.start(seed=0)
     noise = torch.randn(5, 3, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     setting = Setting(actor, row, noise)
-    points = [Point("GAE(λ)", lam, 0.9, GAE(lam=lam)) for lam in LAMBDAS]
-    points += [Point("n-step", n, 0.9, NStep(n=n)) for n in (1, 2, 3, 4)]
+    points = [Point(LAMBDA, lam, 0.9, GAE(lam=lam)) for lam in LAMBDAS]
+    points += [Point(STEPS, n, 0.9, NStep(n=n)) for n in (1, 2, 3, 4)]
     found = [enumerated(method("gae", 0.9, advantage=point.advantage), setting) for point in points]
     apart = max(
         float((each.mean - _expectation(point, setting)).norm() / each.mean.norm())

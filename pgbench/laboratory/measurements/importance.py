@@ -15,7 +15,7 @@ from pgbench.analysis.statistics import Estimate
 from pgbench.functional.importance import trajectory_log_ratios
 from pgbench.laboratory import drawing, exact, intervals, worlds
 from pgbench.laboratory.catalogue import Size
-from pgbench.laboratory.estimators import Setting, enumerated, method, per_decision, sampled
+from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
@@ -35,7 +35,7 @@ TRAJECTORY, DECISION, CAUSAL, ACTION, NONE = (
 )
 METHODS = {
     TRAJECTORY: "trajectory_ratio",
-    DECISION: "causal_ratio",
+    DECISION: "per_decision_ratio",
     CAUSAL: "causal_ratio",
     ACTION: "several_steps",
     NONE: "several_steps",
@@ -131,7 +131,7 @@ def _algorithm(weights: str) -> Any:
 
 
 def _estimates(weights: str, setting: Setting, pool: Trajectories) -> Tensor:
-    return sampled(_algorithm(weights), setting, pool, per_decision(1.0) if weights == DECISION else None)
+    return sampled(_algorithm(weights), setting, pool)
 
 
 def _log_weights(setting: Setting, pool: Trajectories) -> Tensor:
@@ -228,7 +228,7 @@ def _of_the_bias() -> list[Statement]:
     target = setting.exact_gradient(1.0)
     result = []
     for weights in METHODS:
-        found = enumerated(_algorithm(weights), setting, per_decision(1.0) if weights == DECISION else None)
+        found = enumerated(_algorithm(weights), setting)
         unbiased = weights in (TRAJECTORY, DECISION)
         result.append(
             statement(

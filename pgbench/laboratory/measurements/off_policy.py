@@ -159,7 +159,7 @@ class Case:
             algorithm: says whether the critic knows actions.
             critics: `[S, P]`.
         """
-        of_actions = isinstance(algorithm.baseline, c.LearnedActionValue)
+        of_actions = updates.values_actions(algorithm.baseline)
         learner = Learner(c.Networks(hidden=()), STATES, Discrete(ACTIONS), [0], True, of_actions)
         rows = torch.zeros(1, learner.value_network.width).double() if critics is None else critics
         row = torch.zeros(learner.policy_network.width, dtype=torch.float64)
@@ -193,9 +193,7 @@ def fixed_point(algorithm: Algorithm, case: Case) -> Tensor:
     points = torch.cat([torch.zeros(1, width), torch.eye(width)]).double()
     learner = case.learner(algorithm, points)
     drawn, chance = case.everything(len(points))
-    fit = updates.critic_fit(algorithm.baseline)
-    assert isinstance(fit, c.SeparateFit)
-    off_policy.fit_critic(algorithm, fit, learner, drawn, chance, _progress(len(points)))
+    off_policy.fit_critic(algorithm, c.SeparateFit(), learner, drawn, chance, _progress(len(points)))
     assert learner.critic is not None
     steps = learner.critic.adam.mean
     matrix = (steps[1:] - steps[0]).T
@@ -215,8 +213,7 @@ def _actor_gradient(algorithm: Algorithm, case: Case, critic: Tensor) -> Tensor:
     learner = case.learner(algorithm, critic.unsqueeze(0))
     drawn, chance = case.everything(1)
     part = off_policy.credited(algorithm, learner, drawn, chance)
-    assert isinstance(algorithm.update, c.GradientStep)
-    off_policy.step_policy(algorithm, algorithm.update, learner, part, _progress(1))
+    off_policy.step_policy(algorithm, c.GradientStep(), learner, part, _progress(1))
     return -learner.actor.adam.mean[0] / (1.0 - 0.9)
 
 
@@ -238,7 +235,7 @@ def _measured(name: str, case: Case) -> dict[str, float]:
     present, buffer = (exact.solve(case.world, table, GAMMA) for table in (case.policy, case.behaviour))
     critic = fixed_point(algorithm, case)
     found = _values(case.learner(algorithm, critic.unsqueeze(0)))
-    of_actions = isinstance(algorithm.baseline, c.LearnedActionValue)
+    of_actions = updates.values_actions(algorithm.baseline)
 
     def distance(known: exact.Discounted) -> float:
         truth = known.action_values if of_actions else known.values.unsqueeze(-1).expand_as(found)

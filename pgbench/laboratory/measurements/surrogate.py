@@ -16,7 +16,7 @@ from pgbench.analysis.statistics import Estimate
 from pgbench.components import ImportanceRatio
 from pgbench.laboratory import drawing, exact, intervals, worlds
 from pgbench.laboratory.catalogue import Size
-from pgbench.laboratory.estimators import exact_batch, given_gradient, method
+from pgbench.laboratory.estimators import exact_batch, method
 from pgbench.laboratory.policies import Actor, check_support
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.learners import Parameters
@@ -123,7 +123,7 @@ def _gaps(actor: Actor, old: Tensor, steps: list[Tensor]) -> list[Gap]:
     with torch.no_grad():
         new = learner.distribution(data.observations)
         gains = updates.surrogate_objective(ImportanceRatio(), learner, new, data) * data.weights
-    gradients = given_gradient(ALGORITHM, learner, batch)
+    gradients = updates.gradient(ALGORITHM, learner, batch)
     return [
         _gap(actor, old, step, gain, gradient)
         for step, gain, gradient in zip(steps, gains, gradients, strict=True)

@@ -11,12 +11,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from pgbench import updates
 from pgbench.analysis.statistics import Estimate
 from pgbench.components import ConjugateGradient, NaturalGradient, TrustRegion
 from pgbench.laboratory import drawing, intervals
 from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.ensembles import Ensemble, divergence, random_worlds
-from pgbench.laboratory.estimators import given_gradient, method
+from pgbench.laboratory.estimators import method
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.trust_regions import natural_step, searched_step
 
@@ -42,7 +43,7 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
     """Every step at every δ, in all worlds at once."""
     ground = random_worlds(max(size.worlds, 2), rng, GAMMA)
     learner, batch = ground.learner(ALGORITHM)
-    gradient = given_gradient(ALGORITHM, learner, batch)
+    gradient = updates.gradient(ALGORITHM, learner, batch)
     best = ground.best_gains()
     rows: list[dict[str, Any]] = []
     grid = np.geomspace(NARROW, WIDE, max(size.points, 5))
