@@ -10,6 +10,7 @@ configfile: f"{workflow.basedir}/workflows/config.yaml"
 include: "workflows/rules/common.smk"
 include: "workflows/rules/train.smk"
 include: "workflows/rules/analyse.smk"
+include: "workflows/rules/laboratory.smk"
 include: "workflows/rules/report.smk"
 
 

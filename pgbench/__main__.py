@@ -17,6 +17,7 @@ import yaml
 from pgbench import lineage as family
 from pgbench import studies
 from pgbench.components import Specification
+from pgbench.laboratory import catalogue
 from pgbench.refusals import Refusal, read_yaml
 from pgbench.specs import Algorithm, Run, difference
 
@@ -150,11 +151,50 @@ def index(
     ],
     html: Html,
     markdown: Markdown,
+    laboratory: Annotated[bool, typer.Option(help="Whether the laboratory's page stands beside it.")] = False,
 ) -> None:
     """Write the page that leads to all studies."""
     from pgbench.analysis import reporting
 
-    reporting.write_index(directories, html, markdown)
+    reporting.write_index(directories, html, markdown, laboratory)
+
+
+@app.command()
+def laboratory(
+    name: Annotated[str | None, typer.Argument(help="A measurement; none: list them all.")] = None,
+    preset: Annotated[
+        str, typer.Option(help="How much to sample: smoke, quick, standard or paper.")
+    ] = "standard",
+    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option(help="Directory; by default results/laboratory/<preset>/<name>.")
+    ] = None,
+) -> None:
+    """Compare estimators with the exact policy gradient on small worlds."""
+    if name is None:
+        print(
+            _table(("name", "measures"), [(each.name, each.title) for each in catalogue.CATALOGUE.values()])
+        )
+        return
+    catalogue.measurement(name, "laboratory")
+    catalogue.size(preset, "laboratory: preset")
+    from pgbench.laboratory import running
+
+    running.write(name, preset, seed, output or Path("results", "laboratory", preset, name))
+
+
+@app.command()
+def laboratory_report(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="MEASUREMENTS...", help="Directories of measurements.")
+    ],
+    html: Html,
+    markdown: Markdown,
+) -> None:
+    """Write the laboratory's page."""
+    from pgbench.laboratory import reporting
+
+    reporting.write_page(directories, html, markdown)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from pydantic import Field, PositiveInt, ValidationError, field_validator
 
 from pgbench import environments, lineage
 from pgbench.components import Specification
+from pgbench.laboratory import catalogue
 from pgbench.members import Member
 from pgbench.refusals import Refusal, explain, nearest, read_yaml
 from pgbench.specs import Algorithm, Run, difference, path_safe, paths, replace
@@ -43,6 +44,7 @@ TRAINING_CODE = (
     "updates.py",
 )
 ANALYSIS_CODE = ("analysis", "results.py")
+LABORATORY_CODE = (*TRAINING_CODE, *ANALYSIS_CODE, "laboratory")
 
 
 class Study(Specification):
@@ -80,6 +82,7 @@ class Configuration(Specification):
     studies: Annotated[list[str], Field(min_length=1)] = Field(
         description="Names of files in workflows/studies, or paths of other YAML files."
     )
+    laboratory: list[str] = Field([], description="Names of measurements on small decision processes.")
     block_size: PositiveInt = Field(10, description="Replicas that one job trains in lockstep.")
     presets: dict[str, Preset]
 
@@ -135,6 +138,8 @@ def parse_configuration(values: Mapping[str, Any], where: str) -> Configuration:
     if configuration.preset not in configuration.presets:
         hint = nearest(configuration.preset, configuration.presets)
         raise Refusal(f"{where}: preset '{configuration.preset}' does not exist; {hint}")
+    for name in configuration.laboratory:
+        catalogue.measurement(name, f"{where}: laboratory")
     return configuration
 
 

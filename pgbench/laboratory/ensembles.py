@@ -110,4 +110,5 @@ def random_worlds(
 
 def divergence(states: Tensor, old: Tensor, new: Tensor) -> Tensor:
     """Mean KL(old ‖ new) `[S]` of policies `[S, X, A]` over states `[S, X]`, in nats."""
-    return (states * torch.special.xlogy(old, old / new).sum(-1)).sum(-1)
+    at_each: Tensor = torch.special.xlogy(old, old / new).sum(-1)
+    return (states * at_each).sum(-1)

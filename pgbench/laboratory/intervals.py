@@ -13,7 +13,7 @@ from pgbench.analysis.statistics import LEVEL, Array, Estimate
 from pgbench.functional.importance import effective_sample_size
 
 
-def exactly(value: float | Tensor) -> Estimate:
+def exactly(value: float | Tensor | Array) -> Estimate:
     """A number without sampling error: its interval has no width."""
     number = np.asarray(float(value))
     return Estimate(number, number, number)
@@ -56,9 +56,9 @@ def variance_ratio(estimates: Tensor, others: Tensor) -> Estimate:
 
 
 def effective_share(log_weights: Tensor) -> Estimate:
-    """(Σ w)² / (N Σ w²), the share of a sample that is effective, of log weights `[N]`; the delta method's interval.
+    """(Σ w)² / (N Σ w²), the share of a sample `[N]` of log weights that is effective.
 
-    Kong 1992; 1 where all weights are equal, and in the limit 1 / E[w²].
+    Kong 1992, with the delta method's interval; 1 where all weights are equal, and in the limit 1 / E[w²].
     """
     value = float(effective_sample_size(log_weights)) / len(log_weights)
     weights: Array = (log_weights - log_weights.logsumexp(0)).exp().numpy() * len(log_weights)

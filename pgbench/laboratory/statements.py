@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 import pandas as pd
 
 from pgbench.analysis.statistics import Estimate
 
 Relation = Literal["equals", "below", "above"]
+Outcome = Literal["holds", "fails", "open"]
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,25 @@ class Statement:
     tolerance: float
 
     @property
-    def holds(self) -> bool:
-        """Whether the interval agrees: it holds the number, or lies wholly on the right side of the bound."""
-        if self.relation == "equals":
-            return self.low - self.tolerance <= self.expected <= self.high + self.tolerance
-        if self.relation == "below":
-            return self.high < self.expected + self.tolerance
-        return self.low > self.expected - self.tolerance
+    def outcome(self) -> Outcome:
+        """Whether the interval holds the number, or on which side of the bound it lies; open if on both."""
+        match self.relation:
+            case "equals":
+                near = self.low - self.tolerance <= self.expected <= self.high + self.tolerance
+                return "holds" if near else "fails"
+            case "below":
+                return _side(self.high - self.expected, self.low - self.expected, self.tolerance)
+            case "above":
+                return _side(self.expected - self.low, self.expected - self.high, self.tolerance)
+            case other:
+                assert_never(other)
+
+
+def _side(farthest: float, nearest: float, tolerance: float) -> Outcome:
+    """Whether a distance that should be negative is, at both ends of its interval or at neither."""
+    if farthest < tolerance:
+        return "holds"
+    return "fails" if nearest >= tolerance else "open"
 
 
 def statement(
@@ -63,8 +76,10 @@ def statement(
 
 
 def as_table(statements: list[Statement]) -> pd.DataFrame:
-    """A row a statement, with the column `holds`."""
-    return pd.DataFrame([asdict(each) | {"holds": each.holds} for each in statements])
+    """A row a statement, with the columns `outcome` and `holds`."""
+    return pd.DataFrame(
+        [asdict(each) | {"outcome": each.outcome, "holds": each.outcome == "holds"} for each in statements]
+    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from pgbench import studies
+from pgbench.laboratory import catalogue
 from pgbench.refusals import Refusal, nearest
 
 # Jobs call `python`: let it be the one that runs Snakemake, whether or not its environment is activated.
@@ -67,11 +68,15 @@ except Refusal as refusal:
 RUNS = studies.runs_by_name(PLANS.values())
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").iterdir()))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet")
+# A preset of one's own measures as much as `standard` does.
+LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"
+MEASURED = f"results/laboratory/{LABORATORY_PRESET}/{{measurement}}"
 TABLES = f"results/studies/{CONFIGURATION.preset}/{{study}}"
 
 
 wildcard_constraints:
     run="[^/]+",
     block="[0-9]+-[0-9]+",
+    measurement="|".join(catalogue.CATALOGUE),
     study="|".join(map(re.escape, PLANS)),
     target="[^/.]+",

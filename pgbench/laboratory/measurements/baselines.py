@@ -47,6 +47,7 @@ ESTIMATORS = {
     "reward-to-go, average": Estimator("average_baseline"),
     "reward-to-go, average of the time step": Estimator("timestep_baseline"),
     "total return, optimal constant": Estimator("optimal_baseline"),
+    "total return, a constant a parameter": Estimator("optimal_components"),
     "reward-to-go, exact V": Estimator("learned_value", critic="exact"),
     "reward-to-go, noisy V": Estimator("learned_value", critic="noisy"),
 }
@@ -70,7 +71,7 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
             if gamma == 1.0:
                 statements += _variances(name, found)
     table = intervals.table(rows)
-    return Findings(table, statements + [_falls_with_the_batch(table)])
+    return Findings(table, [*statements, _falls_with_the_batch(table)])
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -182,7 +183,7 @@ def _unbiased() -> list[Statement]:
             0.01,
         )
     )
-    return result + [_shrinks()]
+    return [*result, _shrinks()]
 
 
 def _shrinks() -> Statement:
@@ -208,6 +209,7 @@ def _variances(world: str, found: dict[str, dict[int, Tensor]]) -> list[Statemen
     pairs = [
         ("total return, average", "total return", "Williams 1992"),
         ("total return, optimal constant", "total return", GREENSMITH),
+        ("total return, a constant a parameter", "total return, optimal constant", "Peters and Schaal 2008"),
         ("reward-to-go, average", "reward-to-go", NOTE),
         ("reward-to-go, exact V", "reward-to-go", SUTTON),
         ("reward-to-go, exact V", "reward-to-go, average", GREENSMITH),

@@ -18,7 +18,7 @@ from pgbench.laboratory import drawing, exact, intervals, worlds
 from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor, OneHotPerceptron
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import Findings, Relation, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
 from pgbench.learners import Learner, Parameters
 
@@ -240,11 +240,12 @@ def _of_the_variance(table: pd.DataFrame) -> list[Statement]:
     errors = drawing.pick(
         table, quantity=f"squared error of {BATCH} episodes", critic="trained", family=LAMBDA, gamma=1.0
     )
-    best = float(errors.loc[errors["estimate"].idxmin(), "look_ahead"])
-    for relation, bound in (("above", 0.0), ("below", 1.0)):
+    best = float(errors["look_ahead"].iloc[int(errors["estimate"].argmin())])
+    sides: tuple[tuple[Relation, float], ...] = (("above", 0.0), ("below", 1.0))
+    for relation, bound in sides:
         text = f"With a trained critic the best λ lies {relation} {bound:g}"
         quantity = f"λ of least squared error, {BATCH} episodes, γ = 1"
-        result.append(statement(text, SOURCE, quantity, intervals.exactly(best), relation, bound))  # type: ignore[arg-type]
+        result.append(statement(text, SOURCE, quantity, intervals.exactly(best), relation, bound))
     return result
 
 

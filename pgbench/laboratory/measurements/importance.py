@@ -232,7 +232,7 @@ def _of_the_bias() -> list[Statement]:
         unbiased = weights in (TRAJECTORY, DECISION)
         result.append(
             statement(
-                f"Old data with the weights ‘{weights}’ are {'unbiased' if unbiased else 'biased'} for the new policy",
+                f"Old data, weights ‘{weights}’: {'unbiased' if unbiased else 'biased'} for the new policy",
                 PRECUP if unbiased else NOTE,
                 "relative bias, by enumeration",
                 intervals.exactly((found.mean - target).norm() / target.norm()),

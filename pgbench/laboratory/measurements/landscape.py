@@ -80,7 +80,7 @@ def draw(table: pd.DataFrame) -> Figure:
     drawing.lines(axes[0], walked, "at", "surrogate", [*SURROGATES, TRUTH])
     for index, label in enumerate(SURROGATES):
         own = drawing.pick(walked, surrogate=label)
-        top = own.loc[own["estimate"].idxmax()]
+        top = own.iloc[int(own["estimate"].argmax())]
         style = drawing.look(index) | {"linestyle": "none", "markersize": 8}
         axes[0].plot(top["at"], top["estimate"], **style)
     for axis, quantity in ((axes[1], "divergence"), (axes[2], "gain of J")):

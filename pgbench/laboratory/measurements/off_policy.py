@@ -21,7 +21,7 @@ from pgbench import lineage, off_policy, specs, updates
 from pgbench.environments import Discrete
 from pgbench.laboratory import drawing, exact, intervals
 from pgbench.laboratory.catalogue import Size
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import Findings, Relation, Statement, statement
 from pgbench.laboratory.worlds import Process
 from pgbench.learners import Learner, Parameters
 from pgbench.replay import Chance, Drawn, Purpose
@@ -50,9 +50,9 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
     rows: list[dict[str, Any]] = []
     for tilt in TILTS:
         case = Case.tilted(tilt)
-        for name in VARIANTS:
+        for name, label in VARIANTS.items():
             quantities = {key: intervals.exactly(value) for key, value in _measured(name, case).items()}
-            settings = {"tilt": tilt / STRATA, "variant": name, "label": VARIANTS[name]}
+            settings = {"tilt": tilt / STRATA, "variant": name, "label": label}
             rows += intervals.tidy(settings, quantities)
     table = intervals.table(rows)
     return Findings(table, _statements(table))
@@ -197,7 +197,8 @@ def fixed_point(algorithm: Algorithm, case: Case) -> Tensor:
     assert learner.critic is not None
     steps = learner.critic.adam.mean
     matrix = (steps[1:] - steps[0]).T
-    return torch.linalg.lstsq(matrix, -steps[0], driver="gelsd").solution
+    solution: Tensor = torch.linalg.lstsq(matrix, -steps[0], driver="gelsd").solution
+    return solution
 
 
 def _values(learner: Learner) -> Tensor:
@@ -259,7 +260,7 @@ def _statements(table: pd.DataFrame) -> list[Statement]:
     farthest = drawing.pick(table, tilt=max(TILTS) / STRATA)
     quantity = f"policies {max(TILTS)}/8 apart, in expectation"
 
-    def says(text: str, name: str, what: str, relation: Any, bound: float) -> Statement:
+    def says(text: str, name: str, what: str, relation: Relation, bound: float) -> Statement:
         value = drawing.pick(farthest, variant=name, quantity=what)["estimate"].item()
         return statement(text, NOTE, f"{what}; {quantity}", intervals.exactly(value), relation, bound)
 

@@ -118,7 +118,7 @@ def _optimal(setting: Setting) -> Statement:
     constants = np.array([0.0, 1.0, 2.0])
     variances = [float(enumerated(reinforce, setting, constant_baseline(c)).variance) for c in constants]
     curve = np.polynomial.Polynomial.fit(constants, variances, 2)
-    (best,) = curve.deriv().roots()
+    best = float(curve.deriv().roots()[0])
     return statement(
         "The constant of least variance is E[‖∇log p‖² R] / E[‖∇log p‖²]",
         GREENSMITH,

@@ -99,7 +99,7 @@ def _step(way: str, actor: Actor, old: Tensor, length: float) -> Tensor:
         return old + length * actor.start(seed=1, scale=1.0)
     if way == WAYS[1]:
         gradient = _gradient(actor, old)
-        return old + length * np.sqrt(len(old)) * gradient / gradient.norm()
+        return old + length * gradient * (len(old) / gradient.square().sum()).sqrt()
     known = exact.solve(actor.world, policy, GAMMA)
     greedy = torch.eye(actor.world.actions, dtype=torch.float64)[known.action_values.argmax(1)]
     share = min(length, 0.999)  # a share of 1 would leave actions that are never taken
