@@ -255,7 +255,7 @@ def test_pages_go_where_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     indexed = Recorder(monkeypatch, "pgbench.analysis.reporting", "write_index")
     assert call(monkeypatch, "index", "a", "b", *pages) == 0
     assert written.calls == [(Path("a"), Path("page.html"), Path("page.md"))]
-    assert indexed.calls == [([Path("a"), Path("b")], Path("page.html"), Path("page.md"))]
+    assert indexed.calls == [([Path("a"), Path("b")], Path("page.html"), Path("page.md"), False)]
 
 
 def test_lineage_prints_every_member_and_its_change(

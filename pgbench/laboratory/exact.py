@@ -35,14 +35,14 @@ def occupancy(process: Process, policy: Tensor) -> Tensor:
     result = []
     for at_time in policy:
         result.append(now)
-        now = torch.einsum("x,xa,xay->y", now, at_time, process.transitions) * ~process.terminal
+        flow = now.unsqueeze(-1) * at_time
+        now = torch.tensordot(flow, process.transitions, dims=2) * ~process.terminal
     return torch.stack(result)
 
 
 def expected_reward_then(process: Process, gamma: float, follows: Tensor) -> Tensor:
     """r(x, a) + γ E[follows(x')] `[X, A]` for what a next state `[X]` is worth; a terminal one is worth 0."""
-    worth = process.rewards + gamma * follows * ~process.terminal
-    return (process.transitions * worth).sum(-1)
+    return process.expected_rewards + gamma * process.transitions @ (follows * ~process.terminal)
 
 
 def at_the_end(process: Process, critic: Tensor) -> Tensor:
@@ -163,7 +163,7 @@ def solve(process: Process, policy: Tensor, gamma: float) -> Discounted:
     if gamma == 1.0:
         check_termination(process, policy)
     alive = (~process.terminal).double()
-    rewards = (process.transitions * process.rewards).sum(-1)
+    rewards = process.expected_rewards
     onwards = torch.einsum("xa,xay->xy", policy, process.transitions) * alive * alive.unsqueeze(-1)
     system = torch.eye(process.states, dtype=torch.float64) - gamma * onwards
     values = torch.linalg.solve(system, (policy * rewards).sum(-1) * alive)

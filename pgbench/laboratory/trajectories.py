@@ -15,7 +15,7 @@ from torch import Tensor
 from pgbench.laboratory.worlds import Process
 from pgbench.rollouts import Rollout
 
-MOST = 200_000
+MOST = 50_000
 """More trajectories than this are not listed."""
 
 
@@ -60,13 +60,13 @@ def enumerate_trajectories(process: Process) -> AllTrajectories:
     Raises:
         ValueError: if the world has no horizon, or there are too many.
     """
+    if _count(process) > MOST:
+        raise ValueError(f"this world has more than {MOST:,} trajectories: sample them instead")
     found: list[tuple[list[tuple[int, int, float, int, bool]], int, float]] = []
 
     def follow(steps: list[tuple[int, int, float, int, bool]], state: int, probability: float) -> None:
         if len(steps) == process.steps or process.terminal[state]:
             found.append((steps, state, probability))
-            if len(found) > MOST:
-                raise ValueError(f"this world has more than {MOST:,} trajectories: sample them instead")
             return
         for action in range(process.actions):
             for following in process.transitions[state, action].nonzero().flatten().tolist():
@@ -85,6 +85,15 @@ def enumerate_trajectories(process: Process) -> AllTrajectories:
     rewards = torch.tensor([[step[2] for step in row] for row in rows], dtype=torch.float64)
     dynamics = torch.tensor([probability for *_, probability in found], dtype=torch.float64)
     return AllTrajectories(states, actions, rewards, following, active, dynamics)
+
+
+def _count(process: Process) -> float:
+    """How many trajectories can happen."""
+    possible = (process.transitions > 0.0).double()
+    ways = torch.ones(process.states, dtype=torch.float64)
+    for _ in range(process.steps):
+        ways = torch.where(process.terminal, 1.0, (possible @ ways).sum(-1))
+    return float(ways[0])
 
 
 def sample_trajectories(

@@ -6,6 +6,7 @@ X states, A actions, H steps at most. Episodes begin in state 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -73,6 +74,11 @@ class Process:
         if self.horizon is None:
             raise ValueError("this needs episodes that end by themselves: give the world a horizon")
         return self.horizon
+
+    @cached_property
+    def expected_rewards(self) -> Tensor:
+        """R(x, a) `[X, A]`, the expectation over the next state."""
+        return (self.transitions * self.rewards).sum(-1)
 
     @property
     def indices(self) -> int:
