@@ -25,8 +25,8 @@ class Size(Specification):
 SIZES = {
     "smoke": Size(batches=200, points=5, worlds=3),
     "quick": Size(batches=400, points=7, worlds=5),
-    "standard": Size(batches=2000, points=13, worlds=30),
-    "paper": Size(batches=20000, points=25, worlds=100),
+    "standard": Size(batches=4000, points=13, worlds=30),
+    "paper": Size(batches=40000, points=25, worlds=100),
 }
 """By the names of the presets."""
 

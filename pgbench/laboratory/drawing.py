@@ -8,14 +8,17 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from pgbench.analysis.figures import COLOURS, DASHES, GREY, MARKERS
 
 WIDTH = 9.6
 """Inches, as in the studies' figures."""
 
-Scale = Literal["linear", "log", "symlog"]
+Scale = Literal["linear", "log"]
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def panels(columns: int, height: float = 3.4, rows: int = 1, **shared: Any) -> tuple[Figure, list[Axes]]:
@@ -66,8 +69,30 @@ def lines(
 def finish(
     axis: Axes, title: str, x: str, y: str, xscale: Scale = "linear", yscale: Scale = "linear"
 ) -> None:
-    """Title, labels and scales of a panel."""
+    """Title, labels and scales of a panel in which everything is drawn."""
     axis.set(title=title, xlabel=x, ylabel=y, xscale=xscale, yscale=yscale)
+    axis.autoscale_view()
+    for scale, each in ((xscale, axis.xaxis), (yscale, axis.yaxis)):
+        if scale == "log":
+            _mark_powers(each)
+
+
+def _mark_powers(axis: Axis) -> None:
+    """Ticks at powers of ten, or, on a short axis, at 1, 2 and 5 times them; written without mathematical text."""
+    low, high = axis.get_view_interval()
+    short = high < 50 * low
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if short else (1.0,), numticks=7))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
+
+
+def power_of_ten(value: float) -> str:
+    """A tick's label: 0.01 to 100 as they are, others as 10⁻³ or 2·10⁻³."""
+    if 0.01 <= value <= 100.0:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    power = "10" + str(int(exponent)).translate(SUPERSCRIPTS)
+    return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
 def level(axis: Axes, value: float) -> None:

@@ -12,6 +12,7 @@ from pgbench.analysis import wording
 from pgbench.analysis.figures import Drawing
 from pgbench.analysis.reporting import publish, render
 from pgbench.analysis.views import View
+from pgbench.laboratory.drawing import SUPERSCRIPTS
 from pgbench.laboratory.running import REMEDY, Performed, read_record
 from pgbench.refusals import Refusal
 
@@ -79,8 +80,7 @@ def significant(value: float) -> str:
     if value == 0.0 or 1e-3 <= abs(value) < 1e5:
         return f"{value:.3g}".replace("-", "−") if abs(value) < 1000 else wording.number(value)
     mantissa, exponent = f"{value:.1e}".split("e")
-    superscript = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa}·10{superscript}".replace("-", "−")
+    return f"{mantissa}·10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", "−")
 
 
 def _counts(sections: Sequence[View]) -> str:

@@ -32,8 +32,6 @@ CRITICS = ("exact", "wrong", "trained")
 BATCH = 16
 """Episodes of the batch on which the mean squared errors of estimators are compared."""
 FIT_STEPS = 20
-UPDATES = 30
-"""Updates that a trained critic has seen, of `BATCH` episodes each."""
 HIDDEN = 64
 SMALL = 1e-9
 
@@ -56,7 +54,7 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
     rows: list[dict[str, Any]] = []
     for gamma in GAMMAS:
         for name in CRITICS:
-            critic = _critic(name, actor, row, gamma, rng)
+            critic = _critic(name, actor, row, gamma, size, rng)
             setting = Setting(actor, row, critic)
             for point in _points(gamma, size):
                 settings = {"critic": name} | point._asdict()
@@ -128,7 +126,9 @@ def _measured(point: Point, setting: Setting, target: Tensor, pool: Trajectories
 # Critics
 
 
-def _critic(name: str, actor: Actor, row: Tensor, gamma: float, rng: np.random.Generator) -> Tensor:
+def _critic(
+    name: str, actor: Actor, row: Tensor, gamma: float, size: Size, rng: np.random.Generator
+) -> Tensor:
     """A critic `[H + 1, X]`: the truth; the truth and an error of half its spread; or what training makes."""
     truth = exact.true_values(actor.world, actor.table(row), gamma)
     if name == "exact":
@@ -137,11 +137,11 @@ def _critic(name: str, actor: Actor, row: Tensor, gamma: float, rng: np.random.G
         error = torch.randn(truth.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
         error[-1] = 0.0  # the last state's value is not the question here
         return truth + 0.5 * truth.std() * error
-    return _trained(actor, row, gamma, rng)
+    return _trained(actor, row, gamma, 2 * size.points, rng)
 
 
-def _trained(actor: Actor, row: Tensor, gamma: float, rng: np.random.Generator) -> Tensor:
-    """A critic fitted as in training, on batches of the policy, which is held; it does not see the time."""
+def _trained(actor: Actor, row: Tensor, gamma: float, count: int, rng: np.random.Generator) -> Tensor:
+    """A critic fitted as in training, in `count` updates, to a policy that is held; it does not see the time."""
     fit = {"baseline__fit__steps": FIT_STEPS, "details__time_limits": "terminal"}
     algorithm = method("gae", gamma, data__episodes=BATCH, **fit)
     learner = actor.learner(algorithm, row.unsqueeze(0), exact.no_critic(actor.world))
@@ -150,7 +150,7 @@ def _trained(actor: Actor, row: Tensor, gamma: float, rng: np.random.Generator) 
     learner.critic = Parameters.start(start.unsqueeze(0).clone())
     setting = Setting(actor, row)
     every, left = torch.ones(1, dtype=torch.bool), torch.ones(1, dtype=torch.float64)
-    for iteration in range(UPDATES):
+    for iteration in range(count):
         experience = rollout(actor.world, setting.sample(BATCH, rng), batches(BATCH, BATCH))
         batch = estimation.prepare(algorithm, learner, experience)
         updates.update(algorithm, learner, batch, updates.Progress(iteration, [0], every, left))

@@ -29,8 +29,7 @@ NOTE = "the study note"
 HIDDEN = (16,)
 EPSILON = 0.2
 STEPS = 20
-ITERATIONS = 12
-"""A batch is climbed for `ITERATIONS` times `STEPS` steps of the optimiser."""
+"""Steps of the optimiser between two points of a climb."""
 LEARNING_RATE = 0.01
 NOISE = 3.0
 """Standard deviation of the error of estimated advantages, in standard deviations of the exact ones."""
@@ -64,7 +63,7 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
     }
     rows: list[dict[str, Any]] = []
     for kind, advantages in credited.items():
-        paths = {label: _climb(label, ground, advantages) for label in SURROGATES}
+        paths = {label: _climb(label, ground, advantages, size.points) for label in SURROGATES}
         rows += _along(kind, ground, paths)
         if kind == "exact":
             direction = paths[CLIP][-1]
@@ -105,14 +104,14 @@ def _algorithm(label: str) -> Algorithm:
     )
 
 
-def _climb(label: str, ground: Ensemble, advantages: Tensor) -> list[Tensor]:
+def _climb(label: str, ground: Ensemble, advantages: Tensor, points: int) -> list[Tensor]:
     """The parameters `[S, P]` on the way up a surrogate on one batch, the old ones first."""
     algorithm = _algorithm(label)
     learner, batch = ground.learner(algorithm, advantages)
     count = len(ground.actors)
     every, left = torch.ones(count, dtype=torch.bool), torch.ones(count, dtype=torch.float64)
     path = [ground.rows]
-    for iteration in range(ITERATIONS):
+    for iteration in range(points):
         updates.update(algorithm, learner, batch, updates.Progress(iteration, range(count), every, left))
         path.append(learner.actor.values.detach().clone())
     return path
@@ -198,7 +197,8 @@ def _statements(table: pd.DataFrame) -> list[Statement]:
         return Estimate(last["estimate"], last["low"], last["high"])
 
     over = drawing.pick(table, surrogate=CLIP, quantity="largest gain over the ratio’s")["estimate"].max()
-    steps = f"after {ITERATIONS * STEPS} steps"
+    last = drawing.pick(table, quantity="divergence")["at"].max()
+    steps = f"after {last:.0f} steps"
     ratio, clip = (at_the_end(label, "divergence", "estimated") for label in (RATIO, CLIP))
     weak, strong = (at_the_end(label, "divergence", "estimated") for label in (PENALTY, STRONG))
     return [
