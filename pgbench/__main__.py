@@ -86,6 +86,12 @@ def train(
     into: Annotated[
         Path | None, typer.Option(help="Directory; by default results/runs/<name>/<seeds>.")
     ] = None,
+    reference_every: Annotated[
+        int | None, typer.Option(help="Compare the gradient with a large batch's every so many updates.")
+    ] = None,
+    reference_batches: Annotated[
+        int, typer.Option(help="How many batches of an update's size make up the large one.")
+    ] = 20,
 ) -> None:
     """Train one block of replicas of a run."""
     run = studies.describe_run(algorithm, environment, steps, _overrides(override or []), "train")
@@ -95,7 +101,13 @@ def train(
         raise Refusal(f"train: these arguments describe the run '{found}', not '{name}'")
     from pgbench.blocks import train_block
 
-    train_block(run, block, into or Path("results", "runs", found, f"{block[0]}-{block[-1]}"))
+    directory = into or Path("results", "runs", found, f"{block[0]}-{block[-1]}")
+    if reference_every is None:
+        train_block(run, block, directory)
+    else:
+        from pgbench.reference_gradient import Reference
+
+        train_block(run, block, directory, Reference(run, block, reference_every, reference_batches))
 
 
 @app.command()

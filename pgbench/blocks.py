@@ -13,16 +13,17 @@ from pgbench import results, studies
 from pgbench.provenance import provenance
 from pgbench.specs import Run
 from pgbench.tracking import Progress, Tables
-from pgbench.training import train
+from pgbench.training import Look, look_away, train
 
 
-def train_block(run: Run, seeds: Sequence[int], directory: Path) -> None:
+def train_block(run: Run, seeds: Sequence[int], directory: Path, look: Look = look_away) -> None:
     """Train replicas of a run on one thread, and write the block to its directory.
 
     Args:
         run: algorithm, environment and budget.
         seeds: one for each replica.
         directory: receives `episodes.parquet`, `metrics.parquet` and, last, `run.json`.
+        look: adds metrics of its own.
 
     Raises:
         OSError: if the results cannot be written.
@@ -33,7 +34,7 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path) -> None:
     # taken before training: a checkout may be edited while it runs
     origin = {"code_digest": studies.training_code_digest(), "started": datetime.now(UTC), **provenance()}
     clock, steps = time.monotonic(), 0
-    for record in train(run, seeds):
+    for record in train(run, seeds, look):
         tables.add(record)
         progress.add(record)
         steps = int(record.steps.sum())

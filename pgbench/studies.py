@@ -35,6 +35,7 @@ TRAINING_CODE = (
     "learners.py",
     "off_policy.py",
     "policies.py",
+    "reference_gradient.py",
     "replay.py",
     "rollouts.py",
     "specs.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -37,7 +37,16 @@ class Record:
     statistics: Statistics
 
 
-def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
+Look = Callable[[Learner, Sampler, Rollout, updates.Progress], Statistics]
+"""What is looked at before an update, and changes nothing: learner, sampler, rollout and progress to metrics."""
+
+
+def look_away(learner: Learner, sampler: Sampler, rollout: Rollout, progress: updates.Progress) -> Statistics:
+    """Look at nothing."""
+    return {}
+
+
+def train(run: specs.Run, seeds: Sequence[int], look: Look = look_away) -> Iterator[Record]:
     """Train replicas of a run, yielding a record an iteration.
 
     A replica ends with the first update at or past its budget of environment steps, or when a parameter is no
@@ -46,6 +55,7 @@ def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
     Args:
         run: algorithm, environment and budget.
         seeds: one for each replica.
+        look: adds metrics of its own, such as `reference_gradient.Reference`.
     """
     algorithm = run.algorithm
     sampler = build_sampler(run, seeds)
@@ -57,7 +67,8 @@ def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
             iteration, seeds, torch.from_numpy(running), torch.from_numpy(1.0 - sampler.steps / run.steps)
         )
         rollout = estimation.collect(algorithm.data, sampler, learner, iteration, running)
-        statistics = improve(algorithm, learner, memory, rollout, progress)
+        seen = look(learner, sampler, rollout, progress)
+        statistics = seen | improve(algorithm, learner, memory, rollout, progress)
         yield Record(iteration, sampler.steps.copy(), running, rollout.episodes, statistics)
         running = running & (sampler.steps < run.steps) & ~learner.diverged().numpy()
         iteration += 1

@@ -302,3 +302,24 @@ def test_a_measurement_goes_where_it_is_told(monkeypatch: pytest.MonkeyPatch) ->
     pages = Recorder(monkeypatch, "pgbench.laboratory.reporting", "write_page")
     assert call(monkeypatch, "laboratory-report", "a", "--html", "p.html", "--markdown", "p.md") == 0
     assert pages.calls == [([Path("a")], Path("p.html"), Path("p.md"))]
+
+
+def test_training_looks_at_a_reference_gradient_only_if_asked(
+    monkeypatch: pytest.MonkeyPatch, trained: Recorder
+) -> None:
+    arguments = ("train", "ppo", "CartPole-v1", "--steps", "5000", "--seeds", "3-4")
+    assert call(monkeypatch, *arguments) == 0
+    assert call(monkeypatch, *arguments, "--reference-every", "5", "--reference-batches", "9") == 0
+    (plain, looking) = trained.calls
+    assert len(plain) == 3
+    assert looking[:3] == plain
+    assert (looking[3].every, looking[3].batches, looking[3].seeds) == (5, 9, [3, 4])
+
+
+def test_a_reference_that_cannot_be_is_refused_before_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], trained: Recorder
+) -> None:
+    arguments = ("train", "replay", "CartPole-v1", "--steps", "5000", "--reference-every")
+    assert call(monkeypatch, *arguments, "5") == 2
+    assert "replay buffer has no batch of its own" in capsys.readouterr().err
+    assert not trained.calls
