@@ -6,7 +6,7 @@ import torch
 
 from pgbench.laboratory import intervals
 
-STUDIES = 400
+STUDIES = 250
 BATCHES = 80
 ROW = np.array([1.0, 0.5, 0.0])
 SCALES = np.array([1.0, 2.0, 0.5])
@@ -59,7 +59,7 @@ def paired(rng):
     ids=["mean", "variance", "excess", "bias", "share", "effective share", "slope"],
 )
 def test_an_interval_covers_as_often_as_it_says(interval, truth):
-    # 0.95, less what chance may take from 400 simulations, and what asymptotic intervals lose on 80 batches.
+    # 0.95, less what chance may take from 250 simulations, and what asymptotic intervals lose on 80 batches.
     assert 0.91 <= coverage(interval, truth) <= 0.98
 
 

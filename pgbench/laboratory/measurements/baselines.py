@@ -93,7 +93,7 @@ def draw(table: pd.DataFrame) -> Figure:
         for axis in (left, right):
             axis.set_xticks(EPISODES, [str(episodes) for episodes in EPISODES])
             axis.minorticks_off()
-    drawing.legend(figure, axes)
+    drawing.legend(figure, axes, columns=3)
     return figure
 
 
