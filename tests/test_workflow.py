@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from pgbench.laboratory.catalogue import CATALOGUE
+
 CHECKOUT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
 
@@ -119,6 +121,11 @@ def test_a_study_is_a_target(finished: Path) -> None:
         (["--config", "studies=[laddr]"], "workflows/studies; did you mean 'ladder'?"),
         (["--config", "block_size=0"], "'block_size' is 0: Input should be greater than 0"),
         (["laddr"], "there is no target 'laddr'; did you mean 'ladder'?"),
+        (["laboratori"], "there is no target 'laboratori'; did you mean 'laboratory'?"),
+        (
+            ["--config", "laboratory=[baseline]"],
+            "laboratory: there is no measurement 'baseline'; did you mean 'baselines'?",
+        ),
     ],
 )
 def test_a_typo_stops_before_any_work(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -146,6 +153,7 @@ def test_the_papers_budgets_can_be_planned(tmp_path: Path) -> None:
     run = snakemake(tmp_path, "--dry-run")
     assert run.returncode == 0, run.stdout
     assert planned_jobs(run.stdout)["train"] >= 36
+    assert planned_jobs(run.stdout)["measure"] == len(CATALOGUE)
     assert "profiles/default for setting default command line arguments" in run.stdout
 
 

@@ -76,9 +76,9 @@ def _statement(row: pd.Series[Any]) -> View:
 
 
 def significant(value: float) -> str:
-    """A number of any size with three significant digits."""
+    """A number of any size with four significant digits; two if it is very small or large."""
     if value == 0.0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.3g}".replace("-", "−") if abs(value) < 1000 else wording.number(value)
+        return f"{value:.4g}".replace("-", "−") if abs(value) < 1000 else wording.number(value)
     mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa}·10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", "−")
 

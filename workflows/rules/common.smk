@@ -28,7 +28,7 @@ def configuration_sources():
 
 def refuse_target(wildcards):
     """Refuse a target that is neither a rule nor a path."""
-    hint = nearest(wildcards.target, ["all", *PLANS])
+    hint = nearest(wildcards.target, ["all", "laboratory", *PLANS])
     refuse(f"there is no target '{wildcards.target}'; {hint} (from {configuration_sources()})")
 
 
