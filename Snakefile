@@ -9,6 +9,7 @@ configfile: f"{workflow.basedir}/workflows/config.yaml"
 
 include: "workflows/rules/common.smk"
 include: "workflows/rules/train.smk"
+include: "workflows/rules/track.smk"
 include: "workflows/rules/analyse.smk"
 include: "workflows/rules/laboratory.smk"
 include: "workflows/rules/report.smk"
@@ -18,6 +19,7 @@ rule all:
     default_target: True
     input:
         rules.index.output,
+        tracked(PLANS.values()),
 
 
 for study in PLANS:
@@ -28,6 +30,7 @@ for study in PLANS:
         input:
             html=f"reports/{study}.html",
             markdown=f"reports/{study}.md",
+            tracked=tracked([PLANS[study]]),
 
 
 # Nothing here makes a file without a directory and an ending: whoever asks for one has misspelt a target.

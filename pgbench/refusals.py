@@ -24,11 +24,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML in which a repeated key is an error instead of a silent loss."""
+    """Safe YAML in which a repeated key is an error instead of a silent loss; `<<` merges another mapping."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
@@ -91,6 +93,8 @@ def explain(error: ValidationError, where: str, model: type[BaseModel]) -> Refus
             lines.append(
                 f"{where}: '{key}' cannot be '{fault['ctx']['tag']}'; {nearest(fault['ctx']['tag'], tags)}"
             )
+        elif fault["type"] == "too_short" and fault["ctx"]["actual_length"] == 0:
+            lines.append(f"{where}: '{key}' is empty; it must hold at least one entry")
         elif fault["type"] == "missing":
             lines.append(f"{where}: the key '{key}' is missing")
         else:

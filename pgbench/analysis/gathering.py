@@ -7,6 +7,9 @@
 * `scores.parquet`: one row a replica, each published statistic under its own name;
 * `summary.parquet` and `summary.csv`: each variant on each environment, over replicas;
 * `effects.parquet`: each variant against the one before it;
+* `verdicts.parquet` and `.csv`: each claim and what became of it;
+* `claims.parquet` and `.csv`: each claim's effects in each environment;
+* `published.parquet` and `.csv`: the published scores that claims name, beside the study's own;
 * `provenance.json`: what was run, where, from which code and for how long.
 """
 
@@ -14,18 +17,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, assert_never
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import AwareDatetime
 
-from pgbench.analysis import summaries
+from pgbench.analysis import claims, scaling, summaries
 from pgbench.components import Specification
 from pgbench.provenance import Machine
+from pgbench.references import read_references
 from pgbench.refusals import Refusal
 from pgbench.results import REMEDY, Block, Record, read_block, write_table, write_text
+from pgbench.scores import RETURNS, MetricScore, Score, metric_score
 from pgbench.studies import PlannedRun, StudyPlan, seeds_of
 
 GRID_POINTS = 100
@@ -77,13 +82,23 @@ class StudyProvenance(Specification):
 
 
 class _Replica(NamedTuple):
-    """What one replica did: the steps it trained for, and its episodes in the order of their ends."""
+    """What one replica did.
+
+    `trained` are the steps it trained for, `steps` and `returns` its episodes in the order of their ends, and
+    `metrics` a row an iteration.
+    """
 
     planned: PlannedRun
     seed: int
     trained: int
     steps: Integers
     returns: Floats
+    metrics: pd.DataFrame
+
+    @property
+    def iterations(self) -> Integers:
+        """The steps at the end of each iteration."""
+        return self.metrics["step"].to_numpy()
 
     @property
     def diverged(self) -> bool:
@@ -96,6 +111,20 @@ class _Replica(NamedTuple):
         if self.diverged:
             return "diverged"
         return "scored" if len(self.returns) else "no episode"
+
+    def ended_in(self, iteration: int) -> Floats:
+        """Returns of the episodes that ended in an iteration, counted from 1; none if it was not reached."""
+        ends = np.concatenate([[0], self.iterations])
+        if iteration >= len(ends):
+            return self.returns[:0]
+        inside = (self.steps > ends[iteration - 1]) & (self.steps <= ends[iteration])
+        return np.asarray(self.returns[inside])
+
+    @property
+    def untrained(self) -> float:
+        """Mean return of the episodes before the first update; the first episode's, where none ended so early."""
+        before = self.ended_in(1)
+        return _mean(before if len(before) else self.returns[:1])
 
     def curve(self) -> tuple[Integers, Floats]:
         """The grid and the curve; NaN once it has diverged."""
@@ -121,7 +150,9 @@ def gather(plan: StudyPlan, results: Path, destination: Path) -> None:
     episodes = pd.concat([_tidy(*pair) for pair in each], ignore_index=True)
     replicas = [replica for pair in each for replica in _replicas(*pair)]
     curves = pd.concat([_curve_table(replica) for replica in replicas], ignore_index=True)
-    scores = pd.DataFrame([_score(replica) for replica in replicas])
+    asked = dict.fromkeys(claim.score for claim in plan.study.claims.values())
+    scores = pd.DataFrame([_score(replica) | _metric_scores(replica.metrics, asked) for replica in replicas])
+    scores = scaling.normalised(scores)
     summary = summaries.summary(scores)
     write_table(destination / "episodes.parquet", episodes)
     write_table(destination / "curves.parquet", curves)
@@ -129,6 +160,10 @@ def gather(plan: StudyPlan, results: Path, destination: Path) -> None:
     write_table(destination / "summary.parquet", summary)
     write_text(destination / "summary.csv", summary.to_csv(index=False))
     write_table(destination / "effects.parquet", summaries.effects(scores))
+    judgement = claims.judge(plan, scores, read_references())
+    for name, table in judgement._asdict().items():
+        write_table(destination / f"{name}.parquet", table)
+        write_text(destination / f"{name}.csv", table.to_csv(index=False))
     records = [(planned, [block.record for block in found]) for planned, found in blocks]
     write_text(destination / "provenance.json", _provenance(records).model_dump_json(indent=2) + "\n")
 
@@ -178,12 +213,13 @@ def _tidy(planned: PlannedRun, block: Block) -> pd.DataFrame:
 def _replicas(planned: PlannedRun, block: Block) -> Iterable[_Replica]:
     """Each replica of a block, with its episodes up to the budget, so that all are judged at equal cost."""
     counted = block.episodes[block.episodes["step"] <= planned.run.steps]
-    trained = block.metrics.groupby("seed")["step"].max()
     for seed in block.record.seeds:
         own = counted[counted["seed"] == seed]
         returns = own["episodic_return"].to_numpy()
         returns = np.where(np.isfinite(returns), returns, np.nan)
-        yield _Replica(planned, seed, int(trained.get(seed, 0)), own["step"].to_numpy(), returns)
+        metrics = block.metrics[block.metrics["seed"] == seed]
+        trained = int(metrics["step"].max()) if len(metrics) else 0
+        yield _Replica(planned, seed, trained, own["step"].to_numpy(), returns, metrics)
 
 
 def _grid(budget: int) -> Integers:
@@ -214,15 +250,43 @@ def _score(replica: _Replica) -> dict[str, Any]:
         "status": replica.status,
         "steps": replica.trained,
         "episodes": len(replica.returns),
+        "untrained": replica.untrained,
     }
     if replica.status != "scored":
-        return row | dict.fromkeys(("last_100", "area_under_curve", "maximum"), np.nan)
+        return row | dict.fromkeys(RETURNS, np.nan)
     _, points = replica.curve()
     return row | {
         "last_100": float(np.mean(replica.returns[-LAST_EPISODES:])),
         "area_under_curve": float(np.nanmean(points)),
         "maximum": float(np.nanmax(points)),
+        "iteration_20": _mean(replica.ended_in(20)),
     }
+
+
+def _metric_scores(metrics: pd.DataFrame, scores: Iterable[Score]) -> dict[str, float]:
+    """Those of the scores that are made of a metric; NaN where it was not recorded."""
+    parts = {score: metric_score(score) for score in scores}
+    return {score: _over_iterations(metrics, each) for score, each in parts.items() if each is not None}
+
+
+def _over_iterations(metrics: pd.DataFrame, score: MetricScore) -> float:
+    values = metrics[score.metric].to_numpy() if score.metric in metrics else np.empty(0)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return np.nan
+    match score.statistic:
+        case "mean":
+            return float(values.mean())
+        case "maximum":
+            return float(values.max())
+        case "final":
+            return float(values[-1])
+        case _:
+            assert_never(score.statistic)
+
+
+def _mean(values: Floats) -> float:
+    return float(np.mean(values)) if len(values) else np.nan
 
 
 def _provenance(records: Sequence[tuple[PlannedRun, list[Record]]]) -> StudyProvenance:

@@ -12,6 +12,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from pgbench.analysis.claims import Judgement
 from pgbench.analysis.gathering import StudyProvenance
 from pgbench.analysis.views import StudyTables, View, headline_view, study_view
 from pgbench.refusals import Refusal
@@ -88,6 +89,9 @@ def _load(directory: Path) -> StudyTables:
             scores=pd.read_parquet(directory / "scores.parquet"),
             summary=pd.read_parquet(directory / "summary.parquet"),
             effects=pd.read_parquet(directory / "effects.parquet"),
+            judgement=Judgement(
+                *(pd.read_parquet(directory / f"{name}.parquet") for name in Judgement._fields)
+            ),
             provenance=StudyProvenance.model_validate_json((directory / "provenance.json").read_bytes()),
         )
     except (OSError, ValueError) as error:

@@ -10,9 +10,12 @@ import pandas as pd
 
 from pgbench import lineage
 from pgbench.analysis import statistics, wording
+from pgbench.analysis.claim_views import claims_view
+from pgbench.analysis.claims import Judgement
 from pgbench.analysis.gathering import GRID_POINTS, LAST_EPISODES, StudyProvenance
 from pgbench.analysis.summaries import ALL_ENVIRONMENTS
 from pgbench.members import Member
+from pgbench.references import read_papers
 from pgbench.studies import StudyPlan, seeds_of
 
 View = dict[str, Any]
@@ -27,6 +30,7 @@ class StudyTables:
     scores: pd.DataFrame
     summary: pd.DataFrame
     effects: pd.DataFrame
+    judgement: Judgement
     provenance: StudyProvenance
 
     @property
@@ -49,6 +53,7 @@ def study_view(tables: StudyTables) -> View:
     """Everything on a study's page but its figures."""
     return {
         **headline_view(tables),
+        "claims": claims_view(tables.judgement, read_papers(), len(tables.seeds)),
         "environments": tables.environments,
         "score_rows": [_score_row(tables, label) for label in tables.variants],
         "effect_columns": list(tables.effects["environment"].unique()),
@@ -83,11 +88,12 @@ def _reduction(tables: StudyTables) -> str | None:
     study, seeds = tables.plan.study, len(tables.seeds)
     steps = max(planned.run.steps for planned in tables.plan.runs)
     full = all(planned.run.steps >= study.environments[planned.environment] for planned in tables.plan.runs)
-    if full and seeds >= study.seeds:
+    if full and seeds >= study.seeds and not tables.plan.left_out:
         return None
+    without = f", without {wording.enumeration(tables.plan.left_out)}" if tables.plan.left_out else ""
     return (
         f"Preset {tables.plan.preset}: at most {wording.count(steps, 'step')} and "
-        f"{wording.count(seeds, 'seed')} — not a replication at the paper’s budget, which is up to "
+        f"{wording.count(seeds, 'seed')}{without} — not a replication at the paper’s budget, which is up to "
         f"{wording.count(max(study.environments.values()), 'step')} and {wording.count(study.seeds, 'seed')}."
     )
 

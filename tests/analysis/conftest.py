@@ -15,6 +15,62 @@ BUDGET = 20_000
 DIVERGED_AT = 12_000
 
 
+PAPER = {"paper": "schulman2017ppo", "where": "Table 1 & <more>"}
+CLAIMS = {
+    "ppo-is-best": {
+        "statement": "PPO is <best>.",
+        "source": PAPER,
+        "kind": "directional",
+        "higher": "PPO",
+        "lower": "baseline",
+        "score": "last_100",
+        "margin": {"size": 0.05, "of": "range"},
+        "published": {"PPO": "ppo-figure3-ppo-clip-0.2-halfcheetah-v1-1m"},
+        "caveat": "Invented | numbers.",
+    },
+    "no-difference": {
+        "statement": "The reward-to-go makes no difference.",
+        "source": PAPER,
+        "kind": "equivalence",
+        "variant": "togo <& *co*|",
+        "comparator": "REINFORCE",
+        "score": "area_under_curve",
+        "margin": {"size": 0.05, "of": "comparator"},
+        "environments": ["CartPole-v1"],
+    },
+    "silent": {
+        "statement": "It also learns where no episode ends.",
+        "source": PAPER,
+        "kind": "level",
+        "variant": "REINFORCE",
+        "side": "above",
+        "level": 0.0,
+        "score": "last_100",
+        "environments": ["HalfCheetah-v5"],
+    },
+    "small-loss": {
+        "statement": "The loss of PPO stays low.",
+        "source": PAPER,
+        "kind": "level",
+        "variant": "PPO",
+        "side": "below",
+        "level": 2.0,
+        "score": "mean(value_loss)",
+        "across": "each",
+    },
+    "as-published": {
+        "statement": "The baseline scores as published.",
+        "source": PAPER,
+        "kind": "reference",
+        "variant": "baseline",
+        "relation": "within",
+        "reference": "cleanrl-ppo-cartpole-v1-500k",
+        "score": "last_100",
+        "environments": ["CartPole-v1"],
+    },
+}
+
+
 @pytest.fixture(scope="session")
 def plan():
     study = Study(
@@ -28,6 +84,7 @@ def plan():
             "baseline": {"parent": "average_baseline"},
             "PPO": {"parent": "ppo", "gamma": 0.98},
         },
+        claims=CLAIMS,
     )
     configuration = Configuration(
         preset="quick",
@@ -55,7 +112,7 @@ def invent_block(planned, block, skill, rng):
         episodes.append(pd.DataFrame(frame | {"terminated": lengths < 150}))
         ends = np.arange(1, 5) * (end // 4)
         metrics.append(
-            pd.DataFrame({"seed": seed, "iteration": np.arange(4), "step": ends, "loss": ends / end})
+            pd.DataFrame({"seed": seed, "iteration": np.arange(4), "step": ends, "value_loss": ends / end})
         )
     return pd.concat(episodes, ignore_index=True), pd.concat(metrics, ignore_index=True)
 

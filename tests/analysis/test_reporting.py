@@ -99,7 +99,7 @@ def test_labels_are_escaped(reports):
 def test_markdown_tables_are_rectangular(reports):
     blocks = (reports / "invented.md").read_text(encoding="utf-8").split("\n\n")
     tables = [block.splitlines() for block in blocks if block.startswith("|")]
-    assert len(tables) == 2 + 4 + 1
+    assert len(tables) == 2 + 2 + 4 + 1
     for table in tables:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
 
@@ -135,10 +135,20 @@ def test_a_changed_table_changes_the_page(gathered, reports, tmp_path):
     summary = pd.read_parquet(changed / "summary.parquet")
     summary.loc[summary["environment"] == "CartPole-v1", "mean"] = 123.456
     summary.to_parquet(changed / "summary.parquet", index=False)
+    verdicts = pd.read_parquet(changed / "verdicts.parquet")
+    verdicts.loc[0, ["verdict", "effect"]] = ["replicated", 0.987]
+    verdicts.to_parquet(changed / "verdicts.parquet", index=False)
+    published = pd.read_parquet(changed / "published.parquet")
+    published.loc[0, "published"] = 4321.0
+    published.to_parquet(changed / "published.parquet", index=False)
     write_study(changed, tmp_path / "invented.html", tmp_path / "invented.md")
     for suffix in ("html", "md"):
-        assert "123.5" in (tmp_path / f"invented.{suffix}").read_text(encoding="utf-8")
-        assert "123.5" not in (reports / f"invented.{suffix}").read_text(encoding="utf-8").split("base64")[0]
+        now = (tmp_path / f"invented.{suffix}").read_text(encoding="utf-8")
+        before = re.sub('base64[^"]*', "", (reports / f"invented.{suffix}").read_text(encoding="utf-8"))
+        for number in ("123.5", "99\N{NO-BREAK SPACE}% [", "4,321", "2 replicated"):
+            plain = now.replace("\\[", "[").replace("<small>", " ")
+            assert number in plain
+            assert number not in before
 
 
 def test_the_same_tables_give_the_same_bytes(gathered, reports, tmp_path):

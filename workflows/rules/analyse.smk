@@ -16,7 +16,7 @@ rule resolve:
         disk_mb=100,
         runtime="10m",
     params:
-        spending=shlex.join(studies.planning_arguments(CONFIGURATION)),
+        spending=planning_arguments,
         plan=plan_digest,
     shell:
         "python -m pgbench resolve {input.study} {params.spending} --into {output.plan} > {log} 2>&1"
@@ -26,6 +26,7 @@ rule gather:
     input:
         plan=rules.resolve.output.plan,
         blocks=blocks,
+        references=REFERENCES,
     output:
         episodes=f"{TABLES}/episodes.parquet",
         curves=f"{TABLES}/curves.parquet",
@@ -33,6 +34,9 @@ rule gather:
         summary=f"{TABLES}/summary.parquet",
         spreadsheet=f"{TABLES}/summary.csv",
         effects=f"{TABLES}/effects.parquet",
+        claims=multiext(f"{TABLES}/claims", ".parquet", ".csv"),
+        verdicts=multiext(f"{TABLES}/verdicts", ".parquet", ".csv"),
+        published=multiext(f"{TABLES}/published", ".parquet", ".csv"),
         provenance=f"{TABLES}/provenance.json",
     log:
         "results/logs/gather/{study}.log",

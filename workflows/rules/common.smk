@@ -42,6 +42,11 @@ def plan_digest(wildcards):
     return PLANS[wildcards.study].digest
 
 
+def planning_arguments(wildcards):
+    """The command line that says how much to spend on a study."""
+    return shlex.join(studies.planning_arguments(CONFIGURATION, wildcards.study))
+
+
 def training_arguments(wildcards):
     """The command line of a run."""
     return shlex.join(studies.training_arguments(RUNS[wildcards.run]))
@@ -56,6 +61,18 @@ def blocks(wildcards):
     )
 
 
+def plans_of_run(wildcards):
+    """The plans of the studies that need a run."""
+    needed = [name for name, plan in PLANS.items() if wildcards.run in studies.runs_by_name([plan])]
+    return expand(f"{TABLES}/plan.json", study=needed)
+
+
+def tracked(plans):
+    """What says that all blocks of the plans were shown where the configuration wants them; maybe nothing."""
+    blocks = {block for plan in plans for block in plan.blocks()} if CONFIGURATION.tracking else ()
+    return expand("results/tracking/{block}.attempted", block=sorted(blocks))
+
+
 try:
     CONFIGURATION = studies.parse_configuration(config, configuration_sources())
     FILES = studies.study_files(
@@ -67,6 +84,7 @@ except Refusal as refusal:
 
 RUNS = studies.runs_by_name(PLANS.values())
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").iterdir()))
+REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet")
 # A preset of one's own measures as much as `standard` does.
 LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"

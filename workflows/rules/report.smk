@@ -5,6 +5,7 @@ rule page:
     input:
         plan=rules.resolve.output.plan,
         tables=rules.gather.output,
+        references=REFERENCES,
         templates=TEMPLATES,
     output:
         html="reports/{study}.html",
