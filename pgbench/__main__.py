@@ -200,9 +200,8 @@ def laboratory(
 ) -> None:
     """Compare estimators with the exact policy gradient on small worlds."""
     if name is None:
-        print(
-            _table(("name", "measures"), [(each.name, each.title) for each in catalogue.CATALOGUE.values()])
-        )
+        entries = [(each.name, each.title) for each in catalogue.CATALOGUE.values()]
+        print(budgets.table(("name", "measures"), entries))
         return
     catalogue.measurement(name, "laboratory")
     catalogue.size(preset, "laboratory: preset")

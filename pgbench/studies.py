@@ -47,7 +47,6 @@ TRAINING_CODE = (
     "updates.py",
 )
 ANALYSIS_CODE = ("analysis", "results.py", "claims.py", "references.py", "scores.py")
-LABORATORY_CODE = (*TRAINING_CODE, *ANALYSIS_CODE, "laboratory")
 
 
 ClaimId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
@@ -160,8 +159,7 @@ def parse_configuration(values: Mapping[str, Any], where: str) -> Configuration:
     if configuration.preset not in configuration.presets:
         hint = nearest(configuration.preset, configuration.presets)
         raise Refusal(f"{where}: preset '{configuration.preset}' does not exist; {hint}")
-    for name in configuration.laboratory:
-        catalogue.measurement(name, f"{where}: laboratory")
+    catalogue.check(configuration.laboratory, f"{where}: laboratory")
     return configuration
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import PositiveInt
 
 from pgbench.components import Specification
@@ -163,6 +165,16 @@ def measurement(name: str, where: str) -> Measurement:
     if name not in CATALOGUE:
         raise Refusal(f"{where}: there is no measurement '{name}'; {nearest(name, CATALOGUE)}")
     return CATALOGUE[name]
+
+
+def check(names: Iterable[str], where: str) -> None:
+    """Refuse names that no measurement has.
+
+    Raises:
+        Refusal: at the first, with the nearest name.
+    """
+    for name in names:
+        measurement(name, where)
 
 
 def size(preset: str, where: str) -> Size:

@@ -86,6 +86,7 @@ RUNS = studies.runs_by_name(PLANS.values())
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").iterdir()))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet")
+LABORATORY_CODE = (*studies.TRAINING_CODE, *studies.ANALYSIS_CODE, "laboratory")
 # A preset of one's own measures as much as `standard` does.
 LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"
 MEASURED = f"results/laboratory/{LABORATORY_PRESET}/{{measurement}}"
