@@ -203,8 +203,8 @@ def laboratory(
         entries = [(each.name, each.title) for each in catalogue.CATALOGUE.values()]
         print(budgets.table(("name", "measures"), entries))
         return
-    catalogue.measurement(name, "laboratory")
-    catalogue.size(preset, "laboratory: preset")
+    catalogue.measurement(name)
+    catalogue.size(preset)
     from pgbench.laboratory import running
 
     running.write(name, preset, seed, output or Path("results", "laboratory", preset, name))

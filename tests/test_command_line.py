@@ -310,7 +310,10 @@ def test_the_laboratory_lists_its_measurements(
     ("arguments", "reason"),
     [
         (["baseline"], "there is no measurement 'baseline'; did you mean 'baselines'?"),
-        (["baselines", "--preset", "standart"], "no preset 'standart'; did you mean 'standard'?"),
+        (
+            ["baselines", "--preset", "standart"],
+            "no preset 'standart' of the laboratory; did you mean 'standard'?",
+        ),
     ],
 )
 def test_a_misspelt_measurement_or_preset_is_refused(

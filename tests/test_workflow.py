@@ -137,7 +137,7 @@ def test_tracking_asks_for_every_block_and_fails_no_job(
         (["laboratori"], "there is no target 'laboratori'; did you mean 'laboratory'?"),
         (
             ["--config", "laboratory=[baseline]"],
-            "laboratory: there is no measurement 'baseline'; did you mean 'baselines'?",
+            "'laboratory.0' is 'baseline': there is no measurement 'baseline'; did you mean 'baselines'?",
         ),
     ],
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Annotated
 
-from pydantic import PositiveInt
+from pydantic import AfterValidator, PositiveInt
 
 from pgbench.components import Specification
 from pgbench.refusals import Refusal, nearest
@@ -156,33 +156,27 @@ CATALOGUE: dict[str, Measurement] = {
 """Every measurement by its name."""
 
 
-def measurement(name: str, where: str) -> Measurement:
+def measurement(name: str) -> Measurement:
     """The measurement of this name.
 
     Raises:
         Refusal: if there is none, with the nearest name.
     """
     if name not in CATALOGUE:
-        raise Refusal(f"{where}: there is no measurement '{name}'; {nearest(name, CATALOGUE)}")
+        raise Refusal(f"there is no measurement '{name}'; {nearest(name, CATALOGUE)}")
     return CATALOGUE[name]
 
 
-def check(names: Iterable[str], where: str) -> None:
-    """Refuse names that no measurement has.
-
-    Raises:
-        Refusal: at the first, with the nearest name.
-    """
-    for name in names:
-        measurement(name, where)
+Name = Annotated[str, AfterValidator(lambda name: measurement(name).name)]
+"""A key of `CATALOGUE`."""
 
 
-def size(preset: str, where: str) -> Size:
+def size(preset: str) -> Size:
     """How much a preset samples.
 
     Raises:
         Refusal: if there is no such preset, with the nearest name.
     """
     if preset not in SIZES:
-        raise Refusal(f"{where}: the laboratory has no preset '{preset}'; {nearest(preset, SIZES)}")
+        raise Refusal(f"there is no preset '{preset}' of the laboratory; {nearest(preset, SIZES)}")
     return SIZES[preset]
