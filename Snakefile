@@ -11,6 +11,7 @@ include: "workflows/rules/common.smk"
 include: "workflows/rules/train.smk"
 include: "workflows/rules/track.smk"
 include: "workflows/rules/analyse.smk"
+include: "workflows/rules/laboratory.smk"
 include: "workflows/rules/report.smk"
 
 

@@ -18,6 +18,7 @@ from pgbench import budgets, studies
 from pgbench import lineage as family
 from pgbench.components import Specification
 from pgbench.costs import finished_blocks, read_costs
+from pgbench.laboratory import catalogue
 from pgbench.refusals import Breakdown, Refusal, parse_yaml, read_yaml
 from pgbench.specs import Algorithm, Run, difference
 
@@ -110,6 +111,12 @@ def train(
     checkpoint_every: Annotated[
         float, typer.Option(help="Seconds between checkpoints, from which a killed block goes on.", min=0.0)
     ] = 60.0,
+    reference_every: Annotated[
+        int | None, typer.Option(help="Compare the gradient with a large batch's every so many updates.")
+    ] = None,
+    reference_batches: Annotated[
+        int, typer.Option(help="How many batches of an update's size make up the large one.")
+    ] = 20,
 ) -> None:
     """Train one block of replicas of a run."""
     run = studies.describe_run(algorithm, environment, steps, _overrides(override or []), "train")
@@ -119,8 +126,16 @@ def train(
         raise Refusal(f"train: these arguments describe the run '{found}', not '{name}'")
     from pgbench.blocks import train_block
 
-    directory = into or Path("results", "runs", found, f"{block[0]}-{block[-1]}")
-    train_block(run, block, directory, checkpoint_every)
+    # a block with metrics of its own must not be taken for one of the workflow's
+    folder = "runs" if reference_every is None else "references"
+    directory = into or Path("results", folder, found, f"{block[0]}-{block[-1]}")
+    if reference_every is None:
+        train_block(run, block, directory, checkpoint_every)
+    else:
+        from pgbench.reference_gradient import Reference
+
+        look = Reference(run, block, reference_every, reference_batches)
+        train_block(run, block, directory, checkpoint_every, look)
 
 
 @app.command()
@@ -181,11 +196,49 @@ def index(
     ],
     html: Html,
     markdown: Markdown,
+    laboratory: Annotated[bool, typer.Option(help="Whether the laboratory's page stands beside it.")] = False,
 ) -> None:
     """Write the page that leads to all studies."""
     from pgbench.analysis import reporting
 
-    reporting.write_index(directories, html, markdown)
+    reporting.write_index(directories, html, markdown, laboratory)
+
+
+@app.command()
+def laboratory(
+    name: Annotated[str | None, typer.Argument(help="A measurement; none: list them all.")] = None,
+    preset: Annotated[
+        str, typer.Option(help="How much to sample: smoke, quick, standard or paper.")
+    ] = "standard",
+    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option(help="Directory; by default results/laboratory/<preset>/<name>.")
+    ] = None,
+) -> None:
+    """Compare estimators with the exact policy gradient on small worlds."""
+    if name is None:
+        entries = [(each.name, each.title) for each in catalogue.CATALOGUE.values()]
+        print(budgets.table(("name", "measures"), entries))
+        return
+    catalogue.measurement(name)
+    catalogue.size(preset)
+    from pgbench.laboratory import running
+
+    running.write(name, preset, seed, output or Path("results", "laboratory", preset, name))
+
+
+@app.command()
+def laboratory_report(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="MEASUREMENTS...", help="Directories of measurements.")
+    ],
+    html: Html,
+    markdown: Markdown,
+) -> None:
+    """Write the laboratory's page."""
+    from pgbench.laboratory import reporting
+
+    reporting.write_page(directories, html, markdown)
 
 
 @app.command()

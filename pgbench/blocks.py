@@ -17,10 +17,12 @@ from pgbench.refusals import Breakdown, Refusal
 from pgbench.specs import Run
 from pgbench.storage import sole_writer
 from pgbench.tracking import Progress, Tables, say
-from pgbench.training import Trainer
+from pgbench.training import Look, Trainer, look_away
 
 
-def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 60.0) -> None:
+def train_block(
+    run: Run, seeds: Sequence[int], directory: Path, every: float = 60.0, look: Look = look_away
+) -> None:
     """Train replicas of a run on one thread, and write the block to its directory.
 
     A block that this code and these versions have finished is left as it is, or given back if only its files were
@@ -32,6 +34,7 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 
         seeds: one for each replica.
         directory: receives `episodes.parquet`, `metrics.parquet` and, last, `run.json`.
         every: seconds between two checkpoints.
+        look: adds metrics of its own.
 
     Raises:
         Refusal: if another process writes the directory, or a checkpoint in it is damaged.
@@ -56,16 +59,16 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 
             say(f"{directory}: had been trained and was deleted; it is given back")
             results.give_back(directory)
         else:
-            _train(identity, directory, start, saved)
+            _train(Trainer(run, seeds, look), identity, directory, start, saved)
         results.keep(directory)
         saved.remove()
 
 
-def _train(identity: Identity, directory: Path, start: History, saved: Checkpoints) -> None:
+def _train(trainer: Trainer, identity: Identity, directory: Path, start: History, saved: Checkpoints) -> None:
     """Train from the beginning, or from what was saved, and write the block."""
     run, seeds = identity.run, identity.seeds
     clock, name = time.monotonic(), studies.run_name(run)
-    trainer, tables = Trainer(run, seeds), Tables(seeds, run.steps)
+    tables = Tables(seeds, run.steps)
     before = _resume(trainer, tables, saved, start)
 
     def history() -> History:

@@ -20,6 +20,7 @@ from pgbench import environments, lineage
 from pgbench.claim_checks import check_claims
 from pgbench.claims import Claim, Source
 from pgbench.components import Specification
+from pgbench.laboratory import catalogue
 from pgbench.members import Member
 from pgbench.refusals import Refusal, explain, nearest, read_yaml
 from pgbench.specs import Algorithm, Run, difference, path_safe, paths, replace
@@ -37,6 +38,7 @@ TRAINING_CODE = (
     "learners.py",
     "off_policy.py",
     "policies.py",
+    "reference_gradient.py",
     "replay.py",
     "rollouts.py",
     "specs.py",
@@ -45,7 +47,7 @@ TRAINING_CODE = (
     "trust_regions.py",
     "updates.py",
 )
-RULES = ("all", "gather", "index", "misspelt", "page", "resolve", "track", "train")
+RULES = ("all", "gather", "index", "laboratory", "measure", "misspelt", "page", "resolve", "track", "train")
 """Names of the workflow's rules, which a study may not have."""
 
 ANALYSIS_CODE = ("analysis", "results.py", "storage.py", "claims.py", "references.py", "scores.py")
@@ -117,6 +119,7 @@ class Configuration(Specification):
         None,
         description="Names of files in workflows/studies, or paths of other YAML files; instead of the preset's.",
     )
+    laboratory: list[catalogue.Name] = Field([], description="What the laboratory measures.")
     block_size: Replicas = Field(10, description="Replicas that one job trains in lockstep.")
     presets: dict[FileName, Preset]
     tracking: Literal["wandb"] | None = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -37,6 +37,15 @@ class Record:
     statistics: Statistics
 
 
+Look = Callable[[Learner, Sampler, Rollout, updates.Progress], Statistics]
+"""What is looked at before an update, and changes nothing: learner, sampler, rollout and progress to metrics."""
+
+
+def look_away(learner: Learner, sampler: Sampler, rollout: Rollout, progress: updates.Progress) -> Statistics:
+    """Look at nothing."""
+    return {}
+
+
 class Trainer:
     """Replicas of a run between two iterations of their training.
 
@@ -46,10 +55,11 @@ class Trainer:
     Args:
         run: algorithm, environment and budget.
         seeds: one for each replica.
+        look: adds metrics of its own, such as `reference_gradient.Reference`.
     """
 
-    def __init__(self, run: specs.Run, seeds: Sequence[int]) -> None:
-        self.run, self.seeds = run, seeds
+    def __init__(self, run: specs.Run, seeds: Sequence[int], look: Look = look_away) -> None:
+        self.run, self.seeds, self.look = run, seeds, look
         self.sampler = build_sampler(run, seeds)
         self.learner = build_learner(run.algorithm, self.sampler, seeds)
         self.memory = build_memory(run.algorithm.data)
@@ -68,7 +78,8 @@ class Trainer:
         remaining = torch.from_numpy(1.0 - sampler.steps / self.run.steps)
         progress = updates.Progress(iteration, self.seeds, torch.from_numpy(running), remaining)
         rollout = estimation.collect(algorithm.data, sampler, learner, iteration, running)
-        statistics = improve(algorithm, learner, self.memory, rollout, progress)
+        seen = self.look(learner, sampler, rollout, progress)
+        statistics = seen | improve(algorithm, learner, self.memory, rollout, progress)
         self.running = running & (sampler.steps < self.run.steps) & ~learner.diverged().numpy()
         self.iteration += 1
         return Record(iteration, sampler.steps.copy(), running, rollout.episodes, statistics)
@@ -99,9 +110,9 @@ class Trainer:
             self.memory.restore(state["memory"])
 
 
-def train(run: specs.Run, seeds: Sequence[int]) -> Iterator[Record]:
+def train(run: specs.Run, seeds: Sequence[int], look: Look = look_away) -> Iterator[Record]:
     """Train replicas of a run from the beginning, yielding a record after each iteration; see `Trainer`."""
-    return Trainer(run, seeds).records()
+    return Trainer(run, seeds, look).records()
 
 
 def improve(

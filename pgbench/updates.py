@@ -185,12 +185,10 @@ def update(algorithm: Algorithm, learner: Learner, batch: Batch, progress: Progr
         case c.MinibatchEpochs() as method:
             done = _minibatch_epochs(algorithm, method, learner, batch, progress)
         case c.NaturalGradient() as method:
-            done = natural_step(
-                method, learner, batch, progress.running, _gradient(algorithm, learner, batch)
-            )
+            done = natural_step(method, learner, batch, progress.running, gradient(algorithm, learner, batch))
         case c.TrustRegion() as method:
             done = searched_step(
-                method, learner, batch, progress.running, _gradient(algorithm, learner, batch)
+                method, learner, batch, progress.running, gradient(algorithm, learner, batch)
             )
         case _:
             assert_never(algorithm.update)
@@ -222,7 +220,7 @@ def _bounds(
             return {}
 
 
-def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
+def gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
     """The gradient `[S, P]` of the policy's objective on the whole batch."""
     _accumulate(algorithm, learner, batch)
     return -learner.actor.pop_gradient()

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from pgbench import __main__ as command_line
 from pgbench import components, lineage, specs, studies
+from pgbench.laboratory.catalogue import CATALOGUE
 from pgbench.specs import Run
 
 CHECKOUT = Path(__file__).parents[1]
@@ -284,7 +285,7 @@ def test_pages_go_where_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     indexed = Recorder(monkeypatch, "pgbench.analysis.reporting", "write_index")
     assert call(monkeypatch, "index", "a", "b", *pages) == 0
     assert written.calls == [(Path("a"), Path("page.html"), Path("page.md"))]
-    assert indexed.calls == [([Path("a"), Path("b")], Path("page.html"), Path("page.md"))]
+    assert indexed.calls == [([Path("a"), Path("b")], Path("page.html"), Path("page.md"), False)]
 
 
 def test_lineage_prints_every_member_and_its_change(
@@ -295,3 +296,62 @@ def test_lineage_prints_every_member_and_its_change(
     assert output.count(" → ") == len(lineage.LINEAGE) - 1
     for member in lineage.LINEAGE.values():
         assert f"{member.idea} [{member.source}]" in output
+
+
+def test_the_laboratory_lists_its_measurements(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "laboratory") == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["baseline"], "there is no measurement 'baseline'; did you mean 'baselines'?"),
+        (
+            ["baselines", "--preset", "standart"],
+            "no preset 'standart' of the laboratory; did you mean 'standard'?",
+        ),
+    ],
+)
+def test_a_misspelt_measurement_or_preset_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
+) -> None:
+    assert call(monkeypatch, "laboratory", *arguments) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_measurement_goes_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = Recorder(monkeypatch, "pgbench.laboratory.running", "write")
+    assert call(monkeypatch, "laboratory", "offset", "--preset", "quick", "--output", "there") == 0
+    assert call(monkeypatch, "laboratory", "offset", "--seed", "3") == 0
+    assert measured.calls == [
+        ("offset", "quick", 0, Path("there")),
+        ("offset", "standard", 3, Path("results/laboratory/standard/offset")),
+    ]
+    pages = Recorder(monkeypatch, "pgbench.laboratory.reporting", "write_page")
+    assert call(monkeypatch, "laboratory-report", "a", "--html", "p.html", "--markdown", "p.md") == 0
+    assert pages.calls == [([Path("a")], Path("p.html"), Path("p.md"))]
+
+
+def test_training_looks_at_a_reference_gradient_only_if_asked(
+    monkeypatch: pytest.MonkeyPatch, trained: Recorder
+) -> None:
+    arguments = ("train", "ppo", "CartPole-v1", "--steps", "5000", "--seeds", "3-4")
+    assert call(monkeypatch, *arguments) == 0
+    assert call(monkeypatch, *arguments, "--reference-every", "5", "--reference-batches", "9") == 0
+    (plain, looking) = trained.calls
+    assert len(plain) == 3
+    assert looking[:3] == plain
+    assert (looking[3].every, looking[3].batches, looking[3].seeds) == (5, 9, [3, 4])
+
+
+def test_a_reference_that_cannot_be_is_refused_before_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], trained: Recorder
+) -> None:
+    arguments = ("train", "replay", "CartPole-v1", "--steps", "5000", "--reference-every")
+    assert call(monkeypatch, *arguments, "5") == 2
+    assert "replay buffer has no batch of its own" in capsys.readouterr().err
+    assert not trained.calls

@@ -16,6 +16,7 @@ import yaml
 
 from pgbench import results, studies, verification
 from pgbench.blocks import train_block
+from pgbench.laboratory.catalogue import CATALOGUE
 
 CHECKOUT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
@@ -152,6 +153,11 @@ def test_tracking_asks_for_every_block_and_fails_no_job(
         (["--config", "studies=[laddr]"], "workflows/studies; did you mean 'ladder'?"),
         (["--config", "block_size=0"], "'block_size' is 0: Input should be greater than 0"),
         (["laddr"], "there is no target 'laddr'; did you mean 'ladder'?"),
+        (["laboratori"], "there is no target 'laboratori'; did you mean 'laboratory'?"),
+        (
+            ["--config", "laboratory=[baseline]"],
+            "'laboratory.0' is 'baseline': there is no measurement 'baseline'; did you mean 'baselines'?",
+        ),
     ],
 )
 def test_a_typo_stops_before_any_work(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -202,6 +208,7 @@ def test_the_papers_budgets_can_be_planned(tmp_path: Path) -> None:
     run = snakemake(tmp_path, "--dry-run")
     assert run.returncode == 0, run.stdout
     assert planned_jobs(run.stdout)["train"] >= 36
+    assert planned_jobs(run.stdout)["measure"] == len(CATALOGUE)
     assert "profiles/default for setting default command line arguments" in run.stdout
 
 

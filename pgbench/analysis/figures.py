@@ -113,7 +113,7 @@ def learning_curves(curves: pd.DataFrame, scores: pd.DataFrame) -> Drawing:
             axis.remove()
         panels.supxlabel("environment steps", fontsize=9)
         panels.supylabel("episodic return", fontsize=9)
-        return _render(figure)
+        return render(figure)
 
 
 def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Drawing:
@@ -138,7 +138,7 @@ def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Drawing:
         for axis in axes[len(environments) :]:
             axis.remove()
         figure.supxlabel("mean return of a replica's last 100 training episodes", fontsize=9)
-        return _render(figure)
+        return render(figure)
 
 
 def _looks(labels: Sequence[str]) -> dict[str, _Look]:
@@ -221,7 +221,8 @@ def _number_steps(axis: Axes) -> None:
     axis.set_xlim(left=0)
 
 
-def _render(figure: Figure) -> Drawing:
+def render(figure: Figure) -> Drawing:
+    """A figure in both formats, laid out once; made and rendered inside `matplotlib.rc_context(STYLE)`."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out: once is enough for both formats
     svg, png = io.BytesIO(), io.BytesIO()

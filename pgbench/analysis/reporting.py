@@ -44,7 +44,7 @@ def write_study(directory: Path, html: Path, markdown: Path) -> None:
     folder = Path("figures") / tables.plan.name
     replicas = "every replica a thin line, the mean and its interval, and the mean of the variant before"
     panels = [
-        _publish(
+        publish(
             figures.learning_curves(
                 curves[curves["environment"] == name], scores[scores["environment"] == name]
             ),
@@ -59,16 +59,17 @@ def write_study(directory: Path, html: Path, markdown: Path) -> None:
         "panels": panels,
         "overview": _draw_scores(tables, markdown.parent, folder / "final-scores.png"),
     }
-    _render("study", context, html, markdown)
+    render("study", context, html, markdown)
 
 
-def write_index(directories: Sequence[Path], html: Path, markdown: Path) -> None:
+def write_index(directories: Sequence[Path], html: Path, markdown: Path, laboratory: bool = False) -> None:
     """Write the index of all studies; their pages are taken to stand beside it as `<study>.html` and `.md`.
 
     Args:
         directories: one a study, as `write_study` takes it.
         html: the self-contained page.
         markdown: the same page for code hosts; its figures go to `figures/index/<study>.png` beside it.
+        laboratory: whether the laboratory's page stands beside it too.
 
     Raises:
         Refusal: if a plan or a table is missing or unreadable.
@@ -77,7 +78,7 @@ def write_index(directories: Sequence[Path], html: Path, markdown: Path) -> None
     for tables in map(_load, directories):
         figure = Path("figures") / "index" / f"{tables.plan.name}.png"
         studies.append(headline_view(tables) | {"overview": _draw_scores(tables, markdown.parent, figure)})
-    _render("index", {"studies": studies}, html, markdown)
+    render("index", {"studies": studies, "laboratory": laboratory}, html, markdown)
 
 
 def _load(directory: Path) -> StudyTables:
@@ -100,7 +101,7 @@ def _load(directory: Path) -> StudyTables:
 def _draw_scores(tables: StudyTables, folder: Path, path: Path) -> View:
     from pgbench.analysis import figures  # noqa: PLC0415 - plotting libraries take a second to import
 
-    return _publish(
+    return publish(
         figures.final_scores(tables.scores, tables.summary),
         folder,
         path,
@@ -108,7 +109,7 @@ def _draw_scores(tables: StudyTables, folder: Path, path: Path) -> View:
     )
 
 
-def _publish(drawing: Drawing, folder: Path, path: Path, description: str) -> View:
+def publish(drawing: Drawing, folder: Path, path: Path, description: str) -> View:
     """Write a figure's PNG below a folder; return what a template needs to show it."""
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(folder / path) as temporary:
@@ -117,7 +118,8 @@ def _publish(drawing: Drawing, folder: Path, path: Path, description: str) -> Vi
     return {"uri": f"data:image/svg+xml;base64,{encoded}", "path": path.as_posix(), "alt": description}
 
 
-def _render(page: str, context: View, html: Path, markdown: Path) -> None:
+def render(page: str, context: View, html: Path, markdown: Path) -> None:
+    """Write a page from its two templates, `<page>.html` and `<page>.md`."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

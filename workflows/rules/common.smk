@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from pgbench import studies
+from pgbench.laboratory import catalogue
 from pgbench.refusals import Refusal, nearest, read_yaml
 
 # Jobs call `python`: let it be the one that runs Snakemake, whether or not its environment is activated.
@@ -27,7 +28,7 @@ def configuration_sources():
 
 def refuse_target(wildcards):
     """Refuse a target that is neither a rule nor a path."""
-    hint = nearest(wildcards.target, ["all", *PLANS])
+    hint = nearest(wildcards.target, ["all", "laboratory", *PLANS])
     refuse(f"there is no target '{wildcards.target}'; {hint} (from {configuration_sources()})")
 
 
@@ -87,11 +88,16 @@ RUNS = studies.runs_by_name(PLANS.values())
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").iterdir()))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet")
+LABORATORY_CODE = (*studies.TRAINING_CODE, *studies.ANALYSIS_CODE, "laboratory")
+# A preset of one's own measures as much as `standard` does.
+LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"
+MEASURED = f"results/laboratory/{LABORATORY_PRESET}/{{measurement}}"
 TABLES = f"results/studies/{CONFIGURATION.preset}/{{study}}"
 
 
 wildcard_constraints:
     run="[^/]+",
     block="[0-9]+-[0-9]+",
+    measurement="|".join(catalogue.CATALOGUE),
     study="|".join(map(re.escape, PLANS)),
     target="[^/.]+",

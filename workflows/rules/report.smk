@@ -30,6 +30,7 @@ rule page:
 rule index:
     input:
         pages=expand(rules.page.output.html, study=PLANS),
+        laboratory=rules.laboratory.output.html if CONFIGURATION.laboratory else [],
         templates=TEMPLATES,
     output:
         html="reports/index.html",
@@ -47,6 +48,8 @@ rule index:
         runtime="10m",
     params:
         studies=expand(TABLES, study=PLANS),
+        laboratory="--laboratory" if CONFIGURATION.laboratory else "--no-laboratory",
         code=studies.code_digest(studies.ANALYSIS_CODE),
     shell:
-        "python -m pgbench index {params.studies} --html {output.html} --markdown {output.markdown} > {log} 2>&1"
+        "python -m pgbench index {params.studies} {params.laboratory}"
+        " --html {output.html} --markdown {output.markdown} > {log} 2>&1"

@@ -1,0 +1,54 @@
+"""What each entry of the catalogue does: a module with `measure` and `draw`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pgbench.laboratory.catalogue import Size
+from pgbench.laboratory.measurements import (
+    baselines,
+    divergence,
+    frontier,
+    importance,
+    landscape,
+    off_policy,
+    offset,
+    surrogate,
+    trust_region,
+)
+from pgbench.laboratory.statements import Findings
+
+
+class Module(Protocol):
+    """What a module of a measurement holds."""
+
+    def measure(self, size: Size, rng: np.random.Generator) -> Findings:
+        """Measure.
+
+        Args:
+            size: how much to sample.
+            rng: where all chance comes from.
+        """
+        ...
+
+    def draw(self, table: pd.DataFrame) -> Figure:
+        """Draw the findings' table."""
+        ...
+
+
+MODULES: dict[str, Module] = {
+    "baselines": baselines,
+    "offset": offset,
+    "frontier": frontier,
+    "importance": importance,
+    "surrogate": surrogate,
+    "divergence": divergence,
+    "trust_region": trust_region,
+    "landscape": landscape,
+    "off_policy": off_policy,
+}
+"""By the names of the catalogue."""

@@ -1,0 +1,295 @@
+"""Fixed points of the off-policy critics, and the gradients that their actors follow, without sampling error.
+
+The buffer holds every transition as often as its probability says, all probabilities being multiples of 1/8. The
+draws of the present policy go through them stratum by stratum, so that a minibatch of everything is an expectation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from pgbench import components as c
+from pgbench import lineage, off_policy, specs, updates
+from pgbench.environments import Discrete
+from pgbench.laboratory import drawing, exact, intervals
+from pgbench.laboratory.catalogue import Size
+from pgbench.laboratory.statements import Findings, Relation, Statement, statement
+from pgbench.laboratory.worlds import Process
+from pgbench.learners import Learner, Parameters
+from pgbench.replay import Chance, Drawn, Purpose
+from pgbench.rollouts import Rollout
+from pgbench.specs import Algorithm
+
+GAMMA = 0.8
+STATES, ACTIONS, STRATA = 4, 2, 8
+NOTE = "the study note"
+TILTS = (0, 1, 2, 3)
+"""How much likelier, in eighths, the present policy makes one action of each state than the buffer's policy."""
+SMALL = 1e-6
+VARIANTS = {
+    "replay_naive": "naive V",
+    "replay_q": "Q, its error credited",
+    "replay_unrepaired": "Q, nothing repaired",
+    "replay_critic_repaired": "Q, critic repaired",
+    "replay_actor_repaired": "Q, actor repaired",
+    "replay": "Q, both repaired",
+}
+CRITICS = {"replay_naive": "V", "replay_unrepaired": "Q, the buffer’s a′", "replay": "Q, a′ of the policy"}
+
+
+def measure(size: Size, rng: np.random.Generator) -> Findings:
+    """Every variant at every distance of the policies, on one world; nothing is sampled."""
+    rows: list[dict[str, Any]] = []
+    for tilt in TILTS:
+        case = Case.tilted(tilt)
+        for name, label in VARIANTS.items():
+            quantities = {key: intervals.exactly(value) for key, value in _measured(name, case).items()}
+            settings = {"tilt": tilt / STRATA, "variant": name, "label": label}
+            rows += intervals.tidy(settings, quantities)
+    table = intervals.table(rows)
+    return Findings(table, _statements(table))
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Distances of the critics' fixed points, and the actors' errors, against the tilt."""
+    figure, axes = drawing.panels(3, height=4.0)
+    critics = table[table["variant"].isin(list(CRITICS))].assign(
+        critic=lambda rows: rows["variant"].map(CRITICS)
+    )
+    panels = (("to the present policy", "from the present"), ("to the buffer’s policy", "from the buffer’s"))
+    for axis, (quantity, title) in zip(axes, panels, strict=False):
+        drawing.lines(axis, drawing.pick(critics, quantity=quantity), "tilt", "critic")
+        drawing.finish(
+            axis, f"Critics, distance {title}", "tilt of the policy", "distance / spread of the values"
+        )
+    actors = drawing.pick(table, quantity="error of the actor")
+    drawing.lines(axes[2], actors, "tilt", "label", first=len(CRITICS))
+    drawing.finish(axes[2], "Actors", "tilt of the policy", "relative error of the gradient")
+    for axis in axes:
+        axis.set_xticks([tilt / STRATA for tilt in TILTS])
+    drawing.legend(figure, axes, columns=3)
+    return figure
+
+
+# ----------------------------------------------------------------------------------------------------------
+# A buffer without sampling error
+
+
+class Strata(Chance):
+    """Draws of the present policy that go through its distribution instead of falling at random.
+
+    Args:
+        noise: `[B, 1]` of each purpose.
+    """
+
+    def __init__(self, noise: Mapping[Purpose, Tensor]) -> None:
+        self._noise = noise
+
+    def actions(self, purpose: Purpose, learner: Learner, observations: Tensor) -> Tensor:
+        """Actions `[S, B]`, the same for every replica with the same policy."""
+        noise = self._noise[purpose].expand(len(observations), -1, -1)
+        return learner.act()(observations, noise)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A world, the policy that filled the buffer, and the present one.
+
+    Attributes:
+        world: four states, two actions, no horizon.
+        behaviour: `[X, A]`.
+        policy: `[X, A]`.
+    """
+
+    world: Process
+    behaviour: Tensor
+    policy: Tensor
+
+    @classmethod
+    def tilted(cls, tilt: int) -> Case:
+        """The present policy prefers an action of each state, in turn, by so many eighths."""
+        generator = np.random.default_rng(4)
+        counts = generator.multinomial(4, np.full(STATES, 1.0 / STATES), size=(STATES, ACTIONS))
+        rewards = torch.from_numpy(generator.normal(size=(STATES, ACTIONS, STATES)))
+        nowhere = torch.zeros(STATES, dtype=torch.bool)
+        world = Process(torch.from_numpy(counts / 4.0), rewards, nowhere, horizon=None)
+        behaviour = torch.full((STATES, ACTIONS), 0.5, dtype=torch.float64)
+        signs = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(STATES // 2, 1).double()
+        return cls(world, behaviour, behaviour + tilt / STRATA * signs)
+
+    def everything(self, replicas: int) -> tuple[Drawn, Strata]:
+        """Every transition as often as its probability says, and the strata of the policy's draws."""
+        sizes = (STATES, ACTIONS, 4, ACTIONS, STRATA, STRATA)
+        states, actions, ways, following, target, actor = torch.cartesian_prod(
+            *(torch.arange(size) for size in sizes)
+        ).T
+        # The k-th quarter of the next state's distribution, and the halves of the behaviour's.
+        cumulative = self.world.transitions.cumsum(-1)[states, actions]
+        next_states = ((ways.unsqueeze(-1) + 0.5) / 4.0 > cumulative[:, :-1]).sum(-1)
+        one_hot = torch.eye(STATES, dtype=torch.float64)
+        shape = (1, replicas, len(states))
+        never = torch.zeros(shape, dtype=torch.bool)
+        rollout = Rollout(
+            observations=one_hot[states].expand(*shape, STATES),
+            actions=actions.expand(shape),
+            rewards=self.world.rewards[states, actions, next_states].expand(shape),
+            next_observations=one_hot[next_states].expand(*shape, STATES),
+            terminated=never,
+            truncated=never,
+            active=~never,
+            elapsed=torch.zeros(shape[1:], dtype=torch.int64),
+            episodes=[],
+        )
+        drawn = dict(zip(get_args(Purpose), (actor, actor, target, actor), strict=True))
+        noise = {purpose: ((stratum + 0.5) / STRATA).unsqueeze(-1) for purpose, stratum in drawn.items()}
+        return Drawn(rollout, following.expand(shape[1:])), Strata(noise)
+
+    def learner(self, algorithm: Algorithm, critics: Tensor | None) -> Learner:
+        """Replicas of the present policy with tables as critics; none: one replica whose critic says 0.
+
+        Args:
+            algorithm: says whether the critic knows actions.
+            critics: `[S, P]`.
+        """
+        of_actions = updates.values_actions(algorithm.baseline)
+        learner = Learner(c.Networks(hidden=()), STATES, Discrete(ACTIONS), [0], True, of_actions)
+        rows = torch.zeros(1, learner.value_network.width).double() if critics is None else critics
+        row = torch.zeros(learner.policy_network.width, dtype=torch.float64)
+        row[: self.policy.numel()] = self.policy.log().flatten()
+        learner.actor = Parameters.start(row.repeat(len(rows), 1))
+        learner.critic = Parameters.start(rows.clone())
+        return learner
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Critics and actors
+
+
+def _progress(replicas: int) -> updates.Progress:
+    left = torch.ones(replicas, dtype=torch.float64)
+    return updates.Progress(0, range(replicas), torch.ones(replicas, dtype=torch.bool), left)
+
+
+def _algorithm(name: str) -> Algorithm:
+    return specs.replace(lineage.LINEAGE[name].algorithm, {"gamma": GAMMA, "networks.hidden": ()})
+
+
+def fixed_point(algorithm: Algorithm, case: Case) -> Tensor:
+    """The critic's parameters `[P]` at which its expected step vanishes.
+
+    The expected step is affine in a table's entries, so the steps of P + 1 replicas, one at 0 and one at each unit
+    vector, give it whole. A linear system gives its zero; a critic's table and its bias say the same twice, and of
+    the solutions the shortest is taken.
+    """
+    width = case.learner(algorithm, None).value_network.width
+    points = torch.cat([torch.zeros(1, width), torch.eye(width)]).double()
+    learner = case.learner(algorithm, points)
+    drawn, chance = case.everything(len(points))
+    off_policy.fit_critic(algorithm, c.SeparateFit(), learner, drawn, chance, _progress(len(points)))
+    assert learner.critic is not None
+    steps = learner.critic.adam.mean
+    matrix = (steps[1:] - steps[0]).T
+    solution: Tensor = torch.linalg.lstsq(matrix, -steps[0], driver="gelsd").solution
+    return solution
+
+
+def _values(learner: Learner) -> Tensor:
+    """What one replica's critic says of every state and action, `[X, A]`; V for every action alike."""
+    states = torch.eye(STATES, dtype=torch.float64).repeat_interleave(ACTIONS, 0).unsqueeze(0)
+    actions = torch.arange(ACTIONS).repeat(STATES).unsqueeze(0)
+    with torch.no_grad():
+        return off_policy.critic_values(learner, states, actions).reshape(STATES, ACTIONS)
+
+
+def _actor_gradient(algorithm: Algorithm, case: Case, critic: Tensor) -> Tensor:
+    """The expected ascent direction `[P]` of the actor, with the critic at its fixed point."""
+    learner = case.learner(algorithm, critic.unsqueeze(0))
+    drawn, chance = case.everything(1)
+    part = off_policy.credited(algorithm, learner, drawn, chance)
+    off_policy.step_policy(algorithm, c.GradientStep(), learner, part, _progress(1))
+    return -learner.actor.adam.mean[0] / (1.0 - 0.9)
+
+
+def _gradient_with(case: Case, states: Tensor, values: Tensor) -> Tensor:
+    """Σ_s w(s) Σ_a ∇π(a|s) Q(s,a) for a softmax of a table, in the layout of training's parameters."""
+    learner = case.learner(_algorithm("replay"), None)
+    point = learner.actor.values.detach()[0]
+    places = torch.eye(STATES, dtype=torch.float64).unsqueeze(0)
+
+    def credited(row: Tensor) -> Tensor:
+        policy = learner.distribution(places, row.unsqueeze(0)).parameters[0].exp()
+        return (states.unsqueeze(-1) * policy * values).sum()
+
+    return exact.gradient(point, credited)
+
+
+def _measured(name: str, case: Case) -> dict[str, float]:
+    algorithm = _algorithm(name)
+    present, buffer = (exact.solve(case.world, table, GAMMA) for table in (case.policy, case.behaviour))
+    critic = fixed_point(algorithm, case)
+    found = _values(case.learner(algorithm, critic.unsqueeze(0)))
+    of_actions = updates.values_actions(algorithm.baseline)
+
+    def distance(known: exact.Discounted) -> float:
+        truth = known.action_values if of_actions else known.values.unsqueeze(-1).expand_as(found)
+        return float((found - truth).square().mean().sqrt() / present.action_values.std())
+
+    gradient = _actor_gradient(algorithm, case, critic)
+    states = torch.full((STATES,), 1.0 / STATES, dtype=torch.float64)
+    with_the_buffers_states = _gradient_with(case, states, present.action_values)
+    truth = _gradient_with(case, present.visits, present.action_values)
+    return {
+        "to the present policy": distance(present),
+        "to the buffer’s policy": distance(buffer),
+        "error of the actor": float(
+            (gradient - with_the_buffers_states).norm() / with_the_buffers_states.norm()
+        ),
+        "cosine to ∇J": float(torch.cosine_similarity(gradient, truth, dim=0)),
+    }
+
+
+def _statements(table: pd.DataFrame) -> list[Statement]:
+    farthest = drawing.pick(table, tilt=max(TILTS) / STRATA)
+    quantity = f"policies {max(TILTS)}/8 apart, in expectation"
+
+    def says(text: str, name: str, what: str, relation: Relation, bound: float) -> Statement:
+        value = drawing.pick(farthest, variant=name, quantity=what)["estimate"].item()
+        return statement(text, NOTE, f"{what}; {quantity}", intervals.exactly(value), relation, bound)
+
+    present, buffer, actor = "to the present policy", "to the buffer’s policy", "error of the actor"
+    wrong = (
+        "replay_naive",
+        "replay_q",
+        "replay_unrepaired",
+        "replay_critic_repaired",
+        "replay_actor_repaired",
+    )
+    return [
+        says("The naive V learns the value of the buffer’s policy", "replay_naive", buffer, "below", SMALL),
+        says("It does not learn that of the present policy", "replay_naive", present, "above", 0.01),
+        says("Q with the buffer’s a′ learns the buffer’s Q", "replay_unrepaired", buffer, "below", SMALL),
+        says("Q with a′ of the present policy learns the present Q", "replay", present, "below", SMALL),
+        says(
+            "With both repairs the actor follows the gradient with the buffer’s states",
+            "replay",
+            actor,
+            "below",
+            SMALL,
+        ),
+        *(says(f"The actor of ‘{VARIANTS[name]}’ does not", name, actor, "above", 0.01) for name in wrong),
+        says(
+            "Even then the states are wrong: the direction is not that of ∇J",
+            "replay",
+            "cosine to ∇J",
+            "below",
+            0.999,
+        ),
+    ]

@@ -1,0 +1,15 @@
+import pytest
+from exact_gradients import WORLDS
+
+from pgbench import learners
+
+
+@pytest.fixture(params=WORLDS)
+def world(request):
+    return WORLDS[request.param]
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """A trajectory fills one chunk and part of another, so that their sum is part of what is tested."""
+    monkeypatch.setattr(learners, "CHUNK", 3)

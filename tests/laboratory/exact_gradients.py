@@ -1,0 +1,124 @@
+"""The gradient that training gives its optimiser has the expectation that theory says.
+
+On two small worlds every trajectory is listed with its probability. Each goes through the training code as a
+replica of its own, in double precision, and the mean over all is compared with a closed form.
+"""
+
+from dataclasses import replace
+
+import decision_processes as worlds
+import torch
+from decision_processes import HIDDEN, action_values, credited, gradient, objective, policy_table
+
+from pgbench import estimation, updates
+from pgbench.environments import Discrete
+from pgbench.laboratory import estimators
+from pgbench.learners import Learner, Parameters
+from pgbench.policies import Perceptron
+
+WORLDS = {
+    "chain": worlds.chain(),
+    "chain under a time limit": replace(worlds.chain(), cut=True),
+    "garnet": worlds.garnet(),
+}
+GAMMA = 0.8
+EXACT = 1e-10
+"""Errors no larger than this are rounding, in double precision."""
+SINGLE = 1e-6
+"""The same where training keeps something in single precision."""
+CLEAR = 0.01
+"""Errors larger than this are no rounding."""
+ENDS = {"details.time_limits": "terminal"}
+
+
+# ----------------------------------------------------------------------------------------------------------
+# What training computes
+
+
+def method(name, gamma=GAMMA, **overrides):
+    """A member of the lineage on one episode, with a single gradient step, and a policy as in the tests."""
+    return estimators.method(name, gamma, **{"networks.hidden": (HIDDEN,)} | overrides)
+
+
+def learner_with(algorithm, world, count, row, critic):
+    """A learner of `count` replicas that all have the same policy `[P]` and a critic `[H + 1, X]`."""
+    inputs = world.indices
+    learner = Learner(algorithm.networks, inputs, Discrete(world.actions), [0], critic is not None)
+    assert learner.actor.values.shape == (1, len(row))
+    learner.actor = Parameters.start(row.repeat(count, 1))
+    learner.beta = torch.full((count,), updates.initial_beta(algorithm.surrogate))
+    if critic is not None:
+        # On one-hot observations a single layer is a table.
+        learner.value_network = Perceptron((inputs, 1), "tanh")
+        table = torch.zeros(learner.value_network.width, dtype=torch.float64)
+        table[:inputs] = critic.flatten()
+        learner.critic = Parameters.start(table.repeat(count, 1))
+    return learner
+
+
+def gradients(algorithm, world, rollout, row, critic=None, collected_by=None):
+    """The gradient `[S, P]` that Adam is given, for each replica's part of a rollout.
+
+    Args:
+        algorithm: takes one gradient step on a batch.
+        world: where the rollout comes from.
+        rollout: `[T, S, E]`.
+        row: the parameters `[P]` before the step.
+        critic: `[H + 1, X]`, or None.
+        collected_by: the parameters that collected the rollout, if they were others.
+    """
+    count = rollout.rewards.shape[1]
+    learner = learner_with(algorithm, world, count, row if collected_by is None else collected_by, critic)
+    batch = estimation.prepare(algorithm, learner, rollout)
+    learner.actor = Parameters.start(row.repeat(count, 1))
+    all_of_them = torch.ones(count, dtype=torch.bool)
+    progress = updates.Progress(0, list(range(count)), all_of_them, torch.ones(count, dtype=torch.float64))
+    updates.update(algorithm, learner, batch, progress)
+    assert learner.actor.adam.count.tolist() == [1.0] * count
+    # Adam's mean began at zero, and the loss is minus the objective.
+    return -learner.actor.adam.mean / (1.0 - 0.9)
+
+
+def expected(algorithm, world, row, critic=None, collected_by=None):
+    """E[ĝ] `[P]` over all batches of as many episodes as the algorithm takes."""
+    policy = policy_table(world, row if collected_by is None else collected_by)
+    probabilities = worlds.enumerate_trajectories(world).probabilities(policy)
+    members = worlds.groups(len(probabilities), estimation.environments_each(algorithm.data))
+    rollout = worlds.rollout(world, members)
+    if algorithm.data.kind == "whole_episodes":
+        rollout = worlds.with_idle_rows(rollout, 3)
+    return probabilities[members].prod(1) @ gradients(algorithm, world, rollout, row, critic, collected_by)
+
+
+def error(found, exact):
+    """How far apart two gradients are, as a share of the exact one."""
+    return float((found - exact).norm() / exact.norm())
+
+
+def some_critic(world):
+    """Values that are wrong everywhere, in terminal states and at the horizon too."""
+    shape = world.horizon + 1, world.states
+    return torch.randn(shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+
+def exact_critic(world, row, gamma=GAMMA):
+    return worlds.true_values(world, policy_table(world, row), gamma)
+
+
+def exact_gradient(world, row, gamma=GAMMA, critic=None):
+    """∇J; with a critic, J values what it says of the states at a time limit."""
+    return gradient(world, row, lambda policy: objective(world, policy, gamma, critic))
+
+
+def practical_gradient(world, row, gamma=GAMMA, critic=None):
+    """What is left of ∇J where the discount of the action's own time is left out, as everybody does."""
+    return credited(world, row, action_values(world, policy_table(world, row), gamma, critic))
+
+
+def parameters(world):
+    return worlds.parameters(world, seed=0)
+
+
+def later_parameters(world):
+    """After an update that went far."""
+    return worlds.parameters(world, seed=0) + 0.6 * worlds.parameters(world, seed=1)

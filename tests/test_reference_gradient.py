@@ -1,0 +1,127 @@
+"""The reference gradient: a look that changes nothing, and numbers that are what they say."""
+
+import numpy as np
+import pytest
+import torch
+
+from pgbench import estimation, lineage, specs, training, updates
+from pgbench.reference_gradient import METRICS, Reference
+from pgbench.refusals import Refusal
+
+SMALL = {
+    "reward_to_go": {"networks.hidden": (8,)},
+    "ppo": {"data.steps": 64, "data.environments": 2, "update.epochs": 2, "networks.hidden": (8,)},
+}
+STEPS = {"reward_to_go": 300, "ppo": 384}
+
+
+def described(name, environment="CartPole-v1", **changes):
+    algorithm = specs.replace(lineage.LINEAGE[name].algorithm, SMALL[name] | changes)
+    return specs.Run(algorithm=algorithm, environment=environment, steps=STEPS[name])
+
+
+def trained(run, seeds, *look):
+    return list(training.train(run, seeds, *look))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_to_look_leaves_every_bit_of_training_alone(name):
+    run, seeds = described(name), [0, 5]
+    plain, looked = trained(run, seeds), trained(run, seeds, Reference(run, seeds, every=2, batches=3))
+    assert len(plain) == len(looked) > 1
+    for one, other in zip(plain, looked, strict=True):
+        assert one.episodes == other.episodes
+        assert (one.steps == other.steps).all()
+        assert set(other.statistics) == set(one.statistics) | set(METRICS)
+        for metric, values in one.statistics.items():
+            assert torch.equal(values.nan_to_num(), other.statistics[metric].nan_to_num()), metric
+    for metric in METRICS[:2]:
+        chosen = [
+            record.statistics[metric].isfinite().all().item() for record in looked if record.running.all()
+        ]
+        assert chosen == [index % 2 == 0 for index in range(len(chosen))]
+
+
+def test_a_replicas_numbers_do_not_depend_on_its_block():
+    run = described("ppo")
+    together, alone = (
+        trained(run, seeds, Reference(run, seeds, every=2, batches=3))[0].statistics
+        for seeds in ([0, 5], [5])
+    )
+    for metric in METRICS:
+        assert torch.equal(together[metric][1:], alone[metric]), metric
+
+
+def looked_at(run, batches, seeds=(0, 1)):
+    """A learner before its first update, its rollout, and what is seen of both."""
+    sampler = training.build_sampler(run, seeds)
+    learner = training.build_learner(run.algorithm, sampler, seeds)
+    every = np.ones(len(seeds), dtype=bool)
+    progress = updates.Progress(0, seeds, torch.from_numpy(every), torch.ones(len(seeds)).double())
+    rollout = estimation.collect(run.algorithm.data, sampler, learner, 0, every)
+    reference = Reference(run, seeds, every=1, batches=batches)
+    seen = reference(learner, sampler, rollout, progress)
+    return learner, sampler, progress, rollout, reference, seen
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_metrics_are_those_of_a_loop_over_batches(name):
+    run = described(name)
+    learner, sampler, progress, rollout, reference, seen = looked_at(run, batches=4)
+    parts = []
+    for each in [rollout, *reference._collect(learner, sampler, progress)]:
+        batch = estimation.prepare(run.algorithm, learner, each)
+        updates._accumulate(run.algorithm, learner, batch)
+        parts.append(-learner.actor.pop_gradient())
+        for part in learner.parts:
+            part.pop_gradient()
+    own, others = parts[0], torch.stack(parts[1:])
+    for replica in range(2):
+        mine = others[:, replica].double()
+        mean = mine.mean(0)
+        cosine = own[replica].double() @ mean / (own[replica].double().norm() * mean.norm())
+        assert float(seen["reference_cosine"][replica]) == pytest.approx(float(cosine), abs=1e-5)
+        noise = (mine - mean).square().sum() / 3
+        ratio = (mean.square().sum() - noise / 4) / noise
+        assert float(seen["reference_signal_to_noise"][replica]) == pytest.approx(float(ratio), rel=1e-3)
+    assert seen["reference_value_error"].isnan().all() == (name == "reward_to_go")
+
+
+def test_a_critic_that_says_nothing_is_wrong_by_all_there_is():
+    run = described("ppo")
+    learner, *_, seen = looked_at(run, batches=2)
+    with torch.no_grad():
+        learner.critic.values.zero_()
+    sampler = training.build_sampler(run, (0, 1))
+    every = torch.ones(2, dtype=torch.bool)
+    progress = updates.Progress(0, (0, 1), every, torch.ones(2).double())
+    rollout = estimation.collect(run.algorithm.data, sampler, learner, 0, every.numpy())
+    silent = Reference(run, (0, 1), every=1, batches=2)(learner, sampler, rollout, progress)
+    torch.testing.assert_close(silent["reference_value_error"], torch.ones(2))
+    assert (seen["reference_value_error"] != 1.0).all()
+
+
+def test_more_batches_point_more_nearly_in_one_direction():
+    """Two references of many batches agree better with each other than an update's batch with either."""
+    run = described("reward_to_go", **{"data.episodes": 2})
+    learner, sampler, progress, _, reference, seen = looked_at(run, batches=40)
+    gradients = [
+        updates.gradient(run.algorithm, learner, estimation.prepare(run.algorithm, learner, each))
+        for each in reference._collect(learner, sampler, progress)
+    ]
+    halves = [torch.stack(gradients[start::2]).mean(0) for start in (0, 1)]
+    agreement = torch.cosine_similarity(*halves, dim=-1)
+    assert (agreement > seen["reference_cosine"]).all()
+    assert (seen["reference_cosine"].abs() <= 1.0).all()
+
+
+@pytest.mark.parametrize(("every", "batches"), [(0, 5), (1, 1)])
+def test_numbers_that_make_no_reference_are_refused(every, batches):
+    with pytest.raises(Refusal, match="it must be every 1 or more, at 2 or more"):
+        Reference(described("ppo"), [0], every, batches)
+
+
+def test_a_replay_buffer_has_no_reference():
+    run = specs.Run(algorithm=lineage.LINEAGE["replay"].algorithm, environment="CartPole-v1", steps=100)
+    with pytest.raises(Refusal, match="replay buffer has no batch of its own"):
+        Reference(run, [0], 1, 2)

@@ -1,0 +1,52 @@
+# Estimators against the exact policy gradient, on worlds small enough to know everything about.
+
+
+rule measure:
+    output:
+        table=f"{MEASURED}/table.parquet",
+        spreadsheet=f"{MEASURED}/table.csv",
+        statements=f"{MEASURED}/statements.csv",
+        vectors=f"{MEASURED}/figure.svg",
+        pixels=f"{MEASURED}/figure.png",
+        record=f"{MEASURED}/measurement.json",
+    log:
+        "results/logs/laboratory/{measurement}.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        disk_mb=100,
+        runtime="1h",
+    params:
+        preset=LABORATORY_PRESET,
+        into=subpath(output.record, parent=True),
+        code=studies.code_digest(LABORATORY_CODE),
+    shell:
+        "python -m pgbench laboratory {wildcards.measurement} --preset {params.preset}"
+        " --output {params.into} > {log} 2>&1"
+
+
+rule laboratory:
+    input:
+        measurements=expand(rules.measure.output.record, measurement=CONFIGURATION.laboratory),
+        templates=TEMPLATES,
+    output:
+        html="reports/laboratory.html",
+        markdown="reports/laboratory.md",
+        figures=directory("reports/figures/laboratory"),
+    log:
+        "results/logs/laboratory.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        disk_mb=100,
+        runtime="10m",
+    params:
+        measurements=expand(MEASURED, measurement=CONFIGURATION.laboratory),
+        code=studies.code_digest(LABORATORY_CODE),
+    shell:
+        "python -m pgbench laboratory-report {params.measurements}"
+        " --html {output.html} --markdown {output.markdown} > {log} 2>&1"
