@@ -65,11 +65,14 @@ class Batch:
         transitions: the data, `[S, N, …]`.
         rollout: where they come from.
         next_observations: `[S, N, O]`, the true ones.
+        correction: `[S, P]`, what a baseline with a constant for every parameter takes from the gradient of the
+            policy's objective; None for other baselines.
     """
 
     transitions: Transitions
     rollout: Rollout
     next_observations: Tensor
+    correction: Tensor | None = None
 
     @property
     def size(self) -> int:

@@ -29,7 +29,7 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path) -> None:
     """
     torch.set_num_threads(1)
     name = studies.run_name(run)
-    tables, progress = Tables(seeds), Progress(f"{name} seeds {seeds[0]}-{seeds[-1]}", run.steps)
+    tables, progress = Tables(seeds, run.steps), Progress(f"{name} seeds {seeds[0]}-{seeds[-1]}", run.steps)
     # taken before training: a checkout may be edited while it runs
     origin = {"code_digest": studies.training_code_digest(), "started": datetime.now(UTC), **provenance()}
     clock, steps = time.monotonic(), 0

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 PENALTIES = (c.FixedPenalty, c.AdaptivePenalty)
 SECOND_ORDER = (c.NaturalGradient, c.TrustRegion)
+TRAJECTORY_WEIGHTS = (c.TrajectoryRatio, c.CausalRatio, c.PerDecisionRatio)
+OPTIMAL = (c.OptimalConstant, c.OptimalComponents)
 
 
 def faults(algorithm: Algorithm) -> Iterator[str]:
@@ -21,6 +23,8 @@ def faults(algorithm: Algorithm) -> Iterator[str]:
     yield from _replay(algorithm)
     yield from _batch(algorithm)
     yield from _policy_update(algorithm)
+    yield from _optimal_components(algorithm)
+    yield from _per_decision(algorithm)
     yield from _rewards(algorithm)
 
 
@@ -111,14 +115,11 @@ def _capacity(data: c.ReplayBuffer) -> Iterator[str]:
 
 def _batch(algorithm: Algorithm) -> Iterator[str]:
     data, update = algorithm.data, algorithm.update
-    if isinstance(algorithm.surrogate, c.TrajectoryRatio | c.CausalRatio) and not isinstance(
-        data, c.WholeEpisodes
-    ):
+    if isinstance(algorithm.surrogate, TRAJECTORY_WEIGHTS) and not isinstance(data, c.WholeEpisodes):
         yield f"surrogate '{algorithm.surrogate.kind}' needs whole trajectories: set data to 'whole_episodes'"
-    if isinstance(algorithm.baseline, c.OptimalConstant) and not isinstance(
-        algorithm.advantage, c.TotalReturn
-    ):
-        yield "baseline 'optimal_constant' is derived for whole returns: set advantage to 'total_return'"
+    if isinstance(algorithm.baseline, OPTIMAL) and not isinstance(algorithm.advantage, c.TotalReturn):
+        kind = algorithm.baseline.kind
+        yield f"baseline '{kind}' is derived for whole returns: set advantage to 'total_return'"
     if not isinstance(update, c.MinibatchEpochs):
         if algorithm.details.advantage_normalisation == "minibatch":
             yield (
@@ -155,6 +156,30 @@ def _policy_update(algorithm: Algorithm) -> Iterator[str]:
         )
     if isinstance(update, c.TrustRegion) and isinstance(surrogate, c.LogLikelihood):
         yield "update 'trust_region' searches along the ratio's surrogate: set surrogate to 'importance_ratio'"
+
+
+def _optimal_components(algorithm: Algorithm) -> Iterator[str]:
+    if not isinstance(algorithm.baseline, c.OptimalComponents):
+        return
+    name = "baseline 'optimal_components'"
+    if not isinstance(algorithm.surrogate, c.LogLikelihood):
+        yield f"{name} corrects the gradient of the log-likelihood: set surrogate to 'log_likelihood'"
+    if isinstance(algorithm.update, c.GradientStep) and algorithm.update.steps > 1:
+        yield f"{name} belongs to the policy that collected the batch: set update.steps to 1"
+    if algorithm.details.advantage_normalisation is not None:
+        yield f"{name} is in units of the return: leave details.advantage_normalisation out"
+
+
+def _per_decision(algorithm: Algorithm) -> Iterator[str]:
+    if not isinstance(algorithm.surrogate, c.PerDecisionRatio):
+        return
+    name = "surrogate 'per_decision_ratio'"
+    if algorithm.advantage != c.RewardToGo():
+        yield f"{name} weighs the rewards that follow one by one: set advantage to 'reward_to_go'"
+    if not isinstance(algorithm.baseline, c.NoBaseline):
+        yield f"{name} makes its own returns, with nothing subtracted: set baseline to 'no_baseline'"
+    if algorithm.details.advantage_normalisation is not None:
+        yield f"{name} makes its own returns: leave details.advantage_normalisation out"
 
 
 def _rewards(algorithm: Algorithm) -> Iterator[str]:

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from pgbench.batches import Batch
 from pgbench.functional import objectives
-from pgbench.functional.moments import average, explained_variance
-from pgbench.learners import Learner
+from pgbench.functional.moments import average, explained_variance, signal_to_noise
+from pgbench.learners import Learner, chunks
 from pgbench.policies import kl
 
 Statistics = dict[str, Tensor]
@@ -23,13 +23,51 @@ def mean_kl(learner: Learner, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def measure(learner: Learner, batch: Batch, clip: float | None) -> Statistics:
+def clip_fraction(learner: Learner, batch: Batch, epsilon: float) -> Tensor:
+    """The share of ratios, after the update, outside [1 − ε, 1 + ε], `[S]`."""
+    data = batch.transitions
+    new = learner.evaluate_in_chunks(data.observations).distribution
+    ratios = (new.log_prob(data.actions) - data.old_log_probs).exp()
+    return average(((ratios - 1.0).abs() > epsilon).float(), data.shares)
+
+
+GROUPS = 8
+"""Parts, at most, into which a batch is divided to see how far their gradients agree."""
+STRETCH = 64
+"""Consecutive steps of a single environment that go to one part: long enough for parts to be nearly independent."""
+
+
+def gradient_signal_to_noise(learner: Learner, batch: Batch) -> Statistics:
+    """The signal-to-noise ratio of Σ ∇log π Â on the whole batch, before the update (`moments.signal_to_noise`).
+
+    That is the gradient of every surrogate at the policy that collected the batch. Its parts are the environments,
+    which are independent; of a single environment, stretches of steps, dealt out in turn. No metric where the batch
+    has only one part, or where a baseline corrects the gradient afterwards.
+    """
+    data = batch.transitions
+    each = batch.rollout.rewards.shape[2]
+    index = torch.arange(len(data))
+    groups = index % each % GROUPS if each > 1 else index // STRETCH % (GROUPS // 2)
+    count = int(groups.max()) + 1
+    if count == 1 or batch.correction is not None:
+        return {}
+    parts = torch.zeros(count, *learner.actor.values.shape)
+    for rows in chunks(len(data)):
+        part = data.part(rows)
+        gain = part.weights * part.advantages * learner.distribution(part.observations).log_prob(part.actions)
+        for group in set(groups[rows].tolist()):
+            mine = gain[:, groups[rows] == group].sum()
+            parts[group] += torch.autograd.grad(mine, learner.actor.values, retain_graph=True)[0]
+    return {"gradient_signal_to_noise": signal_to_noise(count * parts)}
+
+
+@torch.no_grad()
+def measure(learner: Learner, batch: Batch) -> Statistics:
     """How far the policy moved, what that gained, and how good the critic is.
 
     Args:
         learner: after the update.
         batch: what it learned from.
-        clip: half-width of the interval that ratios are clipped to, or None.
     """
     data = batch.transitions
     new, values = learner.evaluate_in_chunks(data.observations)
@@ -37,9 +75,6 @@ def measure(learner: Learner, batch: Batch, clip: float | None) -> Statistics:
     ratios = log_ratios.exp()
     happened = data.shares > 0
     gain = (ratios - 1.0) * data.advantages
-    outside = (
-        {} if clip is None else {"clip_fraction": average(((ratios - 1.0).abs() > clip).float(), data.shares)}
-    )
     return {
         "surrogate_gain": average(gain, data.shares),
         "value_loss": average(objectives.value_loss(values, data.targets), data.shares),
@@ -50,5 +85,4 @@ def measure(learner: Learner, batch: Batch, clip: float | None) -> Statistics:
         "approximate_kl": average(ratios - 1.0 - log_ratios, data.shares),
         "ratio_maximum": ratios.where(happened, 1.0).amax(1),
         "ratio_minimum": ratios.where(happened, 1.0).amin(1),
-        **outside,
     }

@@ -79,7 +79,7 @@ def advantages(algorithm: Algorithm, rollout: Rollout, values: Values, scores: T
         algorithm: the specification.
         rollout: the experience.
         values: the critic's.
-        scores: `[S, E]`, ‖∇log p(τ)‖² of each trajectory, for the baseline that needs it.
+        scores: `[S, E, P]`, ∇log p(τ) of each trajectory, for the baseline that needs it.
     """
     flags, gamma = (rollout.terminated, rollout.truncated), algorithm.gamma
     to_go = returns.rewards_to_go(rollout.rewards, values.next, *flags, gamma)
@@ -110,14 +110,14 @@ def _baseline(
 ) -> Tensor | float:
     """b, broadcast to `[T, S, E]`."""
     match baseline:
-        case c.NoBaseline() | c.LearnedActionValue():
+        case c.NoBaseline() | c.OptimalComponents() | c.LearnedActionValue():
             return 0.0
         case c.AverageReturn():
             return returns.trajectory_average(estimates, rollout.active)
         case c.TimestepAverage():
             return baselines.timestep_average(estimates, rollout.active)
         case c.OptimalConstant():
-            return baselines.optimal_constant(scores, estimates[0])
+            return baselines.optimal_constant(scores.square().sum(-1), estimates[0])
         case c.LearnedValue():
             return values.here
         case _:
@@ -136,6 +136,30 @@ def critic_targets(target: c.CriticTarget, rollout: Rollout, values: Values, gam
             return values.here + returns.gae(rollout.rewards, values.here, values.next, *flags, gamma, lam)
         case _:
             assert_never(target)
+
+
+def _correction(baseline: c.Baseline, scores: Tensor, totals: Tensor) -> Tensor | None:
+    """The mean of b ⊙ ∇log p(τ), `[S, P]`, for a baseline with a constant b for every parameter.
+
+    Args:
+        baseline: the specification.
+        scores: `[S, E, P]`, ∇log p(τ) of each trajectory.
+        totals: `[S, E]`, its return.
+    """
+    match baseline:
+        case c.OptimalComponents():
+            return baselines.optimal_components(scores, totals) * scores.mean(1)
+        case _:
+            return None
+
+
+def _targets(baseline: c.Baseline, rollout: Rollout, values: Values, gamma: float) -> Tensor:
+    """The critic's targets `[T, S, E]`; zeros where no critic is fitted to a rollout."""
+    match baseline:
+        case c.LearnedValue(target=target):
+            return critic_targets(target, rollout, values, gamma)
+        case _:
+            return torch.zeros_like(rollout.rewards)
 
 
 def at_time_limits(algorithm: Algorithm, rollout: Rollout, values: Values) -> tuple[Rollout, Values]:
@@ -189,37 +213,40 @@ def credit(algorithm: Algorithm, learner: Learner, batch: Batch, values: Tensor)
     rollout, both = at_time_limits(algorithm, batch.rollout, both)
     active = side_by_side(rollout.active).float()
     shares = active / active.sum(1, keepdim=True).clamp(min=1.0)
-    scores = squared_scores(algorithm.baseline, learner, batch)
-    advantage = side_by_side(advantages(algorithm, rollout, both, scores))
+    scores = trajectory_scores(algorithm.baseline, learner, batch)
+    estimates = advantages(algorithm, rollout, both, scores)
+    advantage = side_by_side(estimates)
     if algorithm.details.advantage_normalisation == "batch":
         advantage = standardise(advantage, shares)
-    targets = batch.transitions.targets
-    if isinstance(algorithm.baseline, c.LearnedValue):
-        targets = side_by_side(critic_targets(algorithm.baseline.target, rollout, both, algorithm.gamma))
     transitions = replace(
         batch.transitions,
         advantages=advantage,
-        targets=targets,
+        targets=side_by_side(_targets(algorithm.baseline, rollout, both, algorithm.gamma)),
         weights=transition_weights(algorithm.data, active, shares),
         shares=shares,
     )
-    return replace(batch, transitions=transitions)
+    # The baseline that corrects the gradient goes with total returns alone, which stand in the first row.
+    correction = _correction(algorithm.baseline, scores, estimates[0])
+    return replace(batch, transitions=transitions, correction=correction)
 
 
 @torch.enable_grad()
-def squared_scores(baseline: c.Baseline, learner: Learner, batch: Batch) -> Tensor:
-    """‖∇ log p(τ)‖² of each trajectory, `[S, E]`; zeros for baselines that do not ask for it."""
+def trajectory_scores(baseline: c.Baseline, learner: Learner, batch: Batch) -> Tensor:
+    """∇ log p(τ) of each trajectory, `[S, E, P]`; with P = 0 for baselines that do not ask for it."""
     _, replicas, each = batch.rollout.rewards.shape
-    scores = torch.zeros(replicas, each)
-    if not isinstance(baseline, c.OptimalConstant):
-        return scores
-    data = batch.transitions
-    for environment in range(each):
-        mine = torch.zeros_like(batch.rollout.rewards)
-        mine[:, :, environment] = batch.rollout.active[:, :, environment].float()
-        weights = side_by_side(mine)
-        for rows in chunks(len(data)):
-            log_probs = learner.distribution(data.observations[:, rows]).log_prob(data.actions[:, rows])
-            (weights[:, rows] * log_probs).sum().backward()  # type: ignore[no-untyped-call]
-        scores[:, environment] = learner.actor.pop_gradient().square().sum(1)
-    return scores
+    match baseline:
+        case c.OptimalConstant() | c.OptimalComponents():
+            return torch.stack([_score(learner, batch, environment) for environment in range(each)], 1)
+        case _:
+            return torch.zeros(replicas, each, 0)
+
+
+def _score(learner: Learner, batch: Batch, environment: int) -> Tensor:
+    """∇ log p(τ) of the trajectory of one environment of each replica, `[S, P]`."""
+    mine = torch.zeros_like(batch.rollout.rewards)
+    mine[:, :, environment] = batch.rollout.active[:, :, environment].float()
+    weights, data = side_by_side(mine), batch.transitions
+    for rows in chunks(len(data)):
+        log_probs = learner.distribution(data.observations[:, rows]).log_prob(data.actions[:, rows])
+        (weights[:, rows] * log_probs).sum().backward()  # type: ignore[no-untyped-call]
+    return learner.actor.pop_gradient()

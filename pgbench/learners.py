@@ -40,6 +40,10 @@ class Parameters:
         self.values.grad = None
         return torch.zeros_like(self.values, requires_grad=False) if gradient is None else gradient
 
+    def add_to_gradient(self, correction: Tensor) -> None:
+        """Add `[S, P]` to the gradient that backward passes have accumulated."""
+        self.values.grad = self.pop_gradient() + correction
+
 
 def take_step(
     parts: Sequence[Parameters],

@@ -211,6 +211,14 @@ OPTIMAL_BASELINE = successor(
     "Weaver and Tao 2001; Greensmith et al. 2004",
 )
 
+OPTIMAL_COMPONENTS = successor(
+    REINFORCE,
+    "optimal_components",
+    {"baseline": c.OptimalComponents()},
+    "and such a constant for every parameter",
+    "Peters and Schaal 2008",
+)
+
 ACTOR_CRITIC = successor(
     LEARNED_VALUE,
     "actor_critic",
@@ -275,8 +283,17 @@ CAUSAL_WEIGHTS = successor(
     "the study note; Precup et al. 2000",
 )
 
+PER_DECISION_WEIGHTS = successor(
+    SEVERAL_STEPS,
+    "per_decision_ratio",
+    {"surrogate": c.PerDecisionRatio()},
+    "only what led up to a reward decides its weight",
+    "Precup et al. 2000",
+)
+
 # ----------------------------------------------------------------------------------------------------------
-# Trust regions
+# Trust regions: the ratio again, as in `importance_ratio`, but beside a critic that is fitted by itself, since a
+# trust region steps the policy alone
 
 TRPO_SURROGATE = successor(
     FIXED_HORIZON,

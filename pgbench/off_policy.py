@@ -36,18 +36,14 @@ def update(
         `[S]` each: the critic's mean loss over its steps, the actor's mean gradient norm, and what the last
         minibatch shows of the whole update.
     """
-    method, fit, data = algorithm.update, critic_fit(algorithm.baseline), algorithm.data
-    # `pgbench.compatibility` lets nothing else near a replay buffer.
-    assert isinstance(method, c.GradientStep)
-    assert isinstance(fit, c.SeparateFit)
-    assert isinstance(data, c.ReplayBuffer)
+    method, fit, batch_size = _choices(algorithm)
     chance = Chance(progress.seeds, progress.iteration)
     memory.add(rollout, next_actions(learner, rollout, chance))
     before = learner.actor.values.detach().clone()
     losses = norms = torch.zeros(len(progress.seeds))
     for _ in range(method.steps):
         for _ in range(fit.steps):
-            drawn = chance.transitions(memory, data.batch_size)
+            drawn = chance.transitions(memory, batch_size)
             losses = losses + fit_critic(algorithm, fit, learner, drawn, chance, progress)
         part = credited(algorithm, learner, drawn, chance)
         norms = norms + step_policy(algorithm, method, learner, part, progress)
@@ -57,6 +53,15 @@ def update(
         "learning_rate": progress.learning_rate(method.optimiser),
         **measure(learner, part, before),
     }
+
+
+def _choices(algorithm: Algorithm) -> tuple[c.GradientStep, c.SeparateFit, int]:
+    """How policy and critic are stepped, and on how many transitions each time."""
+    match algorithm.update, critic_fit(algorithm.baseline), algorithm.data:
+        case c.GradientStep() as method, c.SeparateFit() as fit, c.ReplayBuffer(batch_size=batch_size):
+            return method, fit, batch_size
+        case _:  # refused by `pgbench.compatibility`
+            raise ValueError("a replay buffer needs gradient steps, and a critic that is fitted separately")
 
 
 @torch.no_grad()

@@ -16,17 +16,25 @@ from pgbench.results import EPISODE_COLUMNS
 from pgbench.training import Record
 
 SECONDS_BETWEEN_LINES = 10.0
+METRIC_ROWS = 1000
+"""Rows of metrics that a replica leaves behind, about, at most: methods that learn from every step take many more
+updates than anybody can look at."""
 
 
 class Tables:
     """The episodes and metrics of a block as they come.
 
+    All episodes are kept, and the metrics of a replica's first update in each thousandth of its budget.
+
     Args:
         seeds: one for each replica.
+        budget: environment steps of each replica.
     """
 
-    def __init__(self, seeds: Sequence[int]) -> None:
+    def __init__(self, seeds: Sequence[int], budget: int) -> None:
         self._seeds = np.asarray(seeds)
+        self._budget = budget
+        self._part = np.full(len(self._seeds), -1)
         self._episodes: list[pd.DataFrame] = []
         self._metrics: list[pd.DataFrame] = []
 
@@ -34,13 +42,18 @@ class Tables:
         """Keep what the running replicas did in one iteration."""
         if record.episodes:
             self._episodes.append(pd.DataFrame([asdict(episode) for episode in record.episodes]))
+        part = record.steps * METRIC_ROWS // self._budget
+        kept = record.running & (part > self._part)
+        self._part = np.where(record.running, part, self._part)
+        if not kept.any():
+            return
         columns = {
             "seed": self._seeds,
             "iteration": np.full(len(self._seeds), record.iteration),
             "step": record.steps,
             **{name: values.double().numpy() for name, values in record.statistics.items()},
         }
-        self._metrics.append(pd.DataFrame(columns)[record.running])
+        self._metrics.append(pd.DataFrame(columns)[kept])
 
     def episodes(self) -> pd.DataFrame:
         """One row a finished training episode, columns `EPISODE_COLUMNS`."""
@@ -48,7 +61,7 @@ class Tables:
         return pd.concat(self._episodes, ignore_index=True) if self._episodes else empty
 
     def metrics(self) -> pd.DataFrame:
-        """One row a replica and iteration: seed, iteration, step, and a column a metric."""
+        """One row a replica and kept update: seed, iteration, step, and a column a metric."""
         return pd.concat(self._metrics, ignore_index=True)
 
 

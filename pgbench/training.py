@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 import torch
@@ -83,7 +84,7 @@ def build_learner(algorithm: specs.Algorithm, sampler: Sampler, seeds: Sequence[
         sampler.environment.actions,
         seeds,
         has_critic=updates.critic_fit(algorithm.baseline) is not None,
-        of_actions=isinstance(algorithm.baseline, components.LearnedActionValue),
+        of_actions=updates.values_actions(algorithm.baseline),
     )
     learner.beta += updates.initial_beta(algorithm.surrogate)
     return learner
@@ -91,11 +92,13 @@ def build_learner(algorithm: specs.Algorithm, sampler: Sampler, seeds: Sequence[
 
 def build_memory(data: components.Data) -> ReplayMemory | None:
     """What outlives a rollout: a replay buffer, or, on policy, nothing."""
-    return (
-        ReplayMemory(data.capacity // data.environments)
-        if isinstance(data, components.ReplayBuffer)
-        else None
-    )
+    match data:
+        case components.ReplayBuffer():
+            return ReplayMemory(data.capacity // data.environments)
+        case components.WholeEpisodes() | components.FixedHorizon():
+            return None
+        case _:
+            assert_never(data)
 
 
 def build_sampler(run: specs.Run, seeds: Sequence[int]) -> Sampler:

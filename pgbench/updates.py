@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pgbench import components as c
 from pgbench.batches import Batch, Transitions, in_time, side_by_side
-from pgbench.diagnostics import Statistics, mean_kl, measure
+from pgbench.diagnostics import Statistics, clip_fraction, gradient_signal_to_noise, mean_kl, measure
 from pgbench.estimation import credit
 from pgbench.functional import importance, objectives
 from pgbench.functional.moments import standardise
@@ -56,7 +56,7 @@ def surrogate_objective(
     """The objective to climb, one value a transition, `[S, M]`."""
     log_probs, old, advantage = new.log_prob(part.actions), part.old_log_probs, part.advantages
     match surrogate:
-        case c.LogLikelihood() | c.TrajectoryRatio() | c.CausalRatio():
+        case c.LogLikelihood() | c.TrajectoryRatio() | c.CausalRatio() | c.PerDecisionRatio():
             return objectives.log_likelihood(log_probs, advantage)
         case c.ImportanceRatio():
             return objectives.importance_ratio(log_probs, old, advantage)
@@ -72,23 +72,31 @@ def surrogate_objective(
 
 
 @torch.no_grad()
-def reweighted(surrogate: c.Surrogate, learner: Learner, batch: Batch) -> Transitions:
+def reweighted(algorithm: Algorithm, learner: Learner, batch: Batch) -> Transitions:
     """The batch's transitions, their advantages times the importance weights of what led up to them.
 
     The products of ratios are a weight on the gradient of log π, as the note writes it, and not differentiated.
     """
     data, rollout = batch.transitions, batch.rollout
-    match surrogate:
+    flags = rollout.terminated, rollout.truncated
+    credit = in_time(data.advantages, rollout.rewards.shape)
+
+    def log_ratios() -> Tensor:
+        now = learner.evaluate_in_chunks(data.observations).distribution.log_prob(data.actions)
+        return in_time(now - data.old_log_probs, rollout.rewards.shape) * rollout.active
+
+    match algorithm.surrogate:
         case c.TrajectoryRatio():
-            accumulate = importance.trajectory_log_ratios
+            weighted = credit * importance.trajectory_log_ratios(log_ratios(), *flags).exp()
         case c.CausalRatio():
-            accumulate = importance.causal_log_ratios
+            weighted = credit * importance.causal_log_ratios(log_ratios(), *flags).exp()
+        case c.PerDecisionRatio():
+            ratios = log_ratios()
+            returns = importance.per_decision_returns(rollout.rewards, ratios, *flags, algorithm.gamma)
+            weighted = returns * importance.causal_log_ratios(ratios, *flags).exp()
         case _:
             return data
-    now = learner.evaluate_in_chunks(data.observations).distribution.log_prob(data.actions)
-    log_ratios = in_time(now - data.old_log_probs, rollout.rewards.shape) * rollout.active
-    weights = accumulate(log_ratios, rollout.terminated, rollout.truncated).exp()
-    return replace(data, advantages=data.advantages * side_by_side(weights))
+    return replace(data, advantages=side_by_side(weighted))
 
 
 def initial_beta(surrogate: c.Surrogate) -> float:
@@ -106,7 +114,20 @@ def initial_beta(surrogate: c.Surrogate) -> float:
 
 def critic_fit(baseline: c.Baseline) -> c.CriticFit | None:
     """How the critic is fitted; None where the baseline has none."""
-    return baseline.fit if isinstance(baseline, c.LearnedValue | c.LearnedActionValue) else None
+    match baseline:
+        case c.LearnedValue(fit=fit) | c.LearnedActionValue(fit=fit):
+            return fit
+        case _:
+            return None
+
+
+def values_actions(baseline: c.Baseline) -> bool:
+    """Whether the critic is one of actions, Q(s, a)."""
+    match baseline:
+        case c.LearnedActionValue():
+            return True
+        case _:
+            return False
 
 
 def loss(algorithm: Algorithm, learner: Learner, part: Transitions) -> Tensor:
@@ -157,6 +178,7 @@ def _fit_separately(
 
 def update(algorithm: Algorithm, learner: Learner, batch: Batch, progress: Progress) -> Statistics:
     """Improve policy and critic on a batch; metrics of what it did."""
+    before = gradient_signal_to_noise(learner, batch)
     match algorithm.update:
         case c.GradientStep() as method:
             done = _gradient_steps(algorithm, method, learner, batch, progress)
@@ -179,13 +201,25 @@ def update(algorithm: Algorithm, learner: Learner, batch: Batch, progress: Progr
             pass
         case other:
             assert_never(other)
-    clip = algorithm.surrogate.epsilon if isinstance(algorithm.surrogate, c.ClippedRatio) else None
-    statistics = measure(learner, batch, clip) | done
-    if isinstance(algorithm.surrogate, c.AdaptivePenalty):
-        statistics["beta"] = learner.beta.clone()
-        adapted = adapt_beta(learner.beta, statistics["kl"], algorithm.surrogate.target)
-        learner.beta = torch.where(progress.running, adapted, learner.beta)
-    return statistics
+    moved = measure(learner, batch)
+    return before | moved | done | _bounds(algorithm.surrogate, learner, batch, moved, progress)
+
+
+def _bounds(
+    surrogate: c.Surrogate, learner: Learner, batch: Batch, moved: Statistics, progress: Progress
+) -> Statistics:
+    """What the surrogate did to keep the policy near; an adaptive penalty also sets the next update's β."""
+    match surrogate:
+        case c.ClippedRatio(epsilon=epsilon):
+            return {"clip_fraction": clip_fraction(learner, batch, epsilon)}
+        case c.FixedPenalty():
+            return {"beta": learner.beta}
+        case c.AdaptivePenalty(target=target):
+            beta = learner.beta
+            learner.beta = torch.where(progress.running, adapt_beta(beta, moved["kl"], target), beta)
+            return {"beta": beta}
+        case _:
+            return {}
 
 
 def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
@@ -195,9 +229,11 @@ def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
 
 
 def _accumulate(algorithm: Algorithm, learner: Learner, batch: Batch) -> None:
-    data = reweighted(algorithm.surrogate, learner, batch)
+    data = reweighted(algorithm, learner, batch)
     for rows in chunks(len(data)):
         loss(algorithm, learner, data.part(rows)).backward()  # type: ignore[no-untyped-call]
+    if batch.correction is not None:
+        learner.actor.add_to_gradient(batch.correction)
 
 
 def _step(
@@ -214,7 +250,13 @@ def _step(
 
 def _learning_together(algorithm: Algorithm, learner: Learner) -> list[Parameters]:
     """The networks that the policy's optimiser steps: the critic's too, if they learn together."""
-    return learner.parts if isinstance(critic_fit(algorithm.baseline), c.JointFit) else [learner.actor]
+    match critic_fit(algorithm.baseline):
+        case c.JointFit():
+            return learner.parts
+        case c.SeparateFit() | None:
+            return [learner.actor]
+        case other:
+            assert_never(other)
 
 
 def _gradient_steps(

@@ -95,9 +95,11 @@ CHANGES += [
         {"baseline": c.AverageReturn()},
         {"baseline": c.TimestepAverage()},
         {"baseline": c.OptimalConstant(), "advantage": c.TotalReturn()},
+        {"baseline": c.OptimalComponents(), "advantage": c.TotalReturn()},
         {"baseline": c.NoBaseline(), "advantage": c.UniformWeight(), "gamma": 1.0},
         {"update.steps": 2, "surrogate": c.TrajectoryRatio()},
         {"update.steps": 2, "surrogate": c.CausalRatio()},
+        {"update.steps": 2, "surrogate": c.PerDecisionRatio(), "baseline": c.NoBaseline()},
         {"update.steps": 2, "surrogate": c.ImportanceRatio()},
     )
 ]
@@ -205,6 +207,21 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
         ("joint_fit", {"details.value_clip": 0.2}, "no effect on a single joint step"),
         ("ppo", {"surrogate": c.TrajectoryRatio()}, "whole trajectories"),
         ("reward_to_go", {"baseline": c.OptimalConstant()}, "set advantage to 'total_return'"),
+        ("reward_to_go", {"baseline": c.OptimalComponents()}, "set advantage to 'total_return'"),
+        ("optimal_components", {"surrogate": c.ImportanceRatio()}, "set surrogate to 'log_likelihood'"),
+        ("optimal_components", {"update.steps": 2}, "set update.steps to 1"),
+        (
+            "optimal_components",
+            {"details.advantage_normalisation": "batch"},
+            "leave details.advantage_normalisation out",
+        ),
+        ("per_decision_ratio", {"advantage": c.TotalReturn()}, "set advantage to 'reward_to_go'"),
+        ("per_decision_ratio", {"baseline": c.AverageReturn()}, "set baseline to 'no_baseline'"),
+        (
+            "per_decision_ratio",
+            {"details.advantage_normalisation": "batch"},
+            "leave details.advantage_normalisation out",
+        ),
         ("gae", {"details.advantage_normalisation": "minibatch"}, "needs update 'minibatch_epochs'"),
         ("gae", {"update": c.MinibatchEpochs()}, "batches of one size"),
         ("ppo", {"update.minibatch_size": 100}, "does not divide"),

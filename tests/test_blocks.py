@@ -36,13 +36,12 @@ def test_a_block_reads_back_with_its_record(tmp_path):
 
 
 def record(iteration, running=(True, True), episodes=()):
-    return Record(
-        iteration, np.array([100, 50]), np.array(running), list(episodes), {"loss": torch.tensor([1.0, 2.0])}
-    )
+    steps = np.array([100, 50]) * (iteration + 1)
+    return Record(iteration, steps, np.array(running), list(episodes), {"loss": torch.tensor([1.0, 2.0])})
 
 
 def test_tables_hold_only_the_replicas_that_ran():
-    tables = Tables([7, 8])
+    tables = Tables([7, 8], budget=1000)
     tables.add(record(0))
     tables.add(record(1, running=(True, False), episodes=[Episode(7, 90, 12.0, 12, True)]))
     assert tables.metrics().seed.tolist() == [7, 8, 7]
@@ -52,8 +51,23 @@ def test_tables_hold_only_the_replicas_that_ran():
     pd.testing.assert_frame_equal(tables.episodes(), expected)
 
 
+def test_metrics_of_many_small_updates_are_thinned_each_replicas_by_its_own_steps():
+    tables, alone = Tables([7, 8], budget=100_000), Tables([8], budget=100_000)
+    for iteration in range(5000):
+        steps, running = np.array([20, 7]) * (iteration + 1), np.array([True, iteration < 4000])
+        loss = torch.tensor([1.0, 2.0]) * iteration
+        tables.add(Record(iteration, steps, running, [], {"loss": loss}))
+        alone.add(Record(iteration, steps[1:], running[1:], [], {"loss": loss[1:]}))
+    metrics = tables.metrics()
+    first, second = (metrics[metrics.seed == seed].reset_index(drop=True) for seed in (7, 8))
+    assert len(first) == 1000 + 1
+    assert (first.step // 100).is_unique
+    assert (first.step[1:] % 100 < 20).all()
+    pd.testing.assert_frame_equal(second, alone.metrics())
+
+
 def test_without_an_episode_the_table_is_empty_and_has_its_columns():
-    tables = Tables([7, 8])
+    tables = Tables([7, 8], budget=1000)
     tables.add(record(0))
     assert {name: str(kind) for name, kind in tables.episodes().dtypes.items()} == results.EPISODE_COLUMNS
 

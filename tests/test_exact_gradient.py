@@ -265,6 +265,13 @@ def test_the_optimal_constant_is_the_one_that_its_definition_gives(name, horizon
     )
     torch.testing.assert_close(found, naive, rtol=SINGLE, atol=SINGLE)  # the scores
 
+    squares = scores.square()[members]
+    constants = (squares * totals.unsqueeze(-1)).sum(1, keepdim=True) / squares.sum(1, keepdim=True)
+    naive = ((totals.unsqueeze(-1) - constants.nan_to_num(0.0)) * scores[members]).sum(1) / 2
+    algorithm = method("optimal_components", **{"data.episodes": 2})
+    found = gradients(algorithm, world, worlds.rollout(world, members), row)
+    torch.testing.assert_close(found, naive, rtol=SINGLE, atol=SINGLE)
+
 
 # ----------------------------------------------------------------------------------------------------------
 # Critics
@@ -410,6 +417,16 @@ def test_the_trajectorys_ratio_makes_old_data_unbiased_for_the_present_policy(wo
     assert error(found, target(world, new)) < EXACT
     unweighted = expected(method("several_steps", **choice), world, new, collected_by=old)
     assert error(unweighted, target(world, new)) > CLEAR
+
+
+def test_per_decision_ratios_make_old_data_unbiased_for_the_present_policy(world):
+    old, new = parameters(world), later_parameters(world)
+    found = expected(method("per_decision_ratio"), world, new, collected_by=old)
+    assert error(found, practical_gradient(world, new)) < EXACT
+    assert (
+        error(expected(method("causal_ratio"), world, new, collected_by=old), practical_gradient(world, new))
+        > CLEAR
+    )
 
 
 def test_the_causal_ratio_visits_states_as_the_present_policy_and_values_actions_as_the_old_one(world):

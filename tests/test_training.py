@@ -130,10 +130,18 @@ def test_methods_with_a_replay_buffer_learn_the_bandit(name):
     assert np.mean([e.episodic_return for r in history[-3:] for e in r.episodes]) > 0.95
 
 
-def test_a_time_limit_is_bootstrapped():
-    """A reward of 1 for ever is worth 1 / (1 − γ), though every episode is cut after ten steps."""
+@pytest.mark.parametrize(("time_limits", "value"), [("bootstrap", 10.0), ("drop", 10.0), ("terminal", None)])
+def test_what_a_time_limit_is_worth(time_limits, value):
+    """A reward of 1 for ever is worth 1 / (1 − γ), though every episode is cut after ten steps.
+
+    The control is to take the cut for an end: the state, which is always the same, is then worth the mean of what
+    is left of an episode.
+    """
+    remaining = [(1 - 0.9**left) / (1 - 0.9) for left in range(1, 11)]
+    expected = sum(remaining) / 10 if value is None else value
     fit = {"baseline.fit.steps": 50, "baseline.fit.optimiser.learning_rate": 0.01, "networks.hidden": (16,)}
-    algorithm = small("lambda_target", gamma=0.9, **fit)
+    target = {"baseline.target": "monte_carlo", "details.time_limits": time_limits}
+    algorithm = small("lambda_target", gamma=0.9, **fit, **target)
     run = specs.Run(algorithm=algorithm, environment="Constant-v0", steps=10_000)
     sampler = training.build_sampler(run, [0])
     learner = Learner(algorithm.networks, 1, sampler.environment.actions, [0], True)
@@ -143,7 +151,7 @@ def test_a_time_limit_is_bootstrapped():
         state = updates.Progress(iteration, [0], torch.tensor([True]), torch.ones(1, dtype=torch.float64))
         updates.update(algorithm, learner, batch, state)
     assert rollout.truncated.any()
-    assert learner.values(torch.ones(1, 1, 1)).item() == pytest.approx(10.0, rel=0.02)
+    assert learner.values(torch.ones(1, 1, 1)).item() == pytest.approx(expected, rel=0.03)
 
 
 def test_odd_shapes_do_not_tie_a_replica_to_its_block():

@@ -202,6 +202,15 @@ class OptimalConstant(Specification):
     kind: Literal["optimal_constant"] = "optimal_constant"
 
 
+class OptimalComponents(Specification):
+    """For each parameter its own constant of least variance, E[(∂_p log p(τ))² R] / E[(∂_p log p(τ))²].
+
+    Peters and Schaal 2008, episodic REINFORCE with an optimal baseline.
+    """
+
+    kind: Literal["optimal_components"] = "optimal_components"
+
+
 class LearnedValue(Specification):
     """A network V(s) fitted by regression: the critic."""
 
@@ -222,7 +231,14 @@ class LearnedActionValue(Specification):
 
 
 Baseline = Annotated[
-    NoBaseline | AverageReturn | TimestepAverage | OptimalConstant | LearnedValue | LearnedActionValue, *SLOT
+    NoBaseline
+    | AverageReturn
+    | TimestepAverage
+    | OptimalConstant
+    | OptimalComponents
+    | LearnedValue
+    | LearnedActionValue,
+    *SLOT,
 ]
 
 
@@ -277,6 +293,12 @@ class CausalRatio(Specification):
     kind: Literal["causal_ratio"] = "causal_ratio"
 
 
+class PerDecisionRatio(Specification):
+    """Each reward weighed by the ratios of the actions up to it: unbiased, and less noisy (Precup et al. 2000)."""
+
+    kind: Literal["per_decision_ratio"] = "per_decision_ratio"
+
+
 Surrogate = Annotated[
     LogLikelihood
     | ImportanceRatio
@@ -284,7 +306,8 @@ Surrogate = Annotated[
     | FixedPenalty
     | AdaptivePenalty
     | TrajectoryRatio
-    | CausalRatio,
+    | CausalRatio
+    | PerDecisionRatio,
     *SLOT,
 ]
 

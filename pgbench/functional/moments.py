@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -36,6 +37,25 @@ def standardise(values: Tensor, weights: Tensor, epsilon: float = 1e-8) -> Tenso
     centred = values - average(values, weights).unsqueeze(-1)
     variance = average(centred.square(), weights)
     return centred / (variance + epsilon).sqrt().unsqueeze(-1)
+
+
+def signal_to_noise(parts: Tensor) -> Tensor:
+    """‖E ḡ‖² / tr Cov(ḡ) of the mean ḡ of K independent estimates g_k of one vector.
+
+    tr Cov(ḡ) is estimated by Σ_k ‖g_k − ḡ‖² / (K (K − 1)), and ‖E ḡ‖² by ‖ḡ‖² less that, both without bias; so
+    the ratio can be negative, where noise is nearly all there is.
+
+    Args:
+        parts: `[K, *B, P]`, K ≥ 2.
+
+    Returns:
+        `[*B]`; NaN where all parts are the same.
+    """
+    mean = parts.mean(0)
+    # A running sum over the parts: what is rounded must not depend on how many rows lie beside each other.
+    scatter = (parts - mean).square().sum(-1).cumsum(0)[-1]
+    noise = scatter / (len(parts) * (len(parts) - 1))
+    return (mean.square().sum(-1) - noise) / noise.where(noise > 0.0, torch.nan)
 
 
 def explained_variance(values: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

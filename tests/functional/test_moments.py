@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pgbench.functional.moments import average, explained_variance, standardise
+from pgbench.functional.moments import average, explained_variance, signal_to_noise, standardise
 
 
 @pytest.fixture
@@ -42,3 +42,22 @@ def test_explained_variance_of_perfect_constant_and_opposite_critics(values):
         torch.testing.assert_close(
             explained_variance(critic, values, weights), torch.full((4,), expected, dtype=torch.float64)
         )
+
+
+def test_signal_and_noise_are_estimated_without_bias():
+    """Of many sets of parts of a known mean and covariance, numerator and denominator have the right means."""
+    generator, parts = torch.Generator().manual_seed(2), 5
+    mean, scale = torch.tensor([1.0, -2.0, 0.5]).double(), torch.tensor([1.0, 3.0, 0.5]).double()
+    draws = mean + scale * torch.randn(parts, 200_000, 3, generator=generator, dtype=torch.float64)
+    ratios = signal_to_noise(draws)
+    naive = draws[:, 7].mean(0)
+    covariance = sum((part - naive).outer(part - naive) for part in draws[:, 7]) / (parts - 1) / parts
+    expected = (naive @ naive - covariance.trace()) / covariance.trace()
+    torch.testing.assert_close(ratios[7], expected)
+    noise = draws.var(0).sum(-1) / parts
+    torch.testing.assert_close((ratios * noise).mean(), mean @ mean, rtol=0.01, atol=0.0)
+    torch.testing.assert_close(noise.mean(), (scale @ scale) / parts, rtol=0.01, atol=0.0)
+
+
+def test_parts_that_agree_have_no_noise_to_compare_with():
+    assert signal_to_noise(torch.ones(4, 2, 3)).isnan().all()
