@@ -13,7 +13,7 @@ def claims(tables: StudyTables) -> str:
         "Does what is published hold? A large mark is the effect that a verdict hangs on, with its interval at "
         f"{wording.level(tables.judgement.verdicts['level'].max())}, corrected for the number of claims; below it, "
         f"thin, the same effect in each environment at {wording.percent(1 - inference.ALPHA)}, uncorrected. The "
-        "shaded band is where the claim puts the effect: past the margin within which a difference does not matter. "
+        "shaded band is where the claim puts the effect: past the margin within which differences do not matter. "
         "An interval wholly inside replicates the claim, one wholly outside contradicts it. An arrow marks an "
         "interval that goes on. "
         f"{_replicas(tables)}; {_budgets(tables)}."
@@ -32,8 +32,8 @@ def effects(tables: StudyTables) -> str:
     """Of the effects."""
     return (
         "What did each variant change? A diamond is the mean difference of the final scores of equal seeds from "
-        f"the variant before, the line its {_bootstrap()}; it is filled where that excludes zero. Nothing is corrected "
-        f"for the number of comparisons. {_replicas(tables)}; {_budgets(tables)}."
+        f"the variant before, the line its {_bootstrap()}; it is filled where that excludes zero. Nothing is "
+        f"corrected for the number of comparisons. {_replicas(tables)}; {_budgets(tables)}."
     )
 
 

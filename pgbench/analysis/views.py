@@ -66,7 +66,7 @@ def headline_view(tables: StudyTables) -> View:
 
 def _source(source: Source | None, papers: Mapping[str, str]) -> str | None:
     """What the study replicates, if one publication."""
-    return source and f"{citation(papers[source.paper])}, {source.where}"
+    return f"{citation(papers[source.paper])}, {source.where}" if source else None
 
 
 def _cited(tables: StudyTables) -> list[str]:
