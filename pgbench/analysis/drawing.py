@@ -12,9 +12,13 @@ from dataclasses import dataclass
 
 import matplotlib as mpl
 import seaborn as sns  # type: ignore[import-untyped]
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 mpl.use("Agg")
+
+DOTS_PER_INCH = 160
 
 STYLE = {
     **sns.axes_style("ticks"),
@@ -76,9 +80,13 @@ def looks_of(labels: Sequence[str]) -> dict[str, Look]:
 
 def render(figure: Figure) -> Drawing:
     """A figure as SVG and PNG; the same figure gives the same bytes."""
-    figure.draw_without_rendering()
+    figure.set_dpi(DOTS_PER_INCH)
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
     figure.set_layout_engine("none")  # laid out: once is enough for both formats
     svg, png = io.BytesIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None})
-    figure.savefig(png, format="png", dpi=160)
+    # `savefig` would draw each of them twice.
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
+    FigureCanvasAgg(figure).print_png(png)
     return Drawing(svg.getvalue(), png.getvalue())

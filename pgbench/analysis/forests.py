@@ -184,7 +184,8 @@ def _limits(lines: Sequence[_Line]) -> tuple[float, float]:
     width = float(np.ptp(points)) or 1.0
     low = max(min([points.min(), *(line.low for line in known)]), points.min() - width)
     high = min(max([points.max(), *(line.high for line in known)]), points.max() + width)
-    return low - 0.05 * (high - low), high + 0.05 * (high - low)
+    padding = 0.05 * (high - low) or 1.0
+    return low - padding, high + padding
 
 
 def _legend() -> list[Line2D | Patch]:

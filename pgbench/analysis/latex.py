@@ -32,6 +32,8 @@ MARKS = {
 SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"},
+    # A bracket at the beginning of a row would be an argument of the end of the row before.
+    **{"[": "{[}", "]": "{]}"},
     **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"},
 }
 _TRANSLATION = str.maketrans(
