@@ -108,7 +108,7 @@ def _draw_overview(axis: Axes, samples: dict[str, _Sample], looks: dict[str, Loo
             linestyle=look.dash,
             linewidth=1.6,
             marker=look.marker,
-            markersize=4.5,
+            markersize=6,
             markevery=(index, 11),
             errorbar=None,
         )

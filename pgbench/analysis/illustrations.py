@@ -48,6 +48,11 @@ def final_scores(tables: StudyTables) -> Illustration:
     return Illustration("final-scores", drawing, captions.final_scores(tables), words)
 
 
+def curves_name(environment: str) -> str:
+    """The name of the learning curves on an environment."""
+    return f"learning-curves-{path_safe(environment)}"
+
+
 def learning_curves(tables: StudyTables, environment: str) -> Illustration:
     """Learning curves of every variant on one environment."""
     curves, scores = tables.curves, tables.scores
@@ -55,5 +60,6 @@ def learning_curves(tables: StudyTables, environment: str) -> Illustration:
         curves[curves["environment"] == environment], scores[scores["environment"] == environment]
     )
     words = f"Learning curves on {environment}: a panel a variant, with every replica, their mean and its interval."
-    name = f"learning-curves-{path_safe(environment)}"
-    return Illustration(name, drawing, captions.learning_curves(tables, environment), words)
+    return Illustration(
+        curves_name(environment), drawing, captions.learning_curves(tables, environment), words
+    )

@@ -46,7 +46,7 @@ def write_study(directory: Path, html: Path, markdown: Path) -> None:
     folder = html.parent / "tables" / tables.plan.name
     context = view | {
         "figures": drawn,
-        "panels": [figure for name, figure in drawn.items() if name.startswith("learning-curves")],
+        "panels": {name: drawn[illustrations.curves_name(name)] for name in tables.environments},
         "files": _write_tables(study_page_tables(tables, view), folder),
         "bibliography": _write(folder / "citation.bib", "\n\n".join([view["entry"], *view["papers"]]) + "\n"),
     }
