@@ -87,6 +87,6 @@ def render(figure: Figure) -> Drawing:
     figure.set_layout_engine("none")  # laid out: once is enough for both formats
     svg, png = io.BytesIO(), io.BytesIO()
     # `savefig` would draw each of them twice.
-    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
-    FigureCanvasAgg(figure).print_png(png)
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
+    FigureCanvasAgg(figure).print_png(png)  # type: ignore[no-untyped-call]
     return Drawing(svg.getvalue(), png.getvalue())
