@@ -7,8 +7,8 @@ RULES := Snakefile workflows/rules
 .PHONY: help venv quick full test bench format clean
 
 help:
-	@echo "make quick    replicate every study at a small budget; minutes"
-	@echo "make full     replicate every study at the papers' own budgets; hours"
+	@echo "make quick    replicate some studies at a small budget; minutes"
+	@echo "make full     replicate every study at the papers' own budgets; weeks on two cores"
 	@echo "make test     format, lint, types, workflow, tests"
 	@echo "make bench    measure environment steps per second"
 	@echo "make format   format Python and rules"

@@ -12,6 +12,7 @@ report: "workflows/report/workflow.rst"
 
 include: "workflows/rules/common.smk"
 include: "workflows/rules/train.smk"
+include: "workflows/rules/track.smk"
 include: "workflows/rules/analyse.smk"
 include: "workflows/rules/report.smk"
 
@@ -20,6 +21,7 @@ rule all:
     default_target: True
     input:
         rules.index.output,
+        tracked(PLANS.values()),
 
 
 for study in PLANS:
@@ -30,6 +32,7 @@ for study in PLANS:
         input:
             html=f"reports/{study}.html",
             markdown=f"reports/{study}.md",
+            tracked=tracked([PLANS[study]]),
 
 
 # Nothing here makes a file without a directory and an ending: whoever asks for one has misspelt a target.

@@ -6,17 +6,19 @@ What trains, computes or draws is imported by the verb that needs it, so that he
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 
+from pgbench import budgets, studies
 from pgbench import lineage as family
-from pgbench import studies
 from pgbench.components import Specification
+from pgbench.costs import finished_blocks, read_costs
 from pgbench.refusals import Refusal, read_yaml
 from pgbench.specs import Algorithm, Run, difference
 
@@ -30,6 +32,8 @@ app = typer.Typer(
 
 Html = Annotated[Path, typer.Option(help="Where the HTML goes.")]
 Markdown = Annotated[Path, typer.Option(help="Where the Markdown goes.")]
+Results = Annotated[Path, typer.Option(help="Directory that holds runs/<run>/<block>, and studies/.")]
+Costs = Annotated[Path, typer.Option(help="What was measured of the costs of training.")]
 StudyDirectory = Annotated[
     Path, typer.Argument(help="Directory of a study's results, which holds its plan.json.")
 ]
@@ -50,26 +54,33 @@ def plan(
     preset: Annotated[
         str | None, typer.Option(help="Instead of the preset that the configuration names.")
     ] = None,
+    cores: Annotated[int, typer.Option(help="Cores that train side by side.", min=1)] = os.cpu_count() or 1,
+    costs: Costs = Path("workflows/costs.csv"),
+    results: Results = Path("results"),
 ) -> None:
-    """Print the runs that the configured studies need."""
+    """Print what the configured studies need: runs, environment steps, and hours on so many cores."""
     values = read_yaml(configuration) | ({"preset": preset} if preset else {})
     chosen = studies.parse_configuration(values, str(configuration))
-    files = studies.study_files(chosen, configuration.parent / "studies")
-    plans = studies.plan(chosen, files)
-    rows = [
-        (
-            study.name,
-            planned.variant,
-            planned.environment,
-            f"{planned.run.steps:,}",
-            " ".join(planned.blocks),
-            planned.name,
-        )
-        for study in plans.values()
-        for planned in study.runs
-    ]
-    print(_table(("study", "variant", "environment", "steps", "seeds", "run"), rows))
-    print(f"\npreset {chosen.preset}: {_total(plans.values())}")
+    plans = list(studies.plan(chosen, studies.study_files(chosen, configuration.parent / "studies")).values())
+    model = read_costs(costs, finished_blocks(results))
+    print(f"preset {chosen.preset}\n\n{budgets.describe(plans, model, cores, results)}")
+
+
+@app.command()
+def measure(
+    directory: Annotated[Path, typer.Option(help="Studies whose variants are measured too.")] = Path(
+        "workflows/studies"
+    ),
+    rounds: Annotated[int, typer.Option(help="The median of so many measurements is kept.", min=1)] = 3,
+    into: Costs = Path("workflows/costs.csv"),
+) -> None:
+    """Measure on this machine what training costs, for `plan`; several seconds a method in each round."""
+    files = {file.stem: file for file in sorted(directory.glob("*.yaml"))}
+    everything = {"preset": "all", "studies": list(files), "presets": {"all": {}}}
+    plans = studies.plan(studies.parse_configuration(everything, "measure"), files)
+    from pgbench.measuring import measure as measured
+
+    _write(into, measured(list(plans.values()), rounds))
 
 
 @app.command()
@@ -105,6 +116,9 @@ def resolve(
     steps: Annotated[
         int | None, typer.Option(help="At most so many environment steps of each replica.")
     ] = None,
+    environment: Annotated[
+        list[str] | None, typer.Option(help="An environment to keep, instead of all; may be repeated.")
+    ] = None,
     block_size: Annotated[int, typer.Option(help="Replicas trained in lockstep.")] = 10,
     into: Annotated[
         Path | None, typer.Option(help="By default results/studies/<preset>/<study>/plan.json.")
@@ -115,7 +129,9 @@ def resolve(
         "preset": preset,
         "studies": [study],
         "block_size": block_size,
-        "presets": {preset: {"seeds": seeds, "steps": steps}},
+        "presets": {
+            preset: {"seeds": seeds, "steps": steps, "studies": {Path(study).stem: environment or None}}
+        },
     }
     configuration = studies.parse_configuration(values, "resolve")
     files = studies.study_files(configuration, Path("workflows", "studies"))
@@ -127,7 +143,7 @@ def resolve(
 @app.command()
 def gather(
     study: StudyDirectory,
-    results: Annotated[Path, typer.Option(help="Directory that holds runs/<run>/<block>.")] = Path("results"),
+    results: Results = Path("results"),
 ) -> None:
     """Collect a study's blocks into its tables, beside its plan."""
     from pgbench.analysis import gathering
@@ -155,6 +171,23 @@ def index(
     from pgbench.analysis import reporting
 
     reporting.write_index(directories, html, markdown)
+
+
+@app.command()
+def track(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="RESULTS...", help="Directories of blocks, runs or studies.")
+    ],
+    results: Results = Path("results"),
+) -> None:
+    """Show finished results in Weights & Biases; offline where no key is configured."""
+    from pgbench import wandb_tracking
+
+    try:
+        print(wandb_tracking.track(paths, results))
+    except wandb_tracking.TrackingError as failure:
+        print(failure, file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -202,29 +235,6 @@ def _overrides(texts: Iterable[str]) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise Refusal(f"train: override '{text}': {' '.join(str(error).split())}") from None
     return overrides
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows as text, in columns as wide as they need to be."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    lines = [head, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-
-
-def _total(plans: Iterable[studies.StudyPlan]) -> str:
-    """What plans cost, counting what they share once."""
-    blocks = {
-        f"{run.name}/{block}": (run.run.steps, block)
-        for study in plans
-        for run in study.runs
-        for block in run.blocks
-    }
-    runs = {name.partition("/")[0] for name in blocks}
-    steps = sum(each * len(studies.seeds_of(block)) for each, block in blocks.values())
-    return f"{len(runs)} runs in {len(blocks)} blocks, {steps:,} environment steps"
 
 
 def _write(path: Path, text: str) -> None:

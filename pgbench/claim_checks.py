@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pgbench.claims import AgainstReference, Claim, Hypothesis, hypothesis
 from pgbench.references import Reference, read_papers, read_references, world
 from pgbench.refusals import Refusal, nearest
-from pgbench.scores import NORMALISED, UNRECORDED
+from pgbench.scores import NORMALISED, UNRECORDED, metric_score
 from pgbench.specs import Algorithm
 
 
 def check_claims(
     claims: Mapping[str, Claim],
     algorithms: Mapping[str, Algorithm],
-    environments: Collection[str],
+    environments: Mapping[str, int],
     where: str,
 ) -> None:
     """Refuse claims that the study cannot judge.
@@ -22,7 +22,7 @@ def check_claims(
     Args:
         claims: by id.
         algorithms: the study's variants by label, resolved.
-        environments: the study's, by Gymnasium id.
+        environments: the study's, Gymnasium id → steps.
         where: the study's file.
 
     Raises:
@@ -43,7 +43,7 @@ def check_claims(
 def _faults(
     claim: Claim,
     algorithms: Mapping[str, Algorithm],
-    environments: Collection[str],
+    environments: Mapping[str, int],
     references: Mapping[str, Reference],
     papers: Collection[str],
 ) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _unknown(fault: str, names: Iterable[str], known: Collection[str]) -> Iterat
 
 
 def _reference_faults(
-    claim: Claim, environments: Collection[str], references: Mapping[str, Reference]
+    claim: Claim, environments: Mapping[str, int], references: Mapping[str, Reference]
 ) -> Iterator[str]:
     """Why a run cannot be judged by a published score; what only has to be said is left to the report."""
     if not isinstance(claim, AgainstReference):
@@ -88,6 +88,10 @@ def _reference_faults(
     theirs = {world(each) for each in reference.environments}
     if ours != theirs:
         yield f"'{reference.id}' is about {', '.join(sorted(theirs))}, the claim about {', '.join(sorted(ours))}"
+    budgets = {environments[each] for each in claim.environments or environments}
+    if budgets != {reference.steps}:
+        spent = ", ".join(f"{each:,}" for each in sorted(budgets))
+        yield f"'{reference.id}' was measured at {reference.steps:,} steps, the study's runs at {spent}"
     if reference.interval is None and claim.margin is None:
         yield f"no spread over seeds is published for '{reference.id}', so that the claim needs a margin"
 
@@ -101,7 +105,9 @@ def _pair_faults(tested: Hypothesis, algorithms: Mapping[str, Algorithm]) -> Ite
 
 
 def _unit_faults(claim: Claim, tested: Hypothesis, environments: Collection[str]) -> Iterator[str]:
-    """Returns of different environments have different scales, and are not averaged."""
+    """Scores of different environments have different scales, and are not averaged; metrics have no range."""
+    if tested.unit == "range" and metric_score(claim.score) is not None:
+        yield f"the range is one of returns, not of '{claim.score}'; give the margin of the comparator or the score"
     several = len(claim.environments or environments) > 1
     if several and claim.across == "mean" and tested.unit == "score" and claim.score not in NORMALISED:
         yield (

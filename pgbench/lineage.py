@@ -6,6 +6,8 @@ changes several things at once, the steps between stand here too, so that each c
 
 from __future__ import annotations
 
+from functools import cache
+
 from pgbench import components as c
 from pgbench.members import Member, successor
 from pgbench.specs import Algorithm, difference
@@ -419,6 +421,7 @@ LINEAGE: dict[str, Member] = {
 """Every member of this file by name, in the order in which they stand here."""
 
 
+@cache  # studies share algorithms, and each is asked for once for every environment
 def nearest(algorithm: Algorithm) -> Member:
     """The member of the lineage that differs from the algorithm in the fewest fields; the earliest of equals."""
     return min(LINEAGE.values(), key=lambda member: len(difference(member.algorithm, algorithm)))

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, ValidationError, field_validator
 
@@ -74,22 +74,34 @@ class Study(Specification):
         return {label: {} if overrides is None else overrides for label, overrides in variants.items()}
 
 
+StudyEnvironments = Annotated[tuple[str, ...], Field(min_length=1)] | None
+
+
 class Preset(Specification):
-    """How much to spend: bounds on every study's seeds and steps. None: as the study says."""
+    """How much to spend: which studies, and bounds on their seeds and steps. None: as the study says."""
 
     seeds: PositiveInt | None = Field(None, description="At most so many replicas of each run.")
     steps: PositiveInt | None = Field(None, description="At most so many environment steps of each replica.")
+    studies: Annotated[dict[str, StudyEnvironments], Field(min_length=1)] | None = Field(
+        None,
+        description="Study → those of its environments that are kept, or nothing for all of them. "
+        "By default every study in workflows/studies, whole.",
+    )
 
 
 class Configuration(Specification):
     """What `workflows/config.yaml` may say."""
 
     preset: str = Field(description="One of the presets below.")
-    studies: Annotated[list[str], Field(min_length=1)] = Field(
-        description="Names of files in workflows/studies, or paths of other YAML files."
+    studies: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="Names of files in workflows/studies, or paths of other YAML files; instead of the preset's.",
     )
     block_size: PositiveInt = Field(10, description="Replicas that one job trains in lockstep.")
     presets: dict[str, Preset]
+    tracking: Literal["wandb"] | None = Field(
+        None, description="Where finished blocks are shown besides: in Weights & Biases, or nowhere."
+    )
 
     @property
     def spending(self) -> Preset:
@@ -108,7 +120,7 @@ class PlannedRun(Specification):
 
 
 class StudyPlan(Specification):
-    """A study with every variant resolved, under one preset."""
+    """A study with every variant resolved, under one preset; its environments are those that the preset keeps."""
 
     name: str
     preset: str
@@ -116,6 +128,7 @@ class StudyPlan(Specification):
     parents: dict[str, str] = Field(description="Variant → member of the lineage that it starts from.")
     algorithms: dict[str, Algorithm] = Field(description="Variant → its resolved algorithm.")
     runs: tuple[PlannedRun, ...]
+    left_out: tuple[str, ...] = Field((), description="The study's environments that the preset leaves out.")
 
     def blocks(self) -> tuple[str, ...]:
         """Every distinct block of the study, as `<run>/<block>`."""
@@ -147,14 +160,16 @@ def parse_configuration(values: Mapping[str, Any], where: str) -> Configuration:
 
 
 def study_files(configuration: Configuration, directory: Path) -> dict[str, Path]:
-    """Name → file of each configured study: `<name>.yaml` in the directory, or any path that ends in `.yaml`.
+    """Name → file of each study to plan: `<name>.yaml` in the directory, or any path that ends in `.yaml`.
+
+    They are those that the configuration names, else those of its preset, else all in the directory.
 
     Raises:
         Refusal: if the directory has no such study, with the nearest name, or if two have the same name.
     """
-    known = [file.stem for file in directory.glob("*.yaml")]
+    known = sorted(file.stem for file in directory.glob("*.yaml"))
     files: dict[str, Path] = {}
-    for entry in configuration.studies:
+    for entry in configuration.studies or configuration.spending.studies or known:
         if not entry.endswith(".yaml") and entry not in known:
             raise Refusal(f"studies: there is no '{entry}' in {directory}; {nearest(entry, known)}")
         file = Path(entry) if entry.endswith(".yaml") else directory / f"{entry}.yaml"
@@ -247,11 +262,14 @@ def run_name(run: Run) -> str:
     return f"{lineage.nearest(run.algorithm).name}.{path_safe(run.environment)}.{run.digest}"
 
 
-def planning_arguments(configuration: Configuration) -> list[str]:
-    """The arguments of `pgbench resolve` that say how much to spend."""
+def planning_arguments(configuration: Configuration, study: str) -> list[str]:
+    """The arguments of `pgbench resolve` that say how much to spend on a study."""
     arguments = ["--preset", configuration.preset, "--block-size", str(configuration.block_size)]
-    for name, bound in configuration.spending:
+    spending = configuration.spending
+    for name, bound in (("seeds", spending.seeds), ("steps", spending.steps)):
         arguments += [f"--{name}", str(bound)] if bound is not None else []
+    for environment in (spending.studies or {}).get(study) or ():
+        arguments += ["--environment", environment]
     return arguments
 
 
@@ -284,13 +302,18 @@ def seeds_of(block: str) -> list[int]:
 
 
 def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPlan:
-    """Resolve a study under the configured preset: every variant on every environment."""
+    """Resolve a study under the configured preset: every variant on every environment that it keeps.
+
+    Raises:
+        Refusal: if the preset would keep an environment that the study does not have.
+    """
     spending = configuration.spending
+    environments = _kept_environments(name, study, configuration)
     seeds = min(study.seeds, spending.seeds or study.seeds)
     resolved = {label: _resolve_variant(study, label, name) for label in study.variants}
     runs = []
     for label, (_, algorithm) in resolved.items():
-        for environment, full in study.environments.items():
+        for environment, full in environments.items():
             run = Run(algorithm=algorithm, environment=environment, steps=min(full, spending.steps or full))
             runs.append(
                 PlannedRun(
@@ -304,11 +327,24 @@ def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPl
     return StudyPlan(
         name=name,
         preset=configuration.preset,
-        study=study,
+        study=study.model_copy(update={"environments": environments}),
         parents={label: parent for label, (parent, _) in resolved.items()},
         algorithms={label: algorithm for label, (_, algorithm) in resolved.items()},
         runs=tuple(runs),
+        left_out=tuple(each for each in study.environments if each not in environments),
     )
+
+
+def _kept_environments(name: str, study: Study, configuration: Configuration) -> dict[str, int]:
+    """Environment → steps, for those of the study that the preset keeps."""
+    kept = (configuration.spending.studies or {}).get(name) or study.environments
+    for environment in kept:
+        if environment not in study.environments:
+            raise Refusal(
+                f"presets.{configuration.preset}.studies.{name}: the study has no environment '{environment}'; "
+                f"{nearest(environment, study.environments)}"
+            )
+    return {environment: full for environment, full in study.environments.items() if environment in kept}
 
 
 def plan(configuration: Configuration, files: Mapping[str, Path]) -> dict[str, StudyPlan]:

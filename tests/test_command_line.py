@@ -193,6 +193,35 @@ def test_plan_counts_what_a_preset_costs(
     assert f"in {len(blocks)} blocks" in output
 
 
+@pytest.mark.parametrize(("cores", "said"), [("1", "on 1 core"), ("3", "on 3 cores")])
+def test_plan_says_how_long_it_takes_on_so_many_cores(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cores: str, said: str
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    assert call(monkeypatch, "plan", "--preset", "smoke", "--cores", cores) == 0
+    assert capsys.readouterr().out.rstrip().splitlines()[-1].endswith(said)
+
+
+def test_track_refuses_a_path_without_results(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert call(monkeypatch, "track", str(tmp_path)) == 2
+    assert f"{tmp_path}: is neither a block" in capsys.readouterr().err
+
+
+def test_track_says_in_one_line_that_wandb_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pgbench import wandb_tracking
+
+    def fail(*_: Any) -> str:
+        raise wandb_tracking.TrackingError("warning: no route")
+
+    monkeypatch.setattr(wandb_tracking, "track", fail)
+    assert call(monkeypatch, "track", "results") == 1
+    assert capsys.readouterr().err == "warning: no route\n"
+
+
 def _configuration() -> dict[str, Any]:
     from pgbench.refusals import read_yaml
 
@@ -219,7 +248,7 @@ def test_resolve_writes_the_plan_that_the_workflow_makes(
     files = studies.study_files(configuration, Path("workflows/studies"))
     for name, plan in studies.plan(configuration, files).items():
         path = tmp_path / name / "plan.json"
-        spending = studies.planning_arguments(configuration)
+        spending = studies.planning_arguments(configuration, name)
         assert call(monkeypatch, "resolve", str(files[name]), *spending, "--into", str(path)) == 0
         assert studies.read_plan(path) == plan
 

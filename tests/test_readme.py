@@ -36,7 +36,19 @@ def test_the_readmes_study_is_a_study(tmp_path: Path) -> None:
     assert [run.run.environment for run in plan.runs] == ["HalfCheetah-v5"] * 3
 
 
-@pytest.mark.parametrize("block", blocks("yaml")[1:])
+def test_the_readmes_claim_is_a_claim(tmp_path: Path) -> None:
+    study = {
+        "question": "Does clipping help?",
+        "parent": "ppo_clip",
+        "environments": {"HalfCheetah-v5": 1000},
+        "variants": {"PPO-clip": {}, "no clip": {"parent": "no_clip"}},
+    }
+    (block,) = [block for block in blocks("yaml") if block.startswith("claims:")]
+    plan = planned(tmp_path, yaml.safe_dump(study, sort_keys=False) + block)
+    assert list(plan.study.claims) == ["clip-helps"]
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml")[1:] if not block.startswith("claims:")])
 def test_the_readmes_variants_are_variants(tmp_path: Path, block: str) -> None:
     study = {"question": "Which?", "parent": "replay", "seeds": 2, "environments": {"CartPole-v1": 1000}}
     variants = yaml.safe_load(block)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgbench import studies
-from pgbench.refusals import Refusal
+from pgbench import lineage, studies
+from pgbench.refusals import Refusal, read_yaml
 
 CHECKOUT = Path(__file__).parents[1]
 STUDIES = CHECKOUT / "workflows" / "studies"
@@ -41,6 +41,8 @@ def write(directory: Path, text: str, name: str = "study.yaml") -> Path:
         ({"studies": []}, "'studies' is"),
         ({"presets": {"full": {"step": 1}}}, "unknown key 'presets.full.step'; did you mean 'steps'?"),
         ({"presets": {"full": {"seeds": -1}}}, "'presets.full.seeds' is -1"),
+        ({"presets": {"full": {"studies": {}}}}, "'presets.full.studies' is empty"),
+        ({"presets": {"full": {"studies": {"ladder": []}}}}, "'presets.full.studies.ladder' is empty"),
     ],
 )
 def test_a_bad_configuration_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -52,6 +54,20 @@ def test_a_bad_configuration_is_refused(changes: dict[str, Any], message: str) -
 def test_a_study_is_a_name_or_a_path() -> None:
     files = studies.study_files(configure(studies=["ladder", str(TINY)]), STUDIES)
     assert files == {"ladder": STUDIES / "ladder.yaml", "tiny": TINY}
+
+
+def test_without_a_list_of_studies_the_preset_names_them_or_all_are_meant() -> None:
+    presets = {"full": {}, "small": {"studies": {"ladder": None}}}
+    everything = studies.study_files(configure(studies=None, presets=presets), STUDIES)
+    assert set(everything.values()) == set(STUDIES.glob("*.yaml"))
+    small = configure(studies=None, presets=presets, preset="small")
+    assert list(studies.study_files(small, STUDIES)) == ["ladder"]
+
+
+def test_a_preset_with_an_unknown_study_is_refused() -> None:
+    configuration = configure(studies=None, presets={"full": {"studies": {"laddr": None}}})
+    with pytest.raises(Refusal, match=r"there is no 'laddr' in .*; did you mean 'ladder'\?"):
+        studies.study_files(configuration, STUDIES)
 
 
 def test_two_studies_of_one_name_are_refused() -> None:
@@ -105,7 +121,89 @@ def test_a_missing_file_is_refused() -> None:
         studies.load_study(Path("nowhere.yaml"))
 
 
+def test_variants_may_share_overrides_by_merging(tmp_path: Path) -> None:
+    variants = "one: &base {gamma: 0.9, update.epochs: 3}, two: {<<: *base, gamma: 0.8}"
+    algorithms = studies.plan_study(
+        "study", studies.load_study(write(tmp_path, VALID.replace("PPO: ", variants))), configure()
+    ).algorithms
+    assert [algorithm.gamma for algorithm in algorithms.values()] == [0.9, 0.8]
+    assert list(studies.difference(*algorithms.values())) == ["gamma"]
+
+
+# The studies of this repository
+
+
+@pytest.fixture(scope="module")
+def committed() -> dict[str, studies.StudyPlan]:
+    """The plans of all committed studies at the papers' budgets."""
+    return studies.plan(configure(), {path.stem: path for path in STUDIES.glob("*.yaml")})
+
+
+def test_the_suite_judges_many_claims_of_many_sources(committed: dict[str, studies.StudyPlan]) -> None:
+    claims = [claim for plan in committed.values() for claim in plan.study.claims.values()]
+    assert len(claims) >= 60
+    assert len({claim.source.paper for claim in claims}) >= 10
+
+
+def test_no_study_is_without_claims_or_idle_variants(committed: dict[str, studies.StudyPlan]) -> None:
+    for plan in committed.values():
+        assert plan.study.claims
+        assert len(set(plan.algorithms.values())) == len(plan.algorithms)
+
+
+def test_every_member_of_the_lineage_is_used(committed: dict[str, studies.StudyPlan]) -> None:
+    used = {algorithm for plan in committed.values() for algorithm in plan.algorithms.values()}
+    assert not [member.name for member in lineage.LINEAGE.values() if member.algorithm not in used]
+
+
+def judged(plan: studies.StudyPlan) -> list[str]:
+    """The claims none of whose environments is left out."""
+    return [
+        name
+        for name, claim in plan.study.claims.items()
+        if not set(claim.environments or ()) & set(plan.left_out)
+    ]
+
+
+@pytest.mark.parametrize(("preset", "fewest"), [("smoke", 1), ("quick", 25), ("standard", 60), ("paper", 60)])
+def test_every_preset_can_be_planned_and_judges_claims(preset: str, fewest: int) -> None:
+    values = read_yaml(CHECKOUT / "workflows" / "config.yaml") | {"preset": preset}
+    configuration = studies.parse_configuration(values, "config.yaml")
+    plans = studies.plan(configuration, studies.study_files(configuration, STUDIES))
+    assert sum(len(judged(plan)) for plan in plans.values()) >= fewest
+
+
+def test_the_quick_preset_is_quick() -> None:
+    values = read_yaml(CHECKOUT / "workflows" / "config.yaml") | {"preset": "quick"}
+    configuration = studies.parse_configuration(values, "config.yaml")
+    plans = studies.plan(configuration, studies.study_files(configuration, STUDIES)).values()
+    runs = {planned.name: planned for plan in plans for planned in plan.runs}
+    steps = [run.run.steps * len(studies.seeds_of(block)) for run in runs.values() for block in run.blocks]
+    assert sum(steps) <= 8_000_000, "two cores make about 14,000 steps a second, and have ten minutes"
+
+
 # Plans
+
+
+def test_a_preset_keeps_some_environments_and_names_the_others(tmp_path: Path) -> None:
+    path = write(tmp_path, VALID.replace("v1: 10}", "v1: 10, Acrobot-v1: 20, Pendulum-v1: 30}"))
+    kept = {"studies": {"study": ["Pendulum-v1", "CartPole-v1"], "other": ["HalfCheetah-v5"]}}
+    configuration = configure(studies=[str(path)], presets={"full": kept})
+    plan = studies.plan(configuration, {"study": path})["study"]
+    assert plan.study.environments == {"CartPole-v1": 10, "Pendulum-v1": 30}
+    assert [planned.environment for planned in plan.runs] == ["CartPole-v1", "Pendulum-v1"]
+    assert plan.left_out == ("Acrobot-v1",)
+    assert studies.plan(configure(), {"study": path})["study"].left_out == ()
+
+
+def test_a_preset_that_keeps_what_a_study_does_not_have_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, VALID)
+    configuration = configure(presets={"full": {"studies": {"study": ["CartPole-v0"]}}})
+    with pytest.raises(Refusal) as refusal:
+        studies.plan(configuration, {"study": path})
+    assert str(refusal.value) == (
+        "presets.full.studies.study: the study has no environment 'CartPole-v0'; did you mean 'CartPole-v1'?"
+    )
 
 
 def test_a_preset_bounds_and_never_raises() -> None:

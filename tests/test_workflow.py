@@ -123,9 +123,22 @@ def test_a_study_is_a_target(finished: Path) -> None:
     assert planned_jobs(smoke(finished, "--dry-run", "--forceall", "tiny"))["tiny"] == 1
 
 
+def test_tracking_asks_for_every_block_and_fails_no_job(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracking = ("--config", "tracking=wandb")
+    assert planned_jobs(smoke(finished, *tracking, "--dry-run")) == {"track": 4, "all": 1}
+    block = next(finished.glob("results/runs/*/0-0")).relative_to(finished / "results/runs")
+    monkeypatch.setenv("WANDB_MODE", "onlin")  # refused by the verb, so that the job's own part is seen
+    output = smoke(finished, "--printshellcmds", f"results/tracking/{block}.attempted", *tracking)
+    assert output.count("WANDB_MODE: 'onlin' is not a mode") == 1
+    assert (finished / f"results/tracking/{block}.attempted").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--config", "tracking=wandbb"], "'tracking' is 'wandbb': Input should be 'wandb'"),
         (["--config", "prest=quick"], "config.yaml + --config: unknown key 'prest'; did you mean 'preset'?"),
         (
             ["--config", "preset=quik"],
@@ -142,6 +155,19 @@ def test_a_typo_stops_before_any_work(tmp_path: Path, arguments: list[str], mess
     assert message in run.stdout
     assert "Traceback" not in run.stdout
     assert 'File "' not in run.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_claim_about_nothing_stops_before_any_work(tmp_path: Path) -> None:
+    text = (DATA / "studies" / "tiny.yaml").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(
+        text.replace("higher: short PPO", "higher: shrt PPO"), encoding="utf-8"
+    )
+    run = snakemake(tmp_path, "--config", "studies=[mine.yaml]")
+    assert run.returncode != 0
+    assert (
+        "claim 'ppo-is-better': the study has no variant 'shrt PPO'; did you mean 'short PPO'?" in run.stdout
+    )
     assert not (tmp_path / "results").exists()
 
 

@@ -10,31 +10,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgbench.analysis import inference, wording
+from pgbench.analysis import calibration, inference, wording
 from pgbench.analysis.claims import VERDICT_NAMES, Judgement
 from pgbench.references import STATISTICS, citation
-from pgbench.scores import MEANINGS, Score
+from pgbench.scores import meaning
 
 UNITS = {"score": "", "comparator": " of the comparator", "range": " of the range"}
 
 
-def claims_view(judgement: Judgement, papers: Mapping[str, str]) -> dict[str, Any]:
+def claims_view(judgement: Judgement, papers: Mapping[str, str], seeds: int) -> dict[str, Any]:
     """Claims with their verdicts, the published scores beside the study's own, and what the words mean.
 
     Args:
         judgement: the tables.
         papers: BibTeX entries by key.
+        seeds: replicas of each variant.
     """
     verdicts, published = judgement.verdicts, judgement.published
-    scores: list[Score] = list(dict.fromkeys(verdicts["score"]))
+    scores = dict.fromkeys(verdicts["score"])
     return {
         "rows": claim_rows(judgement, papers),
         "count": wording.count(len(verdicts), "claim"),
         "tally": verdict_counts(verdicts),
-        "level": wording.percent(1 - inference.ALPHA),
+        "alpha": wording.percent(inference.ALPHA),
         "interval_level": wording.level(verdicts["level"].max()) if len(verdicts) else "",
         "power": wording.percent(inference.POWER),
-        "scores": [(score, MEANINGS[score]) for score in scores],
+        "scores": [(score, meaning(score)) for score in scores],
+        "coverage": _coverage(seeds),
         "effects": [_effect_row(row) for _, row in judgement.claims.iterrows()],
         "published": [_published_row(row, papers) for _, row in published.iterrows()],
         "statistics": [(name, STATISTICS[name]) for name in dict.fromkeys(published["statistic"])],
@@ -74,7 +76,7 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
         "caveat": row["caveat"],
         "verdict": row["verdict"],
         "reservation": row["reservation"].removeprefix("at "),
-        "reason": row["reason"],
+        "reason": "; ".join(filter(None, (row["reason"], row["mismatches"]))),
         "compared": " − ".join(label for label in (row["variant"], row["comparator"]) if label),
         "score": row["score"],
         "environments": row["environments"].replace(" ", ", "),
@@ -103,11 +105,24 @@ def _effect_row(row: pd.Series) -> dict[str, Any]:
     }
 
 
+def _coverage(seeds: int) -> list[tuple[str, str, str]]:
+    """Distribution, and how often 95 % intervals of a difference and of a mean held the truth in simulations."""
+    if seeds < 2:
+        return []
+
+    def share(draw: calibration.Draw, paired: bool) -> str:
+        return wording.percent(calibration.coverage(draw, seeds, np.random.default_rng(0), paired))
+
+    return [(name, share(draw, True), share(draw, False)) for name, draw in calibration.DISTRIBUTIONS.items()]
+
+
 def _amount(value: float, row: pd.Series) -> str:
     """An effect: a percentage where its unit is a fraction, else a number."""
     if row["unit"] != "score":
         return wording.percent(value)
-    return wording.number(value, wording.decimals([row["effect"], row["bound_low"], row["bound_high"]]))
+    column = [each for each in (row["effect"], row["bound_low"], row["bound_high"]) if math.isfinite(each)]
+    small = max(map(abs, column), default=0.0) < 1
+    return wording.number(value, 3 if small else wording.decimals(column))
 
 
 def _bounds(row: pd.Series) -> str:

@@ -23,7 +23,7 @@ import pandas as pd
 from pgbench.analysis import inference, scaling
 from pgbench.analysis.comparisons import published_scores
 from pgbench.analysis.effects import Effect, Unjudgeable, effect
-from pgbench.claims import Claim, Hypothesis, hypothesis
+from pgbench.claims import AgainstReference, Claim, Hypothesis, hypothesis
 from pgbench.references import Reference
 from pgbench.studies import StudyPlan, seeds_of
 
@@ -37,7 +37,7 @@ VERDICTS = {
     **dict.fromkeys(("effect", "low", "high", "level", "bound_low", "bound_high"), "float64"),
     **dict.fromkeys(("p", "p_adjusted", "detectable", "seeds_to_settle"), "float64"),
     **dict.fromkeys(("seeds", "diverged", "missing"), "int64"),
-    "caveat": "str",
+    **dict.fromkeys(("mismatches", "caveat"), "str"),
 }
 """Columns of the table of verdicts."""
 
@@ -100,7 +100,7 @@ def judge(plan: StudyPlan, scores: pd.DataFrame, references: Mapping[str, Refere
     verdicts = [
         _describe(plan, name, claims[name])
         | _verdict(found[name], tested[name], bool(rejected), float(decision.level))
-        | {"p": each, "p_adjusted": adjusted}
+        | {"p": each, "p_adjusted": adjusted, "mismatches": _mismatches(plan, claims[name], references)}
         for name, each, adjusted, rejected in zip(
             claims, p, decision.adjusted, decision.rejected, strict=True
         )
@@ -122,6 +122,10 @@ def _attempt(
 ) -> _Evidence | Unjudgeable:
     """The evidence on a claim, or why there is none."""
     environments = claim.environments or tuple(plan.study.environments)
+    if absent := [each for each in environments if each in plan.left_out]:
+        return Unjudgeable(f"the preset {plan.preset} leaves out {', '.join(absent)}")
+    if isinstance(claim, AgainstReference) and (plan.left_out or share_of_steps(plan, claim) < 1):
+        return Unjudgeable("a published score is compared at its own steps and environments only")
     worlds = [environments] if claim.across == "mean" else [(each,) for each in environments]
     try:
         groups = tuple(
@@ -157,21 +161,41 @@ def _describe(plan: StudyPlan, name: str, claim: Claim) -> dict[str, Any]:
         "score": claim.score,
         "environments": " ".join(environments),
         "across": claim.across,
-        "reservation": reservation(plan, environments),
+        "reservation": reservation(plan, claim),
         "caveat": claim.caveat or "",
     }
 
 
-def reservation(plan: StudyPlan, environments: Iterable[str]) -> str:
-    """How much less than the study's own budget was spent: "at 2 % of the steps and 5 of 10 seeds"; else empty."""
-    share = min(
+def _mismatches(plan: StudyPlan, claim: Claim, references: Mapping[str, Reference]) -> str:
+    """In what the published score that a claim is about is another measurement; empty for other claims."""
+    if not isinstance(claim, AgainstReference):
+        return ""
+    environments = claim.environments or tuple(plan.study.environments)
+    steps = {planned.run.steps for planned in plan.runs if planned.environment in environments}
+    return "; ".join(references[claim.reference].mismatches(environments, claim.score, steps))
+
+
+def share_of_steps(plan: StudyPlan, claim: Claim) -> float:
+    """Steps spent on a claim, as a share of the study's own budget: the least over its environments."""
+    shares = (
         planned.run.steps / plan.study.environments[planned.environment]
         for planned in plan.runs
-        if planned.environment in set(environments)
+        if planned.environment in (claim.environments or plan.study.environments)
     )
+    return min(shares, default=1.0)
+
+
+def reservation(plan: StudyPlan, claim: Claim) -> str:
+    """How much less than the study's own budget was spent on the claim; else empty.
+
+    For example "at 2 % of the steps and 5 of 10 seeds and 1 of 4 environments".
+    """
+    named = claim.environments or (*plan.study.environments, *plan.left_out)
+    share, kept = share_of_steps(plan, claim), len(set(named) - set(plan.left_out))
     seeds = sum(len(seeds_of(block)) for block in plan.runs[0].blocks)
     parts = [f"{100 * share:.2g} % of the steps"] if share < 1 else []
     parts += [f"{seeds} of {plan.study.seeds} seeds"] if seeds < plan.study.seeds else []
+    parts += [f"{kept} of {len(named)} environments"] if kept < len(named) else []
     return f"at {' and '.join(parts)}" if parts else ""
 
 
@@ -182,12 +206,9 @@ def _verdict(
     bounds = {"unit": tested.unit, "bound_low": tested.low, "bound_high": tested.high, "level": 1 - alpha}
     if isinstance(found, Unjudgeable):
         counts = dict.fromkeys(("seeds", "diverged", "missing"), 0)
-        return (
-            bounds
-            | counts
-            | {"variant": "", "comparator": ""}
-            | {"verdict": INCONCLUSIVE, "reason": f"not judged: {found}"}
-        )
+        first = next(tested.pairs)
+        names = {"variant": first.variant, "comparator": first.comparator or ""}
+        return bounds | counts | names | {"verdict": INCONCLUSIVE, "reason": f"not judged: {found}"}
     one = found.decisive
     contrast, value = one.contrast, float(one.contrast.value)
     low, high = inference.interval(contrast, alpha)

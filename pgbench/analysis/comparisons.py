@@ -12,7 +12,7 @@ from pgbench.analysis import inference
 from pgbench.analysis.effects import Unjudgeable, effect
 from pgbench.claims import AgainstReference, Claim, Pair
 from pgbench.references import Reference, world
-from pgbench.scores import Score
+from pgbench.scores import UNRECORDED, Score
 from pgbench.studies import StudyPlan
 
 PUBLISHED = {
@@ -27,7 +27,9 @@ PUBLISHED = {
 def published_scores(
     plan: StudyPlan, scores: pd.DataFrame, references: Mapping[str, Reference]
 ) -> pd.DataFrame:
-    """One row a claim and published score that it names, beside the variant's own score.
+    """One row a claim and published score that it names, beside the variant's own score on the same environments.
+
+    Published scores of environments that the plan does not have are left out.
 
     Args:
         plan: the study.
@@ -42,6 +44,7 @@ def published_scores(
         _row(plan, scores, name, claim, variant, references[reference])
         for name, claim in plan.study.claims.items()
         for variant, reference in _named(claim)
+        if _shared(plan, references[reference])
     ]
     return pd.DataFrame(rows, columns=list(PUBLISHED)).astype(PUBLISHED)
 
@@ -54,12 +57,18 @@ def _named(claim: Claim) -> Iterator[tuple[str, str]]:
     return iter(dict.fromkeys(named))
 
 
+def _shared(plan: StudyPlan, reference: Reference) -> list[str]:
+    """The plan's environments that a published score is about, be it in another version."""
+    worlds = {world(each) for each in reference.environments}
+    return [each for each in plan.study.environments if world(each) in worlds]
+
+
 def _row(
     plan: StudyPlan, scores: pd.DataFrame, name: str, claim: Claim, variant: str, reference: Reference
 ) -> dict[str, Any]:
-    worlds = {world(each) for each in reference.environments}
-    environments = [each for each in plan.study.environments if world(each) in worlds]
-    score = claim.score if claim.score in reference.scores else min(reference.scores, default=claim.score)
+    environments = _shared(plan, reference)
+    recorded = reference.scores - UNRECORDED.keys()
+    score = claim.score if claim.score in recorded else min(recorded, default=claim.score)
     steps = {run.run.steps for run in plan.runs if run.environment in environments and run.variant == variant}
     own, low, high = _own(scores, score, variant, environments)
     return {
@@ -87,7 +96,7 @@ def _own(
 ) -> tuple[float, float, float]:
     """The variant's mean score over the environments with its interval; NaN where there is none."""
     try:
-        found = effect(scores, score, Pair(variant, None), environments, "score") if environments else None
+        found = effect(scores, score, Pair(variant, None), environments, "score")
     except Unjudgeable:
         found = None
     if found is None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, assert_never
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ from pgbench.provenance import Machine
 from pgbench.references import read_references
 from pgbench.refusals import Refusal
 from pgbench.results import REMEDY, Block, Record, read_block, write_table, write_text
+from pgbench.scores import RETURNS, MetricScore, Score, metric_score
 from pgbench.studies import PlannedRun, StudyPlan, seeds_of
 
 GRID_POINTS = 100
@@ -84,7 +85,7 @@ class _Replica(NamedTuple):
     """What one replica did.
 
     `trained` are the steps it trained for, `steps` and `returns` its episodes in the order of their ends, and
-    `iterations` the steps at the end of each iteration.
+    `metrics` a row an iteration.
     """
 
     planned: PlannedRun
@@ -92,7 +93,12 @@ class _Replica(NamedTuple):
     trained: int
     steps: Integers
     returns: Floats
-    iterations: Integers
+    metrics: pd.DataFrame
+
+    @property
+    def iterations(self) -> Integers:
+        """The steps at the end of each iteration."""
+        return self.metrics["step"].to_numpy()
 
     @property
     def diverged(self) -> bool:
@@ -144,7 +150,9 @@ def gather(plan: StudyPlan, results: Path, destination: Path) -> None:
     episodes = pd.concat([_tidy(*pair) for pair in each], ignore_index=True)
     replicas = [replica for pair in each for replica in _replicas(*pair)]
     curves = pd.concat([_curve_table(replica) for replica in replicas], ignore_index=True)
-    scores = scaling.normalised(pd.DataFrame([_score(replica) for replica in replicas]))
+    asked = dict.fromkeys(claim.score for claim in plan.study.claims.values())
+    scores = pd.DataFrame([_score(replica) | _metric_scores(replica.metrics, asked) for replica in replicas])
+    scores = scaling.normalised(scores)
     summary = summaries.summary(scores)
     write_table(destination / "episodes.parquet", episodes)
     write_table(destination / "curves.parquet", curves)
@@ -209,8 +217,9 @@ def _replicas(planned: PlannedRun, block: Block) -> Iterable[_Replica]:
         own = counted[counted["seed"] == seed]
         returns = own["episodic_return"].to_numpy()
         returns = np.where(np.isfinite(returns), returns, np.nan)
-        ends = block.metrics.loc[block.metrics["seed"] == seed, "step"].to_numpy()
-        yield _Replica(planned, seed, int(max(ends, default=0)), own["step"].to_numpy(), returns, ends)
+        metrics = block.metrics[block.metrics["seed"] == seed]
+        trained = int(metrics["step"].max()) if len(metrics) else 0
+        yield _Replica(planned, seed, trained, own["step"].to_numpy(), returns, metrics)
 
 
 def _grid(budget: int) -> Integers:
@@ -244,7 +253,7 @@ def _score(replica: _Replica) -> dict[str, Any]:
         "untrained": replica.untrained,
     }
     if replica.status != "scored":
-        return row | dict.fromkeys(scaling.RETURNS, np.nan)
+        return row | dict.fromkeys(RETURNS, np.nan)
     _, points = replica.curve()
     return row | {
         "last_100": float(np.mean(replica.returns[-LAST_EPISODES:])),
@@ -252,6 +261,28 @@ def _score(replica: _Replica) -> dict[str, Any]:
         "maximum": float(np.nanmax(points)),
         "iteration_20": _mean(replica.ended_in(20)),
     }
+
+
+def _metric_scores(metrics: pd.DataFrame, scores: Iterable[Score]) -> dict[str, float]:
+    """Those of the scores that are made of a metric; NaN where it was not recorded."""
+    parts = {score: metric_score(score) for score in scores}
+    return {score: _over_iterations(metrics, each) for score, each in parts.items() if each is not None}
+
+
+def _over_iterations(metrics: pd.DataFrame, score: MetricScore) -> float:
+    values = metrics[score.metric].to_numpy() if score.metric in metrics else np.empty(0)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return np.nan
+    match score.statistic:
+        case "mean":
+            return float(values.mean())
+        case "maximum":
+            return float(values.max())
+        case "final":
+            return float(values[-1])
+        case _:
+            assert_never(score.statistic)
 
 
 def _mean(values: Floats) -> float:

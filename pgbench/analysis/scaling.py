@@ -8,12 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pgbench.scores import NORMALISED, SCORES, UNRECORDED, Score
-
-RETURNS: tuple[Score, ...] = tuple(
-    score for score in SCORES if score not in UNRECORDED and score not in NORMALISED
-)
-"""Scores in units of the environment's return."""
+from pgbench.scores import NORMALISED, RETURNS, Score
 
 
 def untrained(scores: pd.DataFrame) -> pd.Series:
@@ -26,7 +21,7 @@ def with_diverged(scores: pd.DataFrame) -> pd.DataFrame:
 
     That is the lowest score of any of the study's replicas in that environment, or the untrained policy's if this
     is lower still: a method that is often lost must not look better for it. Replicas in whose budget no episode
-    ended are not failures, and stay without a score.
+    ended are not failures, and stay without a score. Metrics of updates are left as they were until the divergence.
     """
     environments, base = scores["environment"], untrained(scores)
     floors: dict[str, pd.Series] = dict.fromkeys(RETURNS, base) | dict.fromkeys(NORMALISED, 0.0 * base)

@@ -30,7 +30,7 @@ def study_view(tables: StudyTables) -> View:
     return {
         **headline_view(tables),
         "source": _source(plan.study.source, papers),
-        "claims": claims_view(tables.judgement, papers),
+        "claims": claims_view(tables.judgement, papers, len(tables.seeds)),
         "commands": _commands(tables),
         "identity": tables.identity,
         "entry": citing.study_entry(plan, tables.provenance, tables.identity),
@@ -92,11 +92,12 @@ def _reduction(tables: StudyTables) -> str | None:
     study, seeds = tables.plan.study, len(tables.seeds)
     steps = max(planned.run.steps for planned in tables.plan.runs)
     full = all(planned.run.steps >= study.environments[planned.environment] for planned in tables.plan.runs)
-    if full and seeds >= study.seeds:
+    if full and seeds >= study.seeds and not tables.plan.left_out:
         return None
+    without = f", without {wording.enumeration(tables.plan.left_out)}" if tables.plan.left_out else ""
     return (
         f"Preset {tables.plan.preset}: at most {wording.count(steps, 'step')} and "
-        f"{wording.count(seeds, 'seed')} — not a replication at the paper’s budget, which is up to "
+        f"{wording.count(seeds, 'seed')}{without} — not a replication at the paper’s budget, which is up to "
         f"{wording.count(max(study.environments.values()), 'step')} and {wording.count(study.seeds, 'seed')}."
     )
 

@@ -48,6 +48,16 @@ CLAIMS = {
         "score": "last_100",
         "environments": ["HalfCheetah-v5"],
     },
+    "small-loss": {
+        "statement": "The loss of PPO stays low.",
+        "source": PAPER,
+        "kind": "level",
+        "variant": "PPO",
+        "side": "below",
+        "level": 2.0,
+        "score": "mean(value_loss)",
+        "across": "each",
+    },
     "as-published": {
         "statement": "The baseline scores as published.",
         "source": PAPER,
@@ -102,7 +112,7 @@ def invent_block(planned, block, skill, rng):
         episodes.append(pd.DataFrame(frame | {"terminated": lengths < 150}))
         ends = np.arange(1, 5) * (end // 4)
         metrics.append(
-            pd.DataFrame({"seed": seed, "iteration": np.arange(4), "step": ends, "loss": ends / end})
+            pd.DataFrame({"seed": seed, "iteration": np.arange(4), "step": ends, "value_loss": ends / end})
         )
     return pd.concat(episodes, ignore_index=True), pd.concat(metrics, ignore_index=True)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pgbench.analysis import summaries
+from pgbench.analysis import gathering, summaries
 from pgbench.analysis.gathering import StudyProvenance, curve, gather
 from pgbench.refusals import Refusal
 
@@ -153,3 +153,50 @@ def test_disagreement_is_noticed(gathered):
     content = json.loads((gathered / "provenance.json").read_text())
     content["commits"].append("f" * 40)
     assert not StudyProvenance.model_validate(content).agree
+
+
+def test_the_untrained_policy_is_what_ran_before_the_first_update(table):
+    scores, episodes = table("scores"), table("episodes")
+    row = scores[scores["status"] == "scored"].iloc[3]
+    keys = ["variant", "environment", "seed"]
+    own = episodes[(episodes[keys] == row[keys]).all(axis=1)]
+    first_update = (BUDGET + 300) // 4  # as the invented metrics say
+    assert row["untrained"] == pytest.approx(own.loc[own["step"] <= first_update, "episodic_return"].mean())
+    assert np.isnan(row["iteration_20"])  # there are only four
+
+
+def test_the_return_of_an_iteration_is_that_of_the_episodes_that_ended_in_it(plan):
+    steps, returns = np.array([5, 10, 11, 20, 26]), np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+    replica = gathering._Replica(plan.runs[0], 0, 30, steps, returns, pd.DataFrame({"step": [10, 20, 30]}))
+    assert [replica.ended_in(iteration).tolist() for iteration in (1, 2, 3, 4)] == [[1, 2], [4, 8], [16], []]
+    late = gathering._Replica(plan.runs[0], 0, 30, steps, returns, pd.DataFrame({"step": [3, 20, 30]}))
+    assert late.untrained == 1.0  # no episode ended so early: the first
+
+
+def test_a_metric_is_summarised_over_iterations(plan):
+    metrics = pd.DataFrame({"step": [10, 20, 30], "kl": [1.0, 4.0, np.nan], "seed": 0})
+    found = gathering._metric_scores(
+        metrics, ["last_100", "mean(kl)", "maximum(kl)", "final(kl)", "mean(beta)"]
+    )
+    assert list(found) == ["mean(kl)", "maximum(kl)", "final(kl)", "mean(beta)"]
+    np.testing.assert_array_equal(list(found.values()), [2.5, 4.0, 4.0, np.nan])
+
+
+def test_both_readings_of_the_best_result_are_scored(table):
+    scores = table("scores")
+    cartpole = scores[scores["environment"] == "CartPole-v1"]
+    base = cartpole["untrained"].mean()
+    best_run = cartpole["last_100"].max()
+    best_setting = cartpole.groupby("variant")["last_100"].mean().max()
+    for reading, best in (("run", best_run), ("setting", best_setting)):
+        expected = (cartpole["last_100"] - base) / (best - base)
+        np.testing.assert_allclose(cartpole[f"normalised_by_best_{reading}"], expected)
+    assert cartpole["normalised_by_best_run"].max() == 1.0
+
+
+def test_claims_are_judged_and_written_as_spreadsheets_too(table, gathered, plan):
+    assert table("verdicts")["claim"].tolist() == list(plan.study.claims)
+    for name in ("verdicts", "claims", "published"):
+        read = pd.read_csv(gathered / f"{name}.csv")
+        assert list(read.columns) == list(table(name).columns)
+        assert len(read) == len(table(name)) > 0

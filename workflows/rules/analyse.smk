@@ -16,7 +16,7 @@ rule resolve:
         disk_mb=100,
         runtime="10m",
     params:
-        spending=shlex.join(studies.planning_arguments(CONFIGURATION)),
+        spending=planning_arguments,
         plan=plan_digest,
     shell:
         "python -m pgbench resolve {input.study} {params.spending} --into {output.plan} > {log} 2>&1"

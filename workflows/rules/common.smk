@@ -41,6 +41,11 @@ def plan_digest(wildcards):
     return PLANS[wildcards.study].digest
 
 
+def planning_arguments(wildcards):
+    """The command line that says how much to spend on a study."""
+    return shlex.join(studies.planning_arguments(CONFIGURATION, wildcards.study))
+
+
 def training_arguments(wildcards):
     """The command line of a run."""
     return shlex.join(studies.training_arguments(RUNS[wildcards.run]))
@@ -53,6 +58,18 @@ def blocks(wildcards):
         block=PLANS[wildcards.study].blocks(),
         file=BLOCK_FILES,
     )
+
+
+def plans_of_run(wildcards):
+    """The plans of the studies that need a run."""
+    needed = [name for name, plan in PLANS.items() if wildcards.run in studies.runs_by_name([plan])]
+    return expand(f"{TABLES}/plan.json", study=needed)
+
+
+def tracked(plans):
+    """What says that all blocks of the plans were shown where the configuration wants them; maybe nothing."""
+    blocks = {block for plan in plans for block in plan.blocks()} if CONFIGURATION.tracking else ()
+    return expand("results/tracking/{block}.attempted", block=sorted(blocks))
 
 
 try:

@@ -1,0 +1,277 @@
+"""Verdicts on invented scores, against SciPy and by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from pgbench.analysis.claims import EFFECTS, VERDICTS, judge
+from pgbench.analysis.comparisons import PUBLISHED
+from pgbench.references import Reference
+from pgbench.studies import Configuration, Preset, Study, plan_study
+
+SOURCE = {"paper": "schulman2017ppo", "where": "Table 1"}
+COMMON = {"statement": "It is so.", "source": SOURCE, "score": "last_100"}
+ONE = {"environments": ["CartPole-v1"]}
+SHARE = {"size": 0.1, "of": "range"}
+SEEDS = 6
+PUBLISHED_SCORE = Reference(
+    id="known",
+    paper="schulman2017ppo",
+    where="Table 9",
+    algorithm="PPO",
+    environments=("CartPole-v0",),
+    statistic="last_100",
+    value=100.0,
+    spread_kind="ci_95",
+    low=90.0,
+    high=110.0,
+    steps=1000,
+)
+VARIANTS = {"A": {"parent": "ppo"}, "B": {"parent": "gae"}, "C": {"parent": "reward_to_go"}}
+MEANS = {"A": 100.0, "B": 60.0, "C": 20.0}
+
+
+def a_plan(claims, spent=None, seeds=SEEDS):
+    study = Study(
+        question="Does it judge?",
+        parent="ppo",
+        seeds=SEEDS,
+        environments={"CartPole-v1": 1000, "Acrobot-v1": 1000},
+        variants=VARIANTS,
+        claims={name: COMMON | claim for name, claim in claims.items()},
+    )
+    presets = {"here": Preset(seeds=seeds, steps=spent)}
+    configuration = Configuration(preset="here", studies=["invented"], block_size=10, presets=presets)
+    return plan_study("invented", study, configuration)
+
+
+def invented(means=MEANS, spread=2.0, seeds=SEEDS):
+    """Scores with these means on CartPole, and ten times these less 2000 on Acrobot; untrained: 10, -1900."""
+    rng, rows = np.random.default_rng(1), []
+    for variant, mean in means.items():
+        for environment, factor, shift in (("CartPole-v1", 1.0, 0.0), ("Acrobot-v1", 10.0, -2000.0)):
+            noise = rng.standard_normal(seeds)
+            noise = spread * (noise - noise.mean()) / noise.std(ddof=1)
+            rows += [
+                {
+                    "variant": variant,
+                    "environment": environment,
+                    "seed": seed,
+                    "status": "scored",
+                    "untrained": factor * 10.0 + shift,
+                    "last_100": factor * (mean + noise[seed]) + shift,
+                }
+                for seed in range(seeds)
+            ]
+    return pd.DataFrame(rows)
+
+
+def verdict(claim, scores=None, **spent):
+    """The row of the only claim of a study."""
+    scores = invented() if scores is None else scores
+    return judge(a_plan({"only": claim}, **spent), scores, {"known": PUBLISHED_SCORE}).verdicts.iloc[0]
+
+
+def directional(higher, lower, **more):
+    return {"kind": "directional", "higher": higher, "lower": lower, "margin": SHARE, **more}
+
+
+def equivalence(size):
+    margin = {"size": size, "of": "range"}
+    return {"kind": "equivalence", "variant": "A", "comparator": "B", "margin": margin}
+
+
+def level(side, value):
+    return {"kind": "level", "variant": "A", "side": side, "level": value, **ONE}
+
+
+def reference(relation, **more):
+    return {"kind": "reference", "variant": "A", "relation": relation, "reference": "known", **ONE, **more}
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        (directional("A", "B"), "replicated"),
+        (directional("B", "A"), "contradicted"),
+        (equivalence(0.9), "replicated"),
+        (equivalence(0.1), "contradicted"),
+        ({"kind": "ordering", "order": ["A", "B", "C"], "margin": SHARE}, "replicated"),
+        ({"kind": "ordering", "order": ["A", "C", "B"], "margin": SHARE}, "contradicted"),
+        ({"kind": "optimum", "best": ["A", "C"], "others": ["B"], "margin": SHARE}, "replicated"),
+        ({"kind": "optimum", "best": ["B"], "others": ["A", "C"], "margin": SHARE}, "contradicted"),
+        (level("above", 90.0), "replicated"),
+        (level("above", 110.0), "contradicted"),
+        (level("below", 110.0), "replicated"),
+        (level("below", 90.0), "contradicted"),
+        (reference("within"), "replicated"),
+        (reference("above"), "contradicted"),
+        (reference("below"), "contradicted"),
+    ],
+)
+def test_clear_cases(claim, expected):
+    assert verdict(claim)["verdict"] == expected
+    assert verdict(claim, invented(spread=300.0))["verdict"] == "inconclusive"
+
+
+def test_a_margin_decides():
+    scores = invented({"A": 103.0, "B": 100.0, "C": 20.0}, spread=1.0)
+    sharp = directional("A", "B") | {"margin": {"size": 0.01, "of": "range"}}
+    assert verdict(sharp, scores)["verdict"] == "replicated"
+    row = verdict(directional("A", "B"), scores)
+    assert (row["verdict"], row["reason"]) == ("contradicted", "no difference that matters")
+    assert verdict(directional("C", "B"), scores)["reason"] == "the opposite is found"
+
+
+def test_effect_and_interval_are_students_t_of_scaled_differences():
+    scores = invented()
+    row = verdict(directional("A", "B", **ONE), scores)
+    here = scores[scores["environment"] == "CartPole-v1"].pivot(
+        index="seed", columns="variant", values="last_100"
+    )
+    expected = stats.ttest_1samp((here["A"] - here["B"]) / 90.0, 0.1)  # the best is 100, the untrained 10
+    assert row["effect"] == pytest.approx(40 / 90)
+    assert [row["low"], row["high"]] == pytest.approx(list(expected.confidence_interval(0.95)))
+    assert row["p"] == pytest.approx(expected.pvalue)
+    assert row["seeds"] == SEEDS
+
+
+def test_environments_of_any_scale_weigh_the_same():
+    judged = judge(a_plan({"only": directional("A", "B")}), invented(), {})
+    assert judged.claims["difference"].tolist() == pytest.approx([40.0, 400.0])
+    assert judged.claims["scale"].tolist() == pytest.approx([90.0, 900.0])
+    assert judged.verdicts["effect"].item() == pytest.approx(40 / 90)
+
+
+def test_a_fraction_of_the_comparator_is_one_of_its_absolute_mean():
+    claim = directional("A", "B") | {"margin": {"size": 0.1, "of": "comparator"}}
+    details = judge(a_plan({"only": claim}), invented(), {}).claims
+    assert details["scale"].tolist() == pytest.approx([60.0, 1400.0])
+
+
+def test_each_environment_must_hold_if_it_is_said_so():
+    scores = invented()
+    acrobot = (scores["environment"] == "Acrobot-v1") & (scores["variant"] == "A")
+    scores.loc[acrobot, "last_100"] -= 380.0  # still better on average
+    assert verdict(directional("A", "B"), scores)["verdict"] == "replicated"
+    each = verdict(directional("A", "B", across="each"), scores)
+    assert each["verdict"] != "replicated"
+    assert each["effect"] == pytest.approx(20 / 520)  # of what A gained there
+
+
+def test_the_decisive_pair_is_the_weakest_step():
+    scores = invented({"A": 100.0, "B": 95.0, "C": 20.0}, spread=4.0)
+    row = verdict({"kind": "ordering", "order": ["A", "B", "C"], "margin": SHARE}, scores)
+    assert (row["variant"], row["comparator"]) == ("A", "B")
+
+
+def test_more_claims_need_more_evidence():
+    scores = invented({"A": 100.0, "B": 84.0, "C": 20.0}, spread=3.4)
+    alone = judge(a_plan({"a": directional("A", "B", **ONE)}), scores, {}).verdicts
+    p = alone["p"].item()
+    assert 0.025 < p < 0.05  # decided alone, not beside a claim that is open
+    assert alone["verdict"].item() == "replicated"
+    open_claim = directional("A", "B", **ONE) | {"margin": {"size": 16 / 90, "of": "range"}}
+    both = judge(a_plan({"a": directional("A", "B", **ONE), "b": open_claim}), scores, {}).verdicts
+    assert both["verdict"].tolist() == ["inconclusive", "inconclusive"]
+    assert both["p_adjusted"].iloc[0] == pytest.approx(2 * p)
+    assert both["level"].tolist() == [0.975, 0.975]
+
+
+def test_a_replica_that_diverged_counts_as_the_worst():
+    scores = invented()
+    lost = (scores["variant"] == "A") & (scores["seed"] == 0)
+    scores.loc[lost, "status"], scores.loc[lost, "last_100"] = "diverged", np.nan
+    row = verdict(directional("A", "B", **ONE), scores)
+    kept = scores[(scores["environment"] == "CartPole-v1") & (scores["status"] == "scored")]
+    mean = (
+        kept.loc[kept["variant"] == "A", "last_100"].sum() + 10.0
+    ) / SEEDS  # the untrained policy's return
+    assert row["effect"] == pytest.approx((mean - 60.0) / (mean - 10.0))
+    assert row["diverged"] == 1
+
+
+def test_without_common_seeds_each_variant_is_a_sample():
+    scores = invented()
+    silent = (scores["variant"] == "A") & (scores["seed"] == 0)
+    scores.loc[silent, "status"], scores.loc[silent, "last_100"] = "no episode", np.nan
+    details = judge(a_plan({"only": directional("A", "B", **ONE)}), scores, {}).claims.iloc[0]
+    here = scores[scores["environment"] == "CartPole-v1"].groupby("variant")["last_100"].mean()
+    assert not details["paired"]
+    assert (details["seeds"], details["missing"]) == (SEEDS - 1, 1)
+    assert details["difference"] == pytest.approx(here["A"] - here["B"])
+
+
+@pytest.mark.parametrize(
+    ("scores", "claim", "reason"),
+    [
+        (invented(seeds=2), directional("A", "B"), "2 replicas"),
+        (
+            invented({"A": 9.0, "B": 10.0, "C": 8.0}),
+            directional("A", "B"),
+            "better than the untrained policy",
+        ),
+        (invented().assign(last_100=np.nan), level("above", 0.0), "0 replicas"),
+    ],
+)
+def test_too_little_to_judge_by_is_inconclusive_and_says_why(scores, claim, reason):
+    row = verdict(claim, scores)
+    assert row["verdict"] == "inconclusive"
+    assert reason in row["reason"]
+    assert row["p"] == 1.0
+
+
+def test_replicas_that_are_all_alike_are_remarked_on():
+    scores = invented()
+    scores["last_100"] = scores["variant"].map(MEANS)
+    assert "all seeds are alike" in verdict(level("above", 50.0), scores)["reason"]
+
+
+def test_a_smaller_budget_is_said_in_the_verdict():
+    assert verdict(directional("A", "B"))["reservation"] == ""
+    row = verdict(directional("A", "B"), spent=250, seeds=5)
+    assert row["reservation"] == "at 25 % of the steps and 5 of 6 seeds"
+
+
+def test_a_published_score_is_compared_at_its_own_steps_only():
+    assert "at its own steps" in verdict(reference("within"), spent=250)["reason"]
+    assert verdict(reference("within"))["mismatches"] == "environment: CartPole-v0, not CartPole-v1"
+
+
+def test_a_margin_widens_a_published_interval():
+    row = verdict(reference("within", margin={"size": 0.1, "of": "comparator"}))
+    assert (row["bound_low"], row["bound_high"]) == (80.0, 120.0)
+    assert verdict(reference("above", margin={"size": 5.0, "of": "score"}))["bound_low"] == 115.0
+
+
+def test_published_scores_stand_beside_the_studys_own():
+    claim = directional("A", "B", published={"A": "known", "B": ["known"]})
+    published = judge(a_plan({"only": claim}, spent=500), invented(), {"known": PUBLISHED_SCORE}).published
+    assert published["variant"].tolist() == ["A", "B"]
+    assert published["own"].tolist() == pytest.approx([100.0, 60.0])
+    assert published["published_high"].tolist() == [110.0, 110.0]
+    assert (
+        published["mismatches"].iloc[0] == "environment: CartPole-v0, not CartPole-v1; steps: 1,000, not 500"
+    )
+
+
+def test_a_study_without_claims_has_empty_tables_of_the_same_columns():
+    judgement = judge(a_plan({}), invented(), {})
+    for table, columns in zip(judgement, (VERDICTS, EFFECTS, PUBLISHED), strict=True):
+        assert len(table) == 0
+        assert list(table.columns) == list(columns)
+
+
+def test_a_claim_on_an_environment_that_the_preset_leaves_out_is_not_judged():
+    everywhere = {"kind": "directional", "higher": "A", "lower": "C", "margin": SHARE}
+    there = everywhere | {"environments": ["Acrobot-v1"]}
+    plan = a_plan({"everywhere": everywhere, "there": there})
+    study = plan.study.model_copy(update={"environments": {"CartPole-v1": 1000}})
+    runs = tuple(run for run in plan.runs if run.environment == "CartPole-v1")
+    plan = plan.model_copy(update={"study": study, "runs": runs, "left_out": ("Acrobot-v1",)})
+    scores = invented()
+    rows = judge(plan, scores[scores["environment"] == "CartPole-v1"], {}).verdicts.set_index("claim")
+    assert rows.loc["everywhere", "verdict"] == "replicated"
+    assert rows.loc["everywhere", "reservation"] == "at 1 of 2 environments"
+    assert rows.loc["there", "reason"] == "not judged: the preset here leaves out Acrobot-v1"

@@ -1,0 +1,83 @@
+"""What `plan` prints: its counts, its hours, and that it counts once what studies share."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from pgbench import budgets, studies
+from pgbench.costs import CostModel, Learning
+
+HOUR_A_STEP = 3600.0 * 1e6
+MODEL = CostModel(
+    environments={"CartPole-v1": {1: 0.0}},
+    algorithms={"ppo": Learning(1, {1: HOUR_A_STEP}), "reinforce": Learning(1, {1: HOUR_A_STEP / 2})},
+    start=0.0,
+    corrections={},
+)
+
+
+def plan(name: str, *parents: str) -> studies.StudyPlan:
+    """Three steps of each method with three seeds, in blocks of two."""
+    study = studies.Study(
+        question="What does it cost?",
+        parent="ppo",
+        seeds=3,
+        environments={"CartPole-v1": 3},
+        variants={parent: {"parent": parent} for parent in parents},
+    )
+    presets = {"paper": studies.Preset(seeds=None, steps=None)}
+    configuration = studies.Configuration(preset="paper", studies=[name], block_size=2, presets=presets)
+    return studies.plan_study(name, study, configuration)
+
+
+@pytest.fixture
+def plans() -> list[studies.StudyPlan]:
+    return [plan("one", "ppo", "reinforce"), plan("two", "ppo")]
+
+
+def line(text: str, *words: str) -> list[str]:
+    """The cells of the one line that begins with these words."""
+    (found,) = [line for line in text.splitlines() if line.split()[: len(words)] == list(words)]
+    return re.split(r"  +", found)
+
+
+def test_a_run_a_study_and_everything(plans: list[studies.StudyPlan], tmp_path: Path) -> None:
+    runs, each, total = budgets.describe(plans, MODEL, 2, tmp_path).split("\n\n")
+    # three replicas of three steps, at an hour each and at half an hour
+    name = plans[0].runs[0].name
+    assert line(runs, "one", "ppo")[3:] == ["3", "0-1 2-2", "9.0 h", "measured", name]
+    assert line(runs, "one", "reinforce")[5] == "4.5 h"
+    # blocks of 6, 3, 3 and 1.5 hours on two cores, in turn: 6 | 3 + 3, then 1.5 on either
+    assert line(each, "one")[1:] == ["2", "4", "6", "18", "13.5 h", "6.0 h", "7.5 h"]
+    assert line(each, "two")[1:] == ["1", "2", "3", "9", "9.0 h", "6.0 h", "6.0 h"]
+    assert total == (
+        "2 runs in 4 blocks, 6 replicas, 18 environment steps: "
+        "about 13.5 h of training on one core, 7.5 h on 2 cores"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hours", "text"), [(29.0, 0, "29 s"), (40.0, 1, "61 min"), (0.0, 30, "30.0 h")]
+)
+def test_times_are_said_in_seconds_minutes_or_hours(
+    tmp_path: Path, seconds: float, hours: int, text: str
+) -> None:
+    model = dataclasses.replace(
+        MODEL, start=(seconds + 3600 * hours) / 2, algorithms={"ppo": Learning(1, {1: 0.0})}
+    )
+    total = budgets.describe([plan("two", "ppo")], model, 1, tmp_path).rpartition("\n\n")[2]
+    assert total.endswith(f": about {text} of training on one core, {text} on 1 core")
+
+
+def test_finished_blocks_are_not_counted_again(plans: list[studies.StudyPlan], tmp_path: Path) -> None:
+    block = tmp_path / "runs" / plans[0].runs[0].name / "0-1"
+    block.mkdir(parents=True)
+    (block / "run.json").touch()
+    total = budgets.describe(plans, MODEL, 2, tmp_path).rpartition("\n\n")[2]
+    assert total.splitlines()[1] == (
+        "1 blocks are finished; for the others about 7.5 h of training on one core, 4.5 h on 2 cores"
+    )

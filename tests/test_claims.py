@@ -1,0 +1,208 @@
+"""Claims in a study are checked when it is loaded; each fault is refused by name."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pgbench.claims import Hypothesis, Pair, hypothesis
+from pgbench.refusals import Refusal
+from pgbench.studies import Study, load_study
+
+STUDIES = Path(__file__).parents[1] / "workflows" / "studies"
+CLAIM = {
+    "statement": "Clipping helps.",
+    "source": {"paper": "schulman2017ppo", "where": "Table 1"},
+    "kind": "directional",
+    "higher": "clipped",
+    "lower": "not clipped",
+    "score": "last_100",
+    "margin": {"size": 0.1, "of": "range"},
+}
+STUDY = {
+    "question": "Does clipping help?",
+    "parent": "ppo_clip",
+    "environments": {"CartPole-v1": 500_000, "Acrobot-v1": 500_000},
+    "variants": {"clipped": {}, "again": {}, "not clipped": {"parent": "no_clip"}},
+}
+ON_CARTPOLE = {"environments": ["CartPole-v1"]}
+REFERENCE = {
+    **{key: CLAIM[key] for key in ("statement", "source", "score")},
+    **ON_CARTPOLE,
+    "kind": "reference",
+    "variant": "clipped",
+    "relation": "within",
+    "reference": "cleanrl-ppo-cartpole-v1-500k",
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    def write_and_load(changes, base=CLAIM, study=STUDY):
+        path = tmp_path / "study.yaml"
+        claim = {key: value for key, value in (base | changes).items() if value is not None}
+        path.write_text(yaml.safe_dump(study | {"claims": {"it-helps": claim}}), encoding="utf-8")
+        return load_study(path)
+
+    return write_and_load
+
+
+@pytest.mark.parametrize("base", [CLAIM, REFERENCE])
+def test_a_claim_is_loaded(load, base):
+    assert list(load({}, base).claims) == ["it-helps"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"higher": "cliped"},
+            "claim 'it-helps': the study has no variant 'cliped'; did you mean 'clipped'?",
+        ),
+        ({"lower": "clipped"}, "compares 'clipped' with itself"),
+        ({"lower": "again"}, "compares 'clipped' with 'again', which are the same algorithm"),
+        ({"environments": ["CartPole-v0"]}, "no environment 'CartPole-v0'; did you mean 'CartPole-v1'?"),
+        ({"environments": []}, "'claims.it-helps.directional.environments' is empty"),
+        (
+            {"source": {"paper": "schulman2017", "where": "1"}},
+            "no entry 'schulman2017'; did you mean 'schulman2017ppo'?",
+        ),
+        (
+            {"published": {"clipped": "ppo-table1-clip"}},
+            "there is no reference 'ppo-table1-clip'; did you mean",
+        ),
+        (
+            {"published": {"cliped": "ppo-table1-clip-eps-0.2"}},
+            "no variant 'cliped'; did you mean 'clipped'?",
+        ),
+        ({"score": "deterministic_evaluation"}, "runs record no evaluation episodes with the mean action"),
+        ({"score": "last_10"}, "there is no such score; did you mean 'last_100'?"),
+        ({"score": "mean(kll)"}, "there is no such score; did you mean 'mean(kl)'?"),
+        ({"score": "mean(kl)"}, "the range is one of returns, not of 'mean(kl)'"),
+        (
+            {"margin": {"size": 5, "of": "score"}},
+            "would average 'last_100' over environments of different scales",
+        ),
+        ({"margin": {"size": 0, "of": "range"}}, "greater than 0"),
+        ({"margin": None}, "the key 'claims.it-helps.directional.margin' is missing"),
+        ({"kind": "direction"}, "cannot be 'direction'; did you mean 'directional'?"),
+        ({"hihger": "clipped"}, "unknown key 'claims.it-helps.directional.hihger'; did you mean 'higher'?"),
+    ],
+)
+def test_a_claim_that_cannot_be_judged_is_refused_by_name(load, changes, message):
+    with pytest.raises(Refusal, match=re.escape(message)):
+        load(changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reference": "cleanrl-ppo-cartpole-v1"}, "did you mean 'cleanrl-ppo-cartpole-v1-500k'?"),
+        ({"reference": "huang-baselines-ppo2-cartpole-v1-500k"}, "the statistic of"),
+        ({"score": "maximum"}, "another statistic (last_100) than the score 'maximum'"),
+        ({"environments": ["Acrobot-v1"]}, "is about CartPole, the claim about Acrobot"),
+        ({"reference": "ppo-table1-clip-eps-0.2"}, "another statistic (normalised)"),
+        (
+            {"margin": {"size": 1, "of": "range"}},
+            "a margin on a published score is of the score or of the comparator",
+        ),
+    ],
+)
+def test_a_published_score_that_nothing_can_be_judged_by_is_refused(load, changes, message):
+    with pytest.raises(Refusal, match=re.escape(message)):
+        load(changes, REFERENCE)
+
+
+def test_a_published_score_at_other_steps_is_refused(load):
+    study = STUDY | {"environments": {"CartPole-v1": 100_000}}
+    with pytest.raises(Refusal, match="was measured at 500,000 steps, the study's runs at 100,000"):
+        load({}, REFERENCE, study)
+
+
+def test_a_published_score_without_spread_needs_a_margin(load):
+    tasks = (
+        "HalfCheetah",
+        "Hopper",
+        "InvertedDoublePendulum",
+        "InvertedPendulum",
+        "Reacher",
+        "Swimmer",
+        "Walker2d",
+    )
+    study = STUDY | {"environments": {f"{task}-v5": 1_000_000 for task in tasks}}
+    table_1 = {
+        "reference": "ppo-table1-clip-eps-0.2",
+        "score": "normalised_by_best_run",
+        "environments": None,
+    }
+    with pytest.raises(Refusal, match="no spread over seeds is published"):
+        load(table_1, REFERENCE, study)
+    assert load(table_1 | {"margin": {"size": 0.1, "of": "score"}}, REFERENCE, study)
+
+
+def test_every_fault_is_named_at_once(load):
+    with pytest.raises(Refusal) as refusal:
+        load({"higher": "cliped", "lower": "not cliped"})
+    assert str(refusal.value).count("the study has no variant") == 2
+
+
+def test_a_repeated_id_is_refused(tmp_path):
+    path = tmp_path / "study.yaml"
+    claims = yaml.safe_dump({"twice": CLAIM})
+    text = yaml.safe_dump(STUDY) + "claims:\n" + "\n".join(f"  {line}" for line in (claims * 2).splitlines())
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(Refusal, match="the key 'twice' appears twice"):
+        load_study(path)
+
+
+@pytest.mark.parametrize("key", ["environments", "variants"])
+def test_a_study_with_no_runs_is_refused(tmp_path, key):
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(STUDY | {key: {}}), encoding="utf-8")
+    with pytest.raises(Refusal, match=f"'{key}' is empty"):
+        load_study(path)
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_suites_own_studies_are_usable(path):
+    assert load_study(path).variants
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        ({}, Hypothesis(((Pair("clipped", "not clipped"),),), 0.1, float("inf"), "range")),
+        (
+            {"kind": "equivalence", "variant": "a", "comparator": "b"},
+            Hypothesis(((Pair("a", "b"),),), -0.1, 0.1, "range"),
+        ),
+        (
+            {"kind": "ordering", "order": ["a", "b", "c"]},
+            Hypothesis(((Pair("a", "b"),), (Pair("b", "c"),)), 0.1, float("inf"), "range"),
+        ),
+        (
+            {"kind": "optimum", "best": ["a", "b"], "others": ["c", "d"]},
+            Hypothesis(
+                ((Pair("a", "c"), Pair("b", "c")), (Pair("a", "d"), Pair("b", "d"))),
+                0.1,
+                float("inf"),
+                "range",
+            ),
+        ),
+        (
+            {"kind": "level", "variant": "a", "side": "below", "level": 3, "margin": None},
+            Hypothesis(((Pair("a", None),),), -float("inf"), 3.0, "score"),
+        ),
+    ],
+)
+def test_each_kind_says_where_which_effects_lie(claim, expected):
+    fields = CLAIM | claim
+    if claim:
+        fields = {
+            key: value
+            for key, value in fields.items()
+            if key not in ("higher", "lower") and value is not None
+        }
+    study = Study.model_validate(STUDY | {"claims": {"it": fields}})
+    assert hypothesis(study.claims["it"], {}) == expected

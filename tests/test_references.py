@@ -1,0 +1,132 @@
+"""Published scores: every row is valid, and a comparison names what differs."""
+
+import re
+
+import pytest
+from scipy import stats
+
+from pgbench.references import (
+    DIRECTORY,
+    STATISTICS,
+    Reference,
+    citation,
+    read_papers,
+    read_references,
+    world,
+)
+from pgbench.refusals import Refusal
+
+ROW = {
+    "id": "a",
+    "paper": "p",
+    "where": "Table 1",
+    "algorithm": "PPO",
+    "environments": "Hopper-v2",
+    "statistic": "last_100",
+    "value": "10",
+    "spread_kind": "standard_deviation",
+    "spread": "2",
+    "steps": "1000",
+    "seeds": "4",
+}
+BIB = "@misc{p,\n  title = {A {Title}},\n  author = {Doe, Jane and Roe, Richard},\n  year = {1999},\n}\n"
+
+
+@pytest.fixture(scope="module")
+def references():
+    return read_references()
+
+
+@pytest.fixture
+def directory(tmp_path):
+    def write(*rows, bib=BIB):
+        (tmp_path / "papers.bib").write_text(bib, encoding="utf-8")
+        lines = [",".join(row.get(key, "") for key in ROW) for row in rows]
+        (tmp_path / "scores.csv").write_text("\n".join([",".join(ROW), *lines]), encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+def test_the_suites_own_references_are_valid(references):
+    assert len(references) > 400
+    assert {reference.statistic for reference in references.values()} <= set(STATISTICS)
+
+
+def test_published_numbers_are_carried_over(references):
+    walker = references["engstrom-table2-ppo-walker2d-v2-1m"]
+    assert (walker.value, walker.interval, walker.seeds) == (3292, (3157, 3426), 80)
+    table_1 = references["ppo-table1-no-clipping-or-penalty"]
+    assert (table_1.value, table_1.interval, len(table_1.environments)) == (-0.39, None, 7)
+
+
+def test_the_interval_of_a_spread_is_students(directory):
+    reference = read_references(directory(ROW, ROW | {"id": "b", "spread_kind": "standard_error"}))
+    assert reference["a"].interval == pytest.approx(stats.t.interval(0.95, 3, 10, 1.0))
+    assert reference["b"].interval == pytest.approx(stats.t.interval(0.95, 3, 10, 2.0))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"spread_kind": "over_episodes"}, {"spread_kind": "unknown"}, {"seeds": "1"}]
+)
+def test_a_spread_that_says_nothing_of_seeds_gives_no_interval(directory, changes):
+    assert read_references(directory(ROW | changes))["a"].interval is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"statistic": "last_10"}, "scores.csv: line 2: 'statistic' is 'last_10'"),
+        ({"spread": ""}, "is missing"),
+        ({"spread_kind": "none"}, "is extra"),
+        ({"spread_kind": "ci_95", "spread": ""}, "low and high are given for the kind ci_95"),
+        ({"steps": "0"}, "'steps' is '0'"),
+        ({"paper": "q"}, "papers.bib has no entry 'q'"),
+        ({"value": "nan"}, "'value' is 'nan'"),
+    ],
+)
+def test_a_row_that_is_not_valid_is_refused(directory, changes, message):
+    with pytest.raises(Refusal, match=re.escape(message)):
+        read_references(directory(ROW | changes))
+
+
+def test_repeated_ids_are_refused(directory):
+    with pytest.raises(Refusal, match="line 3: the id 'a' appears twice"):
+        read_references(directory(ROW, ROW))
+    with pytest.raises(Refusal, match="the key 'p' appears twice"):
+        read_references(directory(ROW, bib=BIB * 2))
+
+
+def test_every_mismatch_is_named():
+    reference = Reference.model_validate(ROW)
+    assert reference.mismatches(["Hopper-v2"], "last_100", {1000}) == []
+    assert reference.mismatches(["Hopper-v5"], "maximum", {500, 2000}) == [
+        "statistic: last_100, not maximum",
+        "environment: Hopper-v2, not Hopper-v5",
+        "steps: 1,000, not 500 or 2,000",
+    ]
+
+
+def test_only_the_same_statistic_is_comparable(references):
+    kinds = {reference.statistic: reference.scores for reference in references.values()}
+    assert kinds["last_100"] == {"last_100"}
+    assert kinds["normalised"] == {"normalised_by_best_run", "normalised_by_best_setting"}
+    assert kinds["maximum_of_evaluations"] == kinds["unknown"] == set()
+
+
+def test_a_world_is_an_environment_without_its_version():
+    assert world("HalfCheetah-v5") == "HalfCheetah"
+    assert world("dm_control/acrobot-swingup-v0") == "dm_control/acrobot-swingup"
+
+
+def test_citations():
+    papers = read_papers()
+    assert citation(papers["schulman2017ppo"]) == "Schulman et al. 2017"
+    assert citation(papers["konda2000actor"]) == "Konda and Tsitsiklis 2000"
+    assert citation(papers["williams1992reinforce"]) == "Williams 1992"
+    assert citation(papers["note"]) == "Notes on policy gradients"
+
+
+def test_every_entry_of_the_bibliography_is_read():
+    text = (DIRECTORY / "papers.bib").read_text(encoding="utf-8")
+    assert len(read_papers()) == text.count("\n@")

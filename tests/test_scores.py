@@ -1,0 +1,34 @@
+"""The names of scores: each has a meaning, and the metrics are those that training records."""
+
+import pytest
+from test_updates import progress, setting
+
+from pgbench import updates
+from pgbench.scores import METRICS, SCORES, MetricScore, meaning, metric_score
+
+
+def test_every_score_has_a_meaning():
+    assert all(meaning(score) for score in (*SCORES, "mean(kl)"))
+    assert meaning("final(kl)") == f"{METRICS['kl']}: last iteration"
+
+
+@pytest.mark.parametrize(
+    ("score", "parts"),
+    [
+        ("mean(kl)", MetricScore("mean", "kl")),
+        ("maximum(ratio_maximum)", MetricScore("maximum", "ratio_maximum")),
+        ("maximum", None),
+        ("median(kl)", None),
+        ("mean(last_100)", None),
+    ],
+)
+def test_a_score_of_a_metric_is_taken_apart(score, parts):
+    assert metric_score(score) == parts
+
+
+def test_every_metric_is_recorded_by_some_method():
+    recorded = set()
+    for name in ("ppo", "ppo_adaptive_kl", "trpo"):
+        algorithm, learner, _, batch = setting(name)
+        recorded |= updates.update(algorithm, learner, batch, progress()).keys()
+    assert METRICS.keys() <= recorded
