@@ -86,7 +86,7 @@ def render(figure: Figure) -> Drawing:
         layout.execute(figure)
     figure.set_layout_engine("none")  # laid out: once is enough for both formats
     svg, png = io.BytesIO(), io.BytesIO()
-    # `savefig` would draw each of them twice.
-    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
+    # `savefig` would draw each of them twice. SVG comes last, for it sets the resolution to its own.
     FigureCanvasAgg(figure).print_png(png)  # type: ignore[no-untyped-call]
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
     return Drawing(svg.getvalue(), png.getvalue())

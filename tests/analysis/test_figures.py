@@ -1,5 +1,8 @@
 """What figures show, read back from their axes."""
 
+import io
+
+import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +21,15 @@ def drawn(lines):
     axis = Figure().subplots()
     forests._draw_lines(axis, lines)
     return axis
+
+
+def test_a_png_has_its_resolution_and_whole_labels():
+    figure = Figure(figsize=(2.0, 1.0), layout="constrained")
+    axis = figure.subplots()
+    axis.set_yticks([0.0], ["a label that is long"])
+    picture = matplotlib.image.imread(io.BytesIO(drawing.render(figure).png))
+    assert picture.shape[:2] == (drawing.DOTS_PER_INCH, 2 * drawing.DOTS_PER_INCH)
+    assert (picture[:, 0, :3] == 1.0).all()
 
 
 def test_an_interval_is_drawn_from_end_to_end():
