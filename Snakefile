@@ -7,6 +7,9 @@ min_version("9.27")
 configfile: f"{workflow.basedir}/workflows/config.yaml"
 
 
+report: "workflows/report/workflow.rst"
+
+
 include: "workflows/rules/common.smk"
 include: "workflows/rules/train.smk"
 include: "workflows/rules/track.smk"

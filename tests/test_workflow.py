@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,7 +84,21 @@ def test_every_output_exists(finished: Path) -> None:
     assert {"plan.json", "episodes.parquet", "scores.parquet", "summary.csv", "provenance.json"} <= tables
     for page in ("index.html", "index.md", "tiny.html", "tiny.md"):
         assert (finished / "reports" / page).stat().st_size > 0
-    assert any((finished / "reports/figures/tiny").glob("*.png"))
+    figures = {path.name for path in (finished / "reports/figures/tiny").iterdir()}
+    assert {"final-scores.svg", "final-scores.png", "learning-curves-CartPole-v1.svg"} <= figures
+    tables = {path.name for path in (finished / "reports/tables/tiny").iterdir()}
+    assert {"final-scores.csv", "final-scores.tex", "citation.bib"} <= tables
+
+
+def test_snakemakes_report_shows_the_same_figures(finished: Path) -> None:
+    smoke(finished, "--report", "report.zip")
+    with zipfile.ZipFile(finished / "report.zip") as archive:
+        files = {Path(name).name: archive.read(name) for name in archive.namelist()}
+    for path in (finished / "reports/figures/tiny").glob("*.svg"):
+        assert files[path.name] == path.read_bytes()
+    page = files["report.html"].decode()
+    for words in ("The policy-gradient literature, replicated", "How fast does each variant learn?"):
+        assert words in page
 
 
 def test_jobs_side_by_side_give_what_one_process_gives(finished: Path, tmp_path: Path) -> None:

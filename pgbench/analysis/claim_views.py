@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,20 +27,40 @@ def claims_view(judgement: Judgement, papers: Mapping[str, str], seeds: int) -> 
         seeds: replicas of each variant.
     """
     verdicts, published = judgement.verdicts, judgement.published
-    counts = verdicts["verdict"].value_counts()
     scores = dict.fromkeys(verdicts["score"])
     return {
-        "rows": [_claim_row(row, papers) for _, row in verdicts.iterrows()],
+        "rows": claim_rows(judgement, papers),
         "count": wording.count(len(verdicts), "claim"),
-        "tally": [(name, int(counts.get(name, 0))) for name in VERDICT_NAMES],
+        "tally": verdict_counts(verdicts),
         "alpha": wording.percent(inference.ALPHA),
-        "interval_level": f"{100 * verdicts['level'].max():.3g}\N{NO-BREAK SPACE}%" if len(verdicts) else "",
+        "interval_level": wording.level(verdicts["level"].max()) if len(verdicts) else "",
         "power": wording.percent(inference.POWER),
         "scores": [(score, meaning(score)) for score in scores],
         "coverage": _coverage(seeds),
+        "effects": [_effect_row(row) for _, row in judgement.claims.iterrows()],
         "published": [_published_row(row, papers) for _, row in published.iterrows()],
         "statistics": [(name, STATISTICS[name]) for name in dict.fromkeys(published["statistic"])],
     }
+
+
+def verdict_counts(verdicts: pd.DataFrame) -> list[tuple[str, int]]:
+    """(verdict, how many claims have it), for every verdict that there is."""
+    counts = verdicts["verdict"].value_counts()
+    return [(name, int(counts.get(name, 0))) for name in VERDICT_NAMES]
+
+
+def claim_rows(judgement: Judgement, papers: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One row a claim, each with the published scores that it names.
+
+    Args:
+        judgement: the tables.
+        papers: BibTeX entries by key.
+    """
+    published = [_published_row(row, papers) for _, row in judgement.published.iterrows()]
+    return [
+        _claim_row(row, papers) | {"published": [each for each in published if each["claim"] == row["claim"]]}
+        for _, row in judgement.verdicts.iterrows()
+    ]
 
 
 def _claim_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
@@ -50,10 +71,11 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": row["claim"],
         "statement": row["statement"],
+        "paper": citation(papers[row["paper"]]),
         "source": f"{citation(papers[row['paper']])}, {row['where']}",
         "caveat": row["caveat"],
         "verdict": row["verdict"],
-        "reservation": row["reservation"],
+        "reservation": row["reservation"].removeprefix("at "),
         "reason": "; ".join(filter(None, (row["reason"], row["mismatches"]))),
         "compared": " − ".join(label for label in (row["variant"], row["comparator"]) if label),
         "score": row["score"],
@@ -67,6 +89,19 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
         "seeds": wording.number(row["seeds"]),
         "settle": settle if row["verdict"] == "inconclusive" and judged else "",
         "diverged": wording.count(row["diverged"], "replica") if row["diverged"] else "",
+    }
+
+
+def _effect_row(row: pd.Series) -> dict[str, Any]:
+    """The effect of one pair of variants in one environment, in units of the score."""
+    places = wording.decimals([row["difference"], row["low"], row["high"]])
+    return {
+        "claim": row["claim"],
+        "compared": " − ".join(label for label in (row["variant"], row["comparator"]) if label),
+        "environment": row["environment"],
+        "effect": wording.number(row["difference"], places),
+        "interval": wording.interval(row["low"], row["high"], places),
+        "seeds": wording.number(row["seeds"]),
     }
 
 
@@ -115,5 +150,6 @@ def _published_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
         "own_interval": wording.interval(row["own_low"], row["own_high"], places),
         "environments": row["environments"].replace(" ", ", "),
         "mismatches": row["mismatches"],
+        "respects": wording.enumeration(re.findall(r"(\w+): ", row["mismatches"])),
         "note": row["note"],
     }

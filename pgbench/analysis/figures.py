@@ -1,13 +1,7 @@
-"""Figures of a study: learning curves, and final scores with every replica visible.
-
-Variants differ in colour, dash and marker, so that a figure survives colour blindness and a black-and-white
-printer. The same tables give the same bytes.
-"""
+"""Learning curves, and final scores, with every replica visible."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -15,62 +9,15 @@ import numpy as np
 import pandas as pd
 import seaborn as sns  # type: ignore[import-untyped]
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from pgbench.analysis import statistics
+from pgbench.analysis.drawing import GREY, STYLE, Drawing, Look, looks_of, render
 
-mpl.use("Agg")
-
-STYLE = {
-    **sns.axes_style("ticks"),
-    "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
-    "font.size": 9.0,
-    "axes.titlesize": 9.0,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#666666",
-    "axes.grid": True,
-    "grid.color": "#ebebeb",
-    "legend.frameon": False,
-    "svg.hashsalt": "pgbench",
-    "svg.fonttype": "path",
-}
-GREY = "#8c8c8c"
-# After Okabe and Ito 2008, with light colours darkened to be seen as lines; grey is for comparison.
-COLOURS = (
-    *("#0072b2", "#d08700", "#009e73", "#c44e00", "#a8579b"),
-    *("#3aa3e0", "#6b4c1e", "#222222", "#8a8f00", "#e0508c"),
-)
 PANEL_COLUMNS = 3
-DASHES = (
-    "-",
-    (0, (5, 1.5)),
-    (0, (1.5, 1.2)),
-    (0, (6, 1.5, 1.5, 1.5)),
-    (0, (3, 1, 1, 1, 1, 1)),
-    (0, (9, 2)),
-    "-.",
-)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A rendered figure."""
-
-    svg: bytes
-    png: bytes
-
-
-@dataclass(frozen=True)
-class _Look:
-    """How a variant is drawn in every figure."""
-
-    colour: str
-    dash: str | tuple[int, tuple[float, ...]]
-    marker: str
+MOST_MEANS = 10
+"""Mean curves that can be told apart in one panel."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +34,7 @@ class _Sample:
 
 
 def learning_curves(curves: pd.DataFrame, scores: pd.DataFrame) -> Drawing:
-    """Learning curves of one environment: all means together, then a panel a variant.
+    """Learning curves of one environment: all means together, where they can be told apart; a panel a variant.
 
     A panel shows every replica as a thin line behind the mean and its 95 % interval, and the mean of the
     variant before in grey. Means are over the replicas that have a score, from the first step at which each
@@ -98,22 +45,22 @@ def learning_curves(curves: pd.DataFrame, scores: pd.DataFrame) -> Drawing:
         scores: that environment's rows of `scores.parquet`.
     """
     samples = {label: _sample(curves, scores, label) for label in scores["variant"].unique()}
-    labels, looks = list(samples), _looks(list(samples))
+    looks = looks_of(list(samples))
+    columns = min(PANEL_COLUMNS, len(samples))
+    rows = -(-len(samples) // columns)
+    heights = [3.4] * has_overview(len(samples)) + [0.4 + 2.0 * rows]
     with mpl.rc_context(STYLE):
-        rows = -(-len(labels) // PANEL_COLUMNS)
-        heights = [3.4, 0.4 + 2.0 * rows]
         figure = Figure(figsize=(9.6, sum(heights)), layout="constrained")
-        overview, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=heights).flatten()
-        _draw_overview(overview.subplots(), samples, looks)
-        axes = panels.subplots(rows, PANEL_COLUMNS, sharex=True, sharey=True, squeeze=False).flatten()
-        for axis, label, before in zip(axes, labels, [None, *labels], strict=False):
-            _draw_panel(axis, samples[label], samples.get(before), looks[label])
-            axis.set_title(label)
-        for axis in axes[len(labels) :]:
-            axis.remove()
-        panels.supxlabel("environment steps", fontsize=9)
-        panels.supylabel("episodic return", fontsize=9)
+        *overview, panels = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).flatten()
+        for part in overview:
+            _draw_overview(part.subplots(), samples, looks)
+        _draw_panels(panels, samples, looks, rows, columns)
         return render(figure)
+
+
+def has_overview(variants: int) -> bool:
+    """Whether so many mean curves are drawn in one panel."""
+    return 1 < variants <= MOST_MEANS
 
 
 def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Drawing:
@@ -124,7 +71,7 @@ def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Drawing:
         summary: `summary.parquet`.
     """
     labels, environments = list(scores["variant"].unique()), list(scores["environment"].unique())
-    looks = _looks(labels)
+    looks = looks_of(labels)
     with mpl.rc_context(STYLE):
         columns = min(2, len(environments))
         rows = -(-len(environments) // columns)
@@ -141,13 +88,6 @@ def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Drawing:
         return render(figure)
 
 
-def _looks(labels: Sequence[str]) -> dict[str, _Look]:
-    return {
-        label: _Look(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
-        for i, label in enumerate(labels)
-    }
-
-
 def _sample(curves: pd.DataFrame, scores: pd.DataFrame, label: str) -> _Sample:
     own = curves[curves["variant"] == label]
     finished = scores[(scores["variant"] == label) & (scores["status"] == "scored")]
@@ -155,7 +95,7 @@ def _sample(curves: pd.DataFrame, scores: pd.DataFrame, label: str) -> _Sample:
     return _Sample(table, table[finished["seed"]])
 
 
-def _draw_overview(axis: Axes, samples: dict[str, _Sample], looks: dict[str, _Look]) -> None:
+def _draw_overview(axis: Axes, samples: dict[str, _Sample], looks: dict[str, Look]) -> None:
     """All means, each with a marker every so often; the markers of two variants do not coincide."""
     for index, (label, sample) in enumerate(samples.items()):
         look = looks[label]
@@ -168,7 +108,7 @@ def _draw_overview(axis: Axes, samples: dict[str, _Sample], looks: dict[str, _Lo
             linestyle=look.dash,
             linewidth=1.6,
             marker=look.marker,
-            markersize=4.5,
+            markersize=6,
             markevery=(index, 11),
             errorbar=None,
         )
@@ -177,7 +117,21 @@ def _draw_overview(axis: Axes, samples: dict[str, _Sample], looks: dict[str, _Lo
     _number_steps(axis)
 
 
-def _draw_panel(axis: Axes, sample: _Sample, before: _Sample | None, look: _Look) -> None:
+def _draw_panels(
+    figure: SubFigure, samples: dict[str, _Sample], looks: dict[str, Look], rows: int, columns: int
+) -> None:
+    """A panel a variant, all on the same scales."""
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    for axis, label, before in zip(axes, samples, [None, *samples], strict=False):
+        _draw_panel(axis, samples[label], samples.get(before) if before else None, looks[label])
+        axis.set_title(label)
+    for axis in axes[len(samples) :]:
+        axis.remove()
+    figure.supxlabel("environment steps", fontsize=9)
+    figure.supylabel("episodic return", fontsize=9)
+
+
+def _draw_panel(axis: Axes, sample: _Sample, before: _Sample | None, look: Look) -> None:
     for seed, curve in sample.replicas.items():
         points, dotted = curve.dropna(), seed not in sample.scored
         axis.plot(points, color=look.colour, alpha=0.45, linewidth=0.6, linestyle=":" if dotted else "-")
@@ -197,7 +151,7 @@ def _draw_panel(axis: Axes, sample: _Sample, before: _Sample | None, look: _Look
     _number_steps(axis)
 
 
-def _draw_scores(axis: Axes, scores: pd.DataFrame, summary: pd.DataFrame, looks: dict[str, _Look]) -> None:
+def _draw_scores(axis: Axes, scores: pd.DataFrame, summary: pd.DataFrame, looks: dict[str, Look]) -> None:
     for row, (label, look) in enumerate(looks.items()):
         values = scores.loc[scores["variant"] == label, "last_100"].to_numpy()
         # Replicas fan out in the order of their seeds: chance would place them differently at every drawing.
@@ -219,13 +173,3 @@ def _number_steps(axis: Axes) -> None:
     axis.xaxis.set_major_formatter(EngFormatter(sep=""))
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.set_xlim(left=0)
-
-
-def render(figure: Figure) -> Drawing:
-    """A figure in both formats, laid out once; made and rendered inside `matplotlib.rc_context(STYLE)`."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out: once is enough for both formats
-    svg, png = io.BytesIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None})
-    figure.savefig(png, format="png", dpi=160)
-    return Drawing(svg.getvalue(), png.getvalue())

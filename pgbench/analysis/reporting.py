@@ -1,33 +1,33 @@
-"""Pages: one a study and an index, each as self-contained HTML and as Markdown with figures beside it."""
+"""Pages: one a study and an index, each as self-contained HTML and as Markdown.
+
+Beside a page lie its figures, `figures/<study>/*.svg` and `.png`, and its tables, `tables/<study>/*.csv` and
+`.tex`, with `citation.bib`; those of the index in `figures/index` and `tables/index`.
+"""
 
 from __future__ import annotations
 
 import base64
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from pgbench.analysis.claims import Judgement
-from pgbench.analysis.gathering import StudyProvenance
-from pgbench.analysis.views import StudyTables, View, headline_view, study_view
-from pgbench.refusals import Refusal
-from pgbench.specs import path_safe
+from pgbench.analysis import illustrations, latex, scoreboard
+from pgbench.analysis.illustrations import Illustration
+from pgbench.analysis.study_tables import load
+from pgbench.analysis.tables import PageTable, study_page_tables
+from pgbench.analysis.views import View, study_view
 from pgbench.storage import replacing, write_text
-from pgbench.studies import StudyPlan
-
-if TYPE_CHECKING:
-    from pgbench.analysis.figures import Drawing
 
 TEMPLATES = Path(__file__).parents[2] / "workflows" / "report"
 
 
 def write_study(directory: Path, html: Path, markdown: Path) -> None:
-    """Write the page of one study, and its figures as `figures/<study>/*.png` beside the Markdown.
+    """Write the page of one study, and its figures and tables beside the HTML.
 
     Args:
         directory: holds `plan.json` and the tables that `gathering.gather` wrote.
@@ -37,85 +37,76 @@ def write_study(directory: Path, html: Path, markdown: Path) -> None:
     Raises:
         Refusal: if the plan or a table is missing or unreadable.
     """
-    from pgbench.analysis import figures  # noqa: PLC0415 - plotting libraries take a second to import
-
-    tables = _load(directory)
-    curves, scores = tables.curves, tables.scores
-    folder = Path("figures") / tables.plan.name
-    replicas = "every replica a thin line, the mean and its interval, and the mean of the variant before"
-    panels = [
-        publish(
-            figures.learning_curves(
-                curves[curves["environment"] == name], scores[scores["environment"] == name]
-            ),
-            markdown.parent,
-            folder / f"{path_safe(name)}.png",
-            f"Learning curves on {name}: the means of all variants, then a panel a variant with {replicas}.",
-        )
-        | {"environment": name}
-        for name in tables.environments
-    ]
-    context = study_view(tables) | {
-        "panels": panels,
-        "overview": _draw_scores(tables, markdown.parent, folder / "final-scores.png"),
+    tables = load(directory)
+    view = study_view(tables)
+    drawn = {
+        each.name: publish(each, html.parent / "figures" / tables.plan.name)
+        for each in illustrations.study_illustrations(tables)
+    }
+    folder = html.parent / "tables" / tables.plan.name
+    context = view | {
+        "figures": drawn,
+        "panels": {name: drawn[illustrations.curves_name(name)] for name in tables.environments},
+        "files": _write_tables(study_page_tables(tables, view), folder),
+        "bibliography": _write(folder / "citation.bib", "\n\n".join([view["entry"], *view["papers"]]) + "\n"),
     }
     render("study", context, html, markdown)
 
 
 def write_index(directories: Sequence[Path], html: Path, markdown: Path, laboratory: bool = False) -> None:
-    """Write the index of all studies; their pages are taken to stand beside it as `<study>.html` and `.md`.
+    """Write the scoreboard of claims and the list of studies, whose pages are taken to stand beside it.
 
     Args:
-        directories: one a study, as `write_study` takes it.
+        directories: one a study, as `write_study` takes it; one at least.
         html: the self-contained page.
-        markdown: the same page for code hosts; its figures go to `figures/index/<study>.png` beside it.
+        markdown: the same page for code hosts.
         laboratory: whether the laboratory's page stands beside it too.
 
     Raises:
         Refusal: if a plan or a table is missing or unreadable.
     """
-    studies = []
-    for tables in map(_load, directories):
-        figure = Path("figures") / "index" / f"{tables.plan.name}.png"
-        studies.append(headline_view(tables) | {"overview": _draw_scores(tables, markdown.parent, figure)})
-    render("index", {"studies": studies, "laboratory": laboratory}, html, markdown)
+    studies = [load(directory) for directory in directories]
+    view = scoreboard.index_view(studies)
+    for headline, tables in zip(view["studies"], studies, strict=True):
+        overview = illustrations.final_scores(tables)._replace(name=tables.plan.name)
+        headline["overview"] = publish(overview, html.parent / "figures" / "index")
+    folder = html.parent / "tables" / "index"
+    context = view | {
+        "laboratory": laboratory,
+        "files": _write_tables(scoreboard.index_tables(studies, view), folder),
+        "bibliography": _write(folder / "citation.bib", view["entry"] + "\n"),
+    }
+    render("index", context, html, markdown)
 
 
-def _load(directory: Path) -> StudyTables:
-    try:
-        return StudyTables(
-            plan=StudyPlan.model_validate_json((directory / "plan.json").read_bytes()),
-            curves=pd.read_parquet(directory / "curves.parquet"),
-            scores=pd.read_parquet(directory / "scores.parquet"),
-            summary=pd.read_parquet(directory / "summary.parquet"),
-            effects=pd.read_parquet(directory / "effects.parquet"),
-            judgement=Judgement(
-                *(pd.read_parquet(directory / f"{name}.parquet") for name in Judgement._fields)
-            ),
-            provenance=StudyProvenance.model_validate_json((directory / "provenance.json").read_bytes()),
-        )
-    except (OSError, ValueError) as error:
-        raise Refusal(f"{directory}: is not a gathered study ({error}); gather it again") from None
+def publish(figure: Illustration, folder: Path) -> View:
+    """Write a figure as SVG and PNG; return what a template needs to show it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {"svg": figure.drawing.svg, "png": figure.drawing.png}
+    paths = {suffix: folder / f"{figure.name}.{suffix}" for suffix in files}
+    for suffix, content in files.items():
+        with replacing(paths[suffix]) as temporary:
+            temporary.write_bytes(content)
+    encoded = base64.b64encode(figure.drawing.svg).decode()
+    uri = f"data:image/svg+xml;base64,{encoded}"
+    return {**paths, "uri": uri, "caption": figure.caption, "alt": figure.alternative}
 
 
-def _draw_scores(tables: StudyTables, folder: Path, path: Path) -> View:
-    from pgbench.analysis import figures  # noqa: PLC0415 - plotting libraries take a second to import
+def _write_tables(tables: Iterable[PageTable], folder: Path) -> dict[str, View]:
+    """Write tables as CSV and LaTeX; return name → where they are."""
+    return {
+        table.name: {
+            "csv": _write(folder / f"{table.name}.csv", table.numbers.to_csv(index=False)),
+            "tex": _write(folder / f"{table.name}.tex", latex.booktabs(table.printed)),
+        }
+        for table in tables
+    }
 
-    return publish(
-        figures.final_scores(tables.scores, tables.summary),
-        folder,
-        path,
-        "Final scores on every environment: a row a variant, a dot a replica, a line for the interval.",
-    )
 
-
-def publish(drawing: Drawing, folder: Path, path: Path, description: str) -> View:
-    """Write a figure's PNG below a folder; return what a template needs to show it."""
-    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / path) as temporary:
-        temporary.write_bytes(drawing.png)
-    encoded = base64.b64encode(drawing.svg).decode()
-    return {"uri": f"data:image/svg+xml;base64,{encoded}", "path": path.as_posix(), "alt": description}
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+    return path
 
 
 def render(page: str, context: View, html: Path, markdown: Path) -> None:
@@ -129,10 +120,14 @@ def render(page: str, context: View, html: Path, markdown: Path) -> None:
         keep_trailing_newline=True,
     )
     environment.filters["md"] = _markdown
-    for path in (html, markdown):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        suffix = "html" if path is html else "md"
-        write_text(path, environment.get_template(f"{page}.{suffix}").render(context))
+    for path, suffix in ((html, "html"), (markdown, "md")):
+        template = environment.get_template(f"{page}.{suffix}")
+        _write(path, template.render(context, link=partial(_linked_from, path.parent)))
+
+
+def _linked_from(folder: Path, target: Path) -> str:
+    """A file as a page in some folder refers to it."""
+    return Path(os.path.relpath(target, folder)).as_posix()
 
 
 def _markdown(text: object) -> Markup:

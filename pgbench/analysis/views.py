@@ -2,67 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pgbench import lineage
-from pgbench.analysis import statistics, wording
-from pgbench.analysis.claim_views import claims_view
-from pgbench.analysis.claims import Judgement
+from pgbench.analysis import citing, statistics, wording
+from pgbench.analysis.claim_views import claims_view, verdict_counts
 from pgbench.analysis.gathering import GRID_POINTS, LAST_EPISODES, StudyProvenance
+from pgbench.analysis.study_tables import StudyTables
 from pgbench.analysis.summaries import ALL_ENVIRONMENTS
+from pgbench.claims import Source
 from pgbench.members import Member
-from pgbench.references import read_papers
-from pgbench.studies import StudyPlan, seeds_of
+from pgbench.references import citation, read_papers
+from pgbench.studies import StudyPlan
 
 View = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class StudyTables:
-    """A study's plan and the tables that `gathering.gather` wrote for it."""
-
-    plan: StudyPlan
-    curves: pd.DataFrame
-    scores: pd.DataFrame
-    summary: pd.DataFrame
-    effects: pd.DataFrame
-    judgement: Judgement
-    provenance: StudyProvenance
-
-    @property
-    def environments(self) -> list[str]:
-        """In the study's order."""
-        return list(self.plan.study.environments)
-
-    @property
-    def variants(self) -> list[str]:
-        """In the study's order."""
-        return list(self.plan.algorithms)
-
-    @property
-    def seeds(self) -> list[int]:
-        """The seeds of every run."""
-        return [seed for block in self.plan.runs[0].blocks for seed in seeds_of(block)]
+STUDIES = Path(__file__).parents[2] / "workflows" / "studies"
 
 
 def study_view(tables: StudyTables) -> View:
     """Everything on a study's page but its figures."""
+    plan, papers = tables.plan, read_papers()
     return {
         **headline_view(tables),
-        "claims": claims_view(tables.judgement, read_papers(), len(tables.seeds)),
+        "source": _source(plan.study.source, papers),
+        "claims": claims_view(tables.judgement, papers, len(tables.seeds)),
+        "commands": _commands(tables),
+        "identity": tables.identity,
+        "entry": citing.study_entry(plan, tables.provenance, tables.identity),
+        "papers": [papers[key] for key in _cited(tables)],
         "environments": tables.environments,
         "score_rows": [_score_row(tables, label) for label in tables.variants],
         "effect_columns": list(tables.effects["environment"].unique()),
         "effect_rows": [_effect_row(tables, label) for label in tables.variants[1:]],
         "unscored": _unscored(tables.scores),
-        "rungs": _rungs(tables.plan),
+        "rungs": _rungs(plan),
         "start": [
             (slot, wording.component(value))
-            for slot, value in tables.plan.algorithms[tables.variants[0]].model_dump(mode="json").items()
+            for slot, value in plan.algorithms[tables.variants[0]].model_dump(mode="json").items()
         ],
         "definitions": _definitions(tables),
         "provenance": _provenance(tables.provenance),
@@ -79,8 +60,31 @@ def headline_view(tables: StudyTables) -> View:
         "reduced": _reduction(tables),
         "methods": _methods(tables),
         "outcome": _outcome(tables.effects),
-        "command": f"snakemake --cores 2 {plan.name} --config preset={plan.preset}",
+        "tally": verdict_counts(tables.judgement.verdicts),
     }
+
+
+def _source(source: Source | None, papers: Mapping[str, str]) -> str | None:
+    """What the study replicates, if one publication."""
+    return f"{citation(papers[source.paper])}, {source.where}" if source else None
+
+
+def _cited(tables: StudyTables) -> list[str]:
+    """Keys of the papers that the study and its claims name, in the order of the page."""
+    source = tables.plan.study.source
+    own = [source.paper] if source else []
+    return list(
+        dict.fromkeys([*own, *tables.judgement.verdicts["paper"], *tables.judgement.published["paper"]])
+    )
+
+
+def _commands(tables: StudyTables) -> list[str]:
+    """What to type to get the page again."""
+    plan, commits = tables.plan, tables.provenance.commits
+    known = (STUDIES / f"{plan.name}.yaml").exists()
+    study = plan.name if known else f"path/to/{plan.name}.yaml"
+    run = f"snakemake --cores 2 {plan.name} --config preset={plan.preset} 'studies=[{study}]'"
+    return [f"git checkout {commit}" for commit in commits if commit and len(commits) == 1] + [run]
 
 
 def _reduction(tables: StudyTables) -> str | None:
@@ -99,14 +103,12 @@ def _reduction(tables: StudyTables) -> str | None:
 
 
 def _methods(tables: StudyTables) -> str:
-    budgets = {planned.environment: planned.run.steps for planned in tables.plan.runs}
-    worlds = [f"{name} ({wording.count(steps, 'step')})" for name, steps in budgets.items()]
+    worlds = [f"{name} ({wording.count(steps, 'step')})" for name, steps in tables.budgets.items()]
     seeds, cost = tables.seeds, tables.provenance
     replicas = len(tables.scores[["run", "seed"]].drop_duplicates())  # two variants may share a run
-    named = f"seeds {seeds[0]}–{seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     return (
         f"{wording.count(len(tables.variants), 'variant')} on {wording.enumeration(worlds)}, each as "
-        f"{wording.count(len(seeds), 'independent replica')} ({named}), under the preset "
+        f"{wording.count(len(seeds), 'independent replica')} ({wording.seeds(seeds)}), under the preset "
         f"“{tables.plan.preset}”: {wording.count(replicas, 'replica')} and "
         f"{wording.count(cost.steps, 'environment step')} in {wording.duration(cost.seconds)} of training, "
         f"all jobs added up, at {wording.number(cost.steps_per_second)} steps a second."
@@ -262,7 +264,7 @@ def _provenance(record: StudyProvenance) -> View:
     runs = [
         {
             **run.model_dump(include={"variant", "environment", "run"}),
-            "seeds": f"{run.seeds[0]}–{run.seeds[-1]}" if len(run.seeds) > 1 else str(run.seeds[0]),
+            "seeds": wording.span(run.seeds),
             "steps": wording.number(run.steps),
             "time": wording.duration(run.seconds),
             "rate": wording.number(run.steps_per_second),

@@ -51,6 +51,21 @@ def count(quantity: int, noun: str) -> str:
     return f"{number(quantity)} {noun}{'' if quantity == 1 else 's'}"
 
 
+def span(numbers: Sequence[int]) -> str:
+    """Consecutive numbers: '0–9'; one alone: '0'."""
+    return f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+
+
+def seeds(numbers: Sequence[int]) -> str:
+    """'seeds 0–9', 'seed 0'."""
+    return f"{'seeds' if len(numbers) > 1 else 'seed'} {span(numbers)}"
+
+
+def level(share: float) -> str:
+    """The level of an interval in per cent, with what sets it apart from 100 %: '99.4 %'."""
+    return f"{100 * share:.3g}\N{NO-BREAK SPACE}%"
+
+
 def component(value: Any) -> str:
     """A value of a specification, as `gae(lam=0.95)`."""
     if isinstance(value, Mapping):

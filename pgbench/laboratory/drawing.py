@@ -12,7 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from pgbench.analysis.figures import COLOURS, DASHES, GREY, MARKERS
+from pgbench.analysis.drawing import COLOURS, DASHES, GREY, MARKERS
 
 WIDTH = 9.6
 """Inches, as in the studies' figures."""

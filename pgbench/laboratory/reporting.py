@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from pgbench.analysis import wording
-from pgbench.analysis.figures import Drawing
+from pgbench.analysis.drawing import Drawing
+from pgbench.analysis.illustrations import Illustration
 from pgbench.analysis.reporting import publish, render
 from pgbench.analysis.views import View
 from pgbench.laboratory.drawing import SUPERSCRIPTS
@@ -21,7 +22,7 @@ RELATIONS = {"equals": "=", "below": "<", "above": ">"}
 
 
 def write_page(directories: Sequence[Path], html: Path, markdown: Path) -> None:
-    """Write the page of some measurements, and their figures as `figures/laboratory/<name>.png` beside it.
+    """Write the page of some measurements, and their figures, as SVG and PNG, to `figures/laboratory` beside it.
 
     Args:
         directories: one a measurement, as `running.write` leaves it.
@@ -31,7 +32,7 @@ def write_page(directories: Sequence[Path], html: Path, markdown: Path) -> None:
     Raises:
         Refusal: if a file is missing or unreadable.
     """
-    sections = [_section(directory, markdown.parent) for directory in directories]
+    sections = [_section(directory, html.parent / "figures" / "laboratory") for directory in directories]
     records = [read_record(directory) for directory in directories]
     context = {
         "sections": sections,
@@ -51,10 +52,10 @@ def _section(directory: Path, folder: Path) -> View:
         figure = Drawing((directory / "figure.svg").read_bytes(), (directory / "figure.png").read_bytes())
     except (OSError, ValueError) as error:
         raise Refusal(f"{directory}: is not a whole measurement ({error}); {REMEDY}") from None
-    path = Path("figures") / "laboratory" / f"{entry.name}.png"
+    illustration = Illustration(entry.name, figure, entry.caption, f"{entry.title}. {entry.caption}")
     return {
         **entry.model_dump(),
-        "figure": publish(figure, folder, path, f"{entry.title}. {entry.caption}"),
+        "figure": publish(illustration, folder),
         "statements": [_statement(row) for _, row in statements.iterrows()],
         "seconds": wording.duration(record.seconds),
     }

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, ValidationError
 
-from pgbench.analysis.figures import STYLE, Drawing, render
+from pgbench.analysis.drawing import STYLE, Drawing, render
 from pgbench.components import Specification
 from pgbench.laboratory.catalogue import CATALOGUE, SIZES, Measurement, Size
 from pgbench.laboratory.measurements import MODULES

@@ -1,5 +1,6 @@
 """The pages: complete, escaped, self-contained, and made of the tables."""
 
+import base64
 import re
 import shutil
 from html.parser import HTMLParser
@@ -7,12 +8,12 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from pgbench.analysis import views
+from pgbench.analysis import citing, views
 from pgbench.analysis.reporting import write_index, write_study
 from pgbench.refusals import Refusal
 from pgbench.studies import StudyPlan
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "input"}
 
 
 class Balance(HTMLParser):
@@ -20,7 +21,7 @@ class Balance(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.text, self.links, self.images, self.ids = [], [], [], [], []
+        self.open, self.text, self.links, self.images, self.ids, self.rows = [], [], [], [], [], []
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
@@ -29,6 +30,8 @@ class Balance(HTMLParser):
             self.links.append(attributes["href"])
         if tag == "img":
             self.images.append(attributes)
+        if "data-verdict" in attributes:
+            self.rows.append(attributes)
         if tag not in VOID:
             self.open.append(tag)
 
@@ -59,14 +62,15 @@ def reports(gathered, tmp_path_factory):
 def test_html_is_well_formed_and_self_contained(reports, page):
     parser = parse(reports / f"{page}.html")
     content = (reports / f"{page}.html").read_text(encoding="utf-8")
-    assert not re.search(r"https?:|@import|<script|url\(", content)
+    assert not re.search(r"https?:|@import|<script[^>]|url\(|fetch\(", content)
     assert parser.images
     assert all(
         image["src"].startswith("data:image/svg+xml;base64,") and image["alt"] for image in parser.images
     )
     for link in parser.links:
-        anchor = link.removeprefix("#")
-        assert anchor in parser.ids if link.startswith("#") else (reports / link).exists()
+        file, _, anchor = link.partition("#")
+        assert not file or (reports / file).exists()
+        assert not anchor or anchor in parse(reports / (file or f"{page}.html")).ids
 
 
 @pytest.mark.parametrize("page", ["invented", "index"])
@@ -129,26 +133,124 @@ def test_missing_scores_are_shown(reports):
         assert "diverged after 12,000 steps" in text
 
 
-def test_a_changed_table_changes_the_page(gathered, reports, tmp_path):
-    changed = tmp_path / "changed"
-    shutil.copytree(gathered, changed)
-    summary = pd.read_parquet(changed / "summary.parquet")
-    summary.loc[summary["environment"] == "CartPole-v1", "mean"] = 123.456
-    summary.to_parquet(changed / "summary.parquet", index=False)
-    verdicts = pd.read_parquet(changed / "verdicts.parquet")
-    verdicts.loc[0, ["verdict", "effect"]] = ["replicated", 0.987]
-    verdicts.to_parquet(changed / "verdicts.parquet", index=False)
-    published = pd.read_parquet(changed / "published.parquet")
-    published.loc[0, "published"] = 4321.0
-    published.to_parquet(changed / "published.parquet", index=False)
-    write_study(changed, tmp_path / "invented.html", tmp_path / "invented.md")
-    for suffix in ("html", "md"):
-        now = (tmp_path / f"invented.{suffix}").read_text(encoding="utf-8")
-        before = re.sub('base64[^"]*', "", (reports / f"invented.{suffix}").read_text(encoding="utf-8"))
-        for number in ("123.5", "99\N{NO-BREAK SPACE}% [", "4,321", "2 replicated"):
-            plain = now.replace("\\[", "[").replace("<small>", " ")
-            assert number in plain
-            assert number not in before
+CHANGES = {
+    "summary": ("mean", 123.456, "123"),
+    "effects": ("difference", 321.654, "322"),
+    "verdicts": ("detectable", 43.21, "4,321"),
+    "published": ("own", 765.432, "765"),
+    "claims": ("low", -987.654, "988"),
+}
+"""Table → column, what every number in it becomes, and how that begins on the page."""
+
+
+@pytest.fixture(scope="module")
+def changed(gathered, tmp_path_factory):
+    """The study with other numbers in every table, and its pages."""
+    folder = tmp_path_factory.mktemp("changed")
+    shutil.copytree(gathered, folder / "study")
+    for name, (column, value, _) in CHANGES.items():
+        path = folder / "study" / f"{name}.parquet"
+        table = pd.read_parquet(path)
+        table.assign(**{column: table[column].where(table[column].isna(), value)}).to_parquet(
+            path, index=False
+        )
+    write_study(folder / "study", folder / "invented.html", folder / "invented.md")
+    write_index([folder / "study"], folder / "index.html", folder / "index.md")
+    return folder
+
+
+def words(path):
+    """What a page says, without its figures."""
+    content = path.read_text(encoding="utf-8")
+    return content if path.suffix != ".html" else " ".join(parse(path).text)
+
+
+@pytest.mark.parametrize("table", CHANGES)
+def test_a_changed_table_changes_the_page(reports, changed, table):
+    _, value, text = CHANGES[table]
+    pages = (
+        ["tables/invented/claims-by-environment.tex"]
+        if table == "claims"
+        else ["invented.html", "invented.md"]
+    )
+    pages += ["index.html", "index.md"] if table == "published" else []
+    for page in pages:
+        assert re.search(rf"(?<!\d){text}(?!\d)", words(changed / page))
+        assert not re.search(rf"(?<!\d){text}(?!\d)", words(reports / page))
+    spreadsheets = (path.read_text(encoding="utf-8") for path in changed.glob("tables/invented/*.csv"))
+    assert any(str(value) in spreadsheet for spreadsheet in spreadsheets)
+
+
+def test_a_changed_table_changes_the_figures(reports, changed):
+    for name in ("claims", "final-scores", "effects"):
+        for suffix in ("svg", "png"):
+            path = f"figures/invented/{name}.{suffix}"
+            assert (changed / path).read_bytes() != (reports / path).read_bytes()
+
+
+def test_a_changed_number_changes_the_identifier_wherever_it_stands(gathered, reports, changed):
+    before, after = (citing.identifier(folder) for folder in (gathered, changed / "study"))
+    assert before != after
+    for page in ("invented.html", "invented.md", "tables/invented/citation.bib"):
+        for folder, identity, other in ((reports, before, after), (changed, after, before)):
+            text = (folder / page).read_text(encoding="utf-8")
+            assert text.count(identity) >= 2
+            assert other not in text
+    entries = [(folder / "tables/index/citation.bib").read_text() for folder in (reports, changed)]
+    assert entries[0] != entries[1]
+
+
+def test_every_figure_is_there_as_svg_and_png(reports, plan):
+    names = ["claims", "final-scores", "effects", *(f"learning-curves-{e}" for e in plan.study.environments)]
+    folder = reports / "figures" / "invented"
+    assert {path.name for path in folder.iterdir()} == {f"{n}.{s}" for n in names for s in ("svg", "png")}
+    embedded = [image["src"].partition(",")[2] for image in parse(reports / "invented.html").images]
+    files = [base64.b64encode((folder / f"{name}.svg").read_bytes()).decode() for name in names]
+    assert sorted(embedded) == sorted(files)
+
+
+def test_every_table_is_there_as_csv_and_latex(reports, gathered):
+    folder = reports / "tables" / "invented"
+    stems = {path.stem for path in folder.glob("*.csv")}
+    assert stems == {path.stem for path in folder.glob("*.tex")}
+    assert {"claims", "published-scores", "final-scores", "effects", "replicas", "specifications"} < stems
+    verdicts = pd.read_parquet(gathered / "verdicts.parquet")
+    written = pd.read_csv(folder / "claims.csv", keep_default_na=False, na_values=[""])
+    assert list(written["claim"]) == list(verdicts["claim"])
+    assert written["effect"].to_numpy() == pytest.approx(
+        verdicts["effect"].to_numpy(), rel=1e-12, nan_ok=True
+    )
+
+
+def test_the_scoreboard_has_every_claim_and_what_it_is_filtered_by(reports, gathered, plan):
+    board = parse(reports / "index.html")
+    verdicts = pd.read_parquet(gathered / "verdicts.parquet")
+    assert [row["data-verdict"] for row in board.rows] == list(verdicts["verdict"])
+    assert {(row["data-study"], row["data-paper"]) for row in board.rows} == {
+        ("invented", "Schulman et al. 2017")
+    }
+    assert [link for link in board.links if "#claim-" in link] == [
+        f"invented.html#claim-{name}" for name in plan.study.claims
+    ]
+    text = re.sub(r"\s+", " ", "".join(board.text))
+    for name, count in verdicts["verdict"].value_counts().items():
+        assert f"{count} {name}" in text
+    script = (reports / "index.html").read_text(encoding="utf-8").partition("<script>")[2]
+    assert 'getElementById("filter")' in script
+    assert "filter" in board.ids
+
+
+def test_a_claim_below_the_budget_says_so(reports):
+    for page in ("index.html", "index.md", "invented.html", "invented.md"):
+        text = words(reports / page).replace(r"\_", "_")
+        assert "at less than the paper’s budget: 40 % of the steps and 5 of 6 seeds" in text
+
+
+def test_the_papers_that_are_tested_are_cited(reports):
+    for path in (reports / "invented.html", reports / "tables/invented/citation.bib"):
+        text = words(path)
+        assert "@article{schulman2017ppo," in text
+        assert "@article{huang2022cleanrl," in text
 
 
 def test_the_same_tables_give_the_same_bytes(gathered, reports, tmp_path):

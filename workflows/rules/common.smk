@@ -85,7 +85,7 @@ except Refusal as refusal:
     refuse(refusal)
 
 RUNS = studies.runs_by_name(PLANS.values())
-TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").iterdir()))
+TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet")
 LABORATORY_CODE = (*studies.TRAINING_CODE, *studies.ANALYSIS_CODE, "laboratory")

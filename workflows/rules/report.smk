@@ -10,7 +10,20 @@ rule page:
     output:
         html="reports/{study}.html",
         markdown="reports/{study}.md",
-        figures=directory("reports/figures/{study}"),
+        figures=report(
+            directory("reports/figures/{study}"),
+            patterns=["{figure}.svg"],
+            caption="../report/captions/figure.rst",
+            category="{study}",
+            labels={"figure": "{figure}"},
+        ),
+        tables=report(
+            directory("reports/tables/{study}"),
+            patterns=["{table}.csv"],
+            caption="../report/captions/table.rst",
+            category="{study}",
+            labels={"table": "{table}"},
+        ),
     log:
         "results/logs/page/{study}.log",
     conda:
@@ -36,6 +49,7 @@ rule index:
         html="reports/index.html",
         markdown="reports/index.md",
         figures=directory("reports/figures/index"),
+        tables=directory("reports/tables/index"),
     log:
         "results/logs/index.log",
     localrule: True

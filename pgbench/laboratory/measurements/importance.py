@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pgbench.analysis.figures import GREY
+from pgbench.analysis.drawing import GREY
 from pgbench.analysis.statistics import Estimate
 from pgbench.functional.importance import trajectory_log_ratios
 from pgbench.laboratory import drawing, exact, intervals, worlds

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from pgbench import updates
-from pgbench.analysis.figures import GREY
+from pgbench.analysis.drawing import GREY
 from pgbench.analysis.statistics import Estimate
 from pgbench.components import ImportanceRatio
 from pgbench.laboratory import drawing, exact, intervals, worlds
