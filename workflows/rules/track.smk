@@ -9,6 +9,7 @@ rule track:
         touch("results/tracking/{run}/{block}.attempted"),
     log:
         "results/logs/track/{run}/{block}.log",
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
