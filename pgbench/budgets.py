@@ -71,7 +71,8 @@ def scaling(plans: Iterable[studies.StudyPlan], model: CostModel, overhead: floa
         rows.append((f"{cores}", _time(end), f"{sum(seconds) / (cores * end):.0%}"))
     longest = max(blocks, key=lambda block: block.cost.seconds)
     return (
-        f"{table(('cores', 'time', 'busy'), rows)}\n\n{len(blocks)} jobs, {_time(sum(seconds))} of one core\n"
+        f"{table(('cores', 'time', 'busy'), rows)}\n\n"
+        f"together {len(blocks)} jobs, {_time(sum(seconds))} of one core\n"
         f"no number of cores is faster than the longest job: {_time(longest.cost.seconds)}, {longest.name}"
     )
 

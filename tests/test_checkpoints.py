@@ -90,8 +90,11 @@ def test_a_state_between_two_iterations_has_something_of_everything_in_it():
 # Through the command line
 
 
-def train_and_kill(arguments, seconds):
-    """Call the command line in a child process, kill it after some time, and say whether it was still at work."""
+def train_and_kill(arguments, directory, seconds):
+    """Call the command line in a child process, kill it, and say whether it was still at work.
+
+    It is killed some time after the directory holds a checkpoint, or is finished.
+    """
     child = os.fork()
     if child == 0:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
@@ -102,6 +105,8 @@ def train_and_kill(arguments, seconds):
             os._exit(int(stop.code or 0))
         finally:
             os._exit(70)
+    while not (list(directory.glob("checkpoint-*/checkpoint.json")) or (directory / "run.json").exists()):
+        time.sleep(0.005)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
@@ -121,8 +126,8 @@ def test_killed_at_random_it_ends_with_the_same_bytes(name, environment, steps, 
     killed = tmp_path / "killed"
     arguments = [*studies.training_arguments(run), "--seeds", "0-2", "--checkpoint-every", "0"]
     draws = random.Random(0)
-    waits = [seconds * draws.uniform(0.1, 0.7) for _ in range(4)]
-    kills = sum(train_and_kill([*arguments, "--into", str(killed)], wait) for wait in waits)
+    waits = [seconds * draws.uniform(0.0, 0.4) for _ in range(4)]
+    kills = sum(train_and_kill([*arguments, "--into", str(killed)], killed, wait) for wait in waits)
     blocks.train_block(run, [0, 1, 2], killed)
     assert content(killed) == content(tmp_path / "whole")
     records = [

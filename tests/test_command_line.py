@@ -343,9 +343,11 @@ def test_training_looks_at_a_reference_gradient_only_if_asked(
     assert call(monkeypatch, *arguments) == 0
     assert call(monkeypatch, *arguments, "--reference-every", "5", "--reference-batches", "9") == 0
     (plain, looking) = trained.calls
-    assert len(plain) == 3
-    assert looking[:3] == plain
-    assert (looking[3].every, looking[3].batches, looking[3].seeds) == (5, 9, [3, 4])
+    *same, directory, every = plain
+    assert looking[:2] == (*same,)
+    assert looking[2] == Path("results", "references", *directory.parts[2:])
+    assert looking[3] == every
+    assert (looking[4].every, looking[4].batches, looking[4].seeds) == (5, 9, [3, 4])
 
 
 def test_a_reference_that_cannot_be_is_refused_before_training(

@@ -59,7 +59,7 @@ def test_without_git(monkeypatch):
 
 def test_no_tensor_or_plotting_library_is_imported():
     code = """
-import sys, pgbench.results, pgbench.analysis.reporting, pgbench.provenance
+import sys, pgbench.results, pgbench.analysis.gathering, pgbench.provenance
 pgbench.provenance.provenance()
 assert not {"torch", "gymnasium", "mujoco", "matplotlib"} & set(sys.modules)
 """
