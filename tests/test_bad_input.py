@@ -22,7 +22,7 @@ from pgbench import __main__ as command_line
 from pgbench import lineage, studies
 from pgbench.refusals import Refusal, parse_yaml, read_yaml
 
-EXAMPLES = int(os.environ.get("PGBENCH_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("PGBENCH_EXAMPLES", "40"))
 CHECKOUT = Path(__file__).parents[1]
 STUDIES = Path(__file__).parent / "data" / "studies"
 

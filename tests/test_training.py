@@ -120,7 +120,7 @@ def test_methods_on_whole_episodes_learn_the_bandit(name):
 def test_methods_on_a_fixed_horizon_learn_the_bandit(name):
     first_order = hasattr(lineage.LINEAGE[name].algorithm.update, "optimiser")
     faster = {"update.optimiser.learning_rate": 0.02} if first_order else {}
-    history = records(small(name, **faster, **{"networks.hidden": (16,)}), [0, 1], "Bandit-v0", steps=5120)
+    history = records(small(name, **faster, **{"networks.hidden": (16,)}), [0, 1], "Bandit-v0", steps=2560)
     assert np.mean([e.episodic_return for e in history[-1].episodes]) > 0.95
 
 
