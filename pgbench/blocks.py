@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from pgbench import results, studies
+from pgbench import digests, results, studies
 from pgbench.checkpoints import SAVING_CODE, Checkpoints, Identity
 from pgbench.provenance import History, Resumption, provenance
 from pgbench.refusals import Breakdown, Refusal
@@ -44,13 +44,13 @@ def train_block(
     # taken before training: a checkout may be edited while it runs
     start = History(
         **provenance(),
-        code_digest=studies.training_code_digest(),
+        code_digest=digests.training_code_digest(),
         started=datetime.now(UTC),
         seconds=0.0,
         steps=0,
     )
-    digests = start.code_digest, studies.code_digest(SAVING_CODE)
-    identity = Identity(run=run, seeds=tuple(seeds), code_digests=digests, versions=start.versions)
+    code = start.code_digest, digests.code_digest(SAVING_CODE)
+    identity = Identity(run=run, seeds=tuple(seeds), code_digests=code, versions=start.versions)
     with _breakdowns(directory), sole_writer(directory):
         saved = Checkpoints(directory, identity, every)
         if _is_finished(directory, identity):

@@ -44,7 +44,7 @@ from pgbench.training import Trainer
 SHARE = 0.01
 """Of the time, at most so much is spent on checkpoints: after a slow one, the next has to wait longer."""
 
-SAVING_CODE = ("checkpoints.py", "tracking.py")
+SAVING_CODE = ("checkpoints.py", "reference_gradient.py", "tracking.py")
 RECORD, ARRAY = "checkpoint.json", "array"
 
 

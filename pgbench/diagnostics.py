@@ -8,7 +8,7 @@ from torch import Tensor
 from pgbench.batches import Batch
 from pgbench.functional import objectives
 from pgbench.functional.moments import average, explained_variance, signal_to_noise
-from pgbench.learners import Learner, chunks
+from pgbench.learners import Evaluation, Learner, chunks
 from pgbench.policies import kl
 
 Statistics = dict[str, Tensor]
@@ -23,11 +23,10 @@ def mean_kl(learner: Learner, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def clip_fraction(learner: Learner, batch: Batch, epsilon: float) -> Tensor:
-    """The share of ratios, after the update, outside [1 − ε, 1 + ε], `[S]`."""
+def clip_fraction(batch: Batch, after: Evaluation, epsilon: float) -> Tensor:
+    """The share of ratios outside [1 − ε, 1 + ε], `[S]`, once the update has led to `after`."""
     data = batch.transitions
-    new = learner.evaluate_in_chunks(data.observations).distribution
-    ratios = (new.log_prob(data.actions) - data.old_log_probs).exp()
+    ratios = (after.distribution.log_prob(data.actions) - data.old_log_probs).exp()
     return average(((ratios - 1.0).abs() > epsilon).float(), data.shares)
 
 
@@ -62,15 +61,16 @@ def gradient_signal_to_noise(learner: Learner, batch: Batch) -> Statistics:
 
 
 @torch.no_grad()
-def measure(learner: Learner, batch: Batch) -> Statistics:
+def measure(learner: Learner, batch: Batch, after: Evaluation) -> Statistics:
     """How far the policy moved, what that gained, and how good the critic is.
 
     Args:
-        learner: after the update.
+        learner: whose policy it is.
         batch: what it learned from.
+        after: what policy and critic say of the batch after the update.
     """
     data = batch.transitions
-    new, values = learner.evaluate_in_chunks(data.observations)
+    new, values = after
     log_ratios = new.log_prob(data.actions) - data.old_log_probs
     ratios = log_ratios.exp()
     happened = data.shares > 0

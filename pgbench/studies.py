@@ -7,10 +7,9 @@ two studies that share a run compute it once. Imports no tensor library.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,32 +24,9 @@ from pgbench.members import Member
 from pgbench.refusals import Refusal, explain, nearest, read_yaml
 from pgbench.specs import Algorithm, Run, difference, path_safe, paths, replace
 
-PACKAGE = Path(__file__).parent
 MAXIMAL_BLOCK = 10_000
-TRAINING_CODE = (
-    "batches.py",
-    "environments",
-    "functional",
-    "components",
-    "compatibility.py",
-    "diagnostics.py",
-    "estimation.py",
-    "learners.py",
-    "off_policy.py",
-    "policies.py",
-    "reference_gradient.py",
-    "replay.py",
-    "rollouts.py",
-    "specs.py",
-    "streams.py",
-    "training.py",
-    "trust_regions.py",
-    "updates.py",
-)
 RULES = ("all", "gather", "index", "laboratory", "measure", "misspelt", "page", "resolve", "track", "train")
 """Names of the workflow's rules, which a study may not have."""
-
-ANALYSIS_CODE = ("analysis", "results.py", "storage.py", "claims.py", "references.py", "scores.py")
 
 
 def _file_name(name: str) -> str:
@@ -409,24 +385,3 @@ def read_plan(path: Path) -> StudyPlan:
 def runs_by_name(plans: Iterable[StudyPlan]) -> dict[str, Run]:
     """Every distinct run of the plans."""
     return {planned.name: planned.run for study in plans for planned in study.runs}
-
-
-def training_code_digest() -> str:
-    """The digest of the modules that decide what training computes.
-
-    The workflow passes it to the rule that trains: edited mathematics retrains, an edited plot does not.
-    """
-    return code_digest(TRAINING_CODE)
-
-
-def code_digest(files: Sequence[str]) -> str:
-    """Eight hexadecimal digits over modules and subpackages of this package."""
-    sources = sorted(
-        source
-        for name in files
-        for source in ((PACKAGE / name).rglob("*.py") if "." not in name else [PACKAGE / name])
-    )
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(source.relative_to(PACKAGE).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
-    return digest.hexdigest()[:8]

@@ -17,7 +17,7 @@ from pgbench.estimation import credit
 from pgbench.functional import importance, objectives
 from pgbench.functional.moments import standardise
 from pgbench.functional.penalties import adapt_beta
-from pgbench.learners import Learner, Parameters, chunks, take_step
+from pgbench.learners import Evaluation, Learner, Parameters, chunks, take_step
 from pgbench.policies import Distribution, kl
 from pgbench.specs import Algorithm
 from pgbench.streams import stream
@@ -199,22 +199,29 @@ def update(algorithm: Algorithm, learner: Learner, batch: Batch, progress: Progr
             pass
         case other:
             assert_never(other)
-    moved = measure(learner, batch)
-    return before | moved | done | _bounds(algorithm.surrogate, learner, batch, moved, progress)
+    after = learner.evaluate_in_chunks(batch.transitions.observations)
+    moved = measure(learner, batch, after)
+    clipped = _clipping(algorithm.surrogate, batch, after)
+    return before | moved | clipped | done | _penalty(algorithm.surrogate, learner, moved["kl"], progress)
 
 
-def _bounds(
-    surrogate: c.Surrogate, learner: Learner, batch: Batch, moved: Statistics, progress: Progress
-) -> Statistics:
-    """What the surrogate did to keep the policy near; an adaptive penalty also sets the next update's β."""
+def _clipping(surrogate: c.Surrogate, batch: Batch, after: Evaluation) -> Statistics:
+    """How much the clip leaves out, for the surrogate that has one."""
     match surrogate:
         case c.ClippedRatio(epsilon=epsilon):
-            return {"clip_fraction": clip_fraction(learner, batch, epsilon)}
+            return {"clip_fraction": clip_fraction(batch, after, epsilon)}
+        case _:
+            return {}
+
+
+def _penalty(surrogate: c.Surrogate, learner: Learner, divergence: Tensor, progress: Progress) -> Statistics:
+    """The β of this update, for surrogates that have one; an adaptive penalty also sets the next update's."""
+    match surrogate:
         case c.FixedPenalty():
             return {"beta": learner.beta}
         case c.AdaptivePenalty(target=target):
             beta = learner.beta
-            learner.beta = torch.where(progress.running, adapt_beta(beta, moved["kl"], target), beta)
+            learner.beta = torch.where(progress.running, adapt_beta(beta, divergence, target), beta)
             return {"beta": beta}
         case _:
             return {}

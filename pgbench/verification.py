@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from pgbench import results, studies
+from pgbench import digests, results, studies
 from pgbench.analysis.gathering import gather
 from pgbench.provenance import Provenance, provenance
 from pgbench.refusals import Refusal
@@ -40,7 +40,7 @@ def verify(directory: Path) -> list[Finding]:
     Raises:
         Refusal: if the folder holds neither.
     """
-    here, code = Provenance.model_validate(provenance()), studies.training_code_digest()
+    here, code = Provenance.model_validate(provenance()), digests.training_code_digest()
     blocks = sorted(path for path in directory.glob("runs/*/*") if path.is_dir())
     gathered = sorted(path.parent for path in directory.glob("studies/*/*/provenance.json"))
     if not blocks and not gathered:

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from pgbench import __main__ as command_line
-from pgbench import blocks, checkpoints, lineage, results, specs, storage, studies
+from pgbench import blocks, checkpoints, digests, lineage, results, specs, storage, studies
 from pgbench.environments import VectorEnvironment
 from pgbench.refusals import Refusal
 
@@ -128,12 +128,12 @@ def test_a_finished_block_whose_files_were_deleted_is_given_back(
 
 def test_what_was_kept_of_other_code_is_not_given_back(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(studies, "training_code_digest", lambda: "01234567")
+        patch.setattr(digests, "training_code_digest", lambda: "01234567")
         blocks.train_block(RUN, SEEDS, tmp_path)
     (tmp_path / "run.json").unlink()
     blocks.train_block(RUN, SEEDS, tmp_path)
     record = results.read_block(tmp_path, studies.run_name(RUN)).record
-    assert record.code_digest == studies.training_code_digest()
+    assert record.code_digest == digests.training_code_digest()
 
 
 def test_an_edited_block_is_trained_again(tmp_path, whole):
@@ -236,7 +236,7 @@ def test_other_code_or_versions_start_over(interrupted, whole, monkeypatch, caps
 
     blocks_provenance = blocks.provenance
     with monkeypatch.context() as patch:
-        patch.setattr(studies if value else blocks, changed, value or other)
+        patch.setattr(digests if value else blocks, changed, value or other)
         interrupt(2, interrupted)
     assert "is of other code, versions" in capsys.readouterr().err
     blocks.train_block(RUN, SEEDS, interrupted)
@@ -248,7 +248,7 @@ def test_a_checkpoint_of_other_seeds_is_not_taken_for_its_own(interrupted):
     other = checkpoints.Identity(
         run=RUN,
         seeds=(5, 6),
-        code_digests=(studies.training_code_digest(), studies.code_digest(checkpoints.SAVING_CODE)),
+        code_digests=(digests.training_code_digest(), digests.code_digest(checkpoints.SAVING_CODE)),
         versions=blocks.provenance()["versions"],
     )
     saved(interrupted).rename(interrupted / f"checkpoint-{other.digest}")

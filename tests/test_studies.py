@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgbench import lineage, studies
+from pgbench import digests, lineage, studies
 from pgbench.refusals import Refusal, read_yaml
 
 CHECKOUT = Path(__file__).parents[1]
@@ -288,7 +288,7 @@ def modules_behind(module: Path) -> set[Path]:
 
 def test_the_digest_of_training_covers_all_that_training_imports() -> None:
     package = CHECKOUT / "pgbench"
-    listed = {package / name for name in studies.TRAINING_CODE}
+    listed = {package / name for name in digests.TRAINING_CODE}
     missing = {
         path.relative_to(package).as_posix()
         for path in modules_behind(package / "training.py")
@@ -298,12 +298,12 @@ def test_the_digest_of_training_covers_all_that_training_imports() -> None:
 
 
 def test_code_digest_follows_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studies, "PACKAGE", tmp_path)
+    monkeypatch.setattr(digests, "PACKAGE", tmp_path)
     (tmp_path / "part").mkdir()
     module, other = write(tmp_path / "part", "x = 1\n", "module.py"), write(tmp_path, "y = 1\n", "other.py")
-    before = studies.code_digest(["part"])
+    before = digests.code_digest(["part"])
     other.write_text("y = 2\n")
-    assert studies.code_digest(["part"]) == before
-    assert studies.code_digest(["part", "other.py"]) != before
+    assert digests.code_digest(["part"]) == before
+    assert digests.code_digest(["part", "other.py"]) != before
     module.write_text("x = 2\n")
-    assert studies.code_digest(["part"]) != before
+    assert digests.code_digest(["part"]) != before

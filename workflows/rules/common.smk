@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from pgbench import studies
+from pgbench import digests, studies
 from pgbench.laboratory import catalogue
 from pgbench.refusals import Refusal, nearest, read_yaml
 
@@ -88,7 +88,7 @@ RUNS = studies.runs_by_name(PLANS.values())
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet")
-LABORATORY_CODE = (*studies.TRAINING_CODE, *studies.ANALYSIS_CODE, "laboratory")
+LABORATORY_CODE = (*digests.TRAINING_CODE, *digests.ANALYSIS_CODE, "laboratory")
 # A preset of one's own measures as much as `standard` does.
 LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"
 MEASURED = f"results/laboratory/{LABORATORY_PRESET}/{{measurement}}"

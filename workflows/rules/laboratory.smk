@@ -21,7 +21,7 @@ rule measure:
     params:
         preset=LABORATORY_PRESET,
         into=subpath(output.record, parent=True),
-        code=studies.code_digest(LABORATORY_CODE),
+        code=digests.code_digest(LABORATORY_CODE),
     shell:
         "python -m pgbench laboratory {wildcards.measurement} --preset {params.preset}"
         " --output {params.into} > {log} 2>&1"
@@ -46,7 +46,7 @@ rule laboratory:
         runtime="10m",
     params:
         measurements=expand(MEASURED, measurement=CONFIGURATION.laboratory),
-        code=studies.code_digest(LABORATORY_CODE),
+        code=digests.code_digest(LABORATORY_CODE),
     shell:
         "python -m pgbench laboratory-report {params.measurements}"
         " --html {output.html} --markdown {output.markdown} > {log} 2>&1"

@@ -35,7 +35,7 @@ rule page:
         runtime="1h",
     params:
         study=subpath(input.plan, parent=True),
-        code=studies.code_digest(studies.ANALYSIS_CODE),
+        code=digests.code_digest(digests.ANALYSIS_CODE),
     shell:
         "python -m pgbench report {params.study} --html {output.html} --markdown {output.markdown} > {log} 2>&1"
 
@@ -63,7 +63,7 @@ rule index:
     params:
         studies=expand(TABLES, study=PLANS),
         laboratory="--laboratory" if CONFIGURATION.laboratory else "--no-laboratory",
-        code=studies.code_digest(studies.ANALYSIS_CODE),
+        code=digests.code_digest(digests.ANALYSIS_CODE),
     shell:
         "python -m pgbench index {params.studies} {params.laboratory}"
         " --html {output.html} --markdown {output.markdown} > {log} 2>&1"

@@ -19,7 +19,7 @@ rule train:
         runtime="1d",
     params:
         run=training_arguments,
-        code=studies.training_code_digest(),
+        code=digests.training_code_digest(),
     shell:
         "python -m pgbench train {params.run} --seeds {wildcards.block} --name {wildcards.run}"
         " --into results/runs/{wildcards.run}/{wildcards.block} > {log} 2>&1"

@@ -191,16 +191,22 @@ def _same_gradient(ground: Ensemble, advantages: Tensor) -> Statement:
 
 
 def _statements(table: pd.DataFrame) -> list[Statement]:
-    def at_the_end(label: str, quantity: str, advantages: str) -> Estimate:
-        own = drawing.pick(table, surrogate=label, quantity=quantity, advantages=advantages)
-        last = own.sort_values("at").iloc[-1]
-        return Estimate(last["estimate"], last["low"], last["high"])
-
-    over = drawing.pick(table, surrogate=CLIP, quantity="largest gain over the ratio’s")["estimate"].max()
     last = drawing.pick(table, quantity="divergence")["at"].max()
     steps = f"after {last:.0f} steps"
-    ratio, clip = (at_the_end(label, "divergence", "estimated") for label in (RATIO, CLIP))
-    weak, strong = (at_the_end(label, "divergence", "estimated") for label in (PENALTY, STRONG))
+    return [*_of_the_surrogates(table, steps), *_of_what_they_reach(table, steps)]
+
+
+def _at_the_end(table: pd.DataFrame, label: str, quantity: str, advantages: str) -> Estimate:
+    own = drawing.pick(table, surrogate=label, quantity=quantity, advantages=advantages)
+    last = own.sort_values("at").iloc[-1]
+    return Estimate(last["estimate"], last["low"], last["high"])
+
+
+def _of_the_surrogates(table: pd.DataFrame, steps: str) -> list[Statement]:
+    """What clip and penalty do to the objective, and how near they hold the policy."""
+    over = drawing.pick(table, surrogate=CLIP, quantity="largest gain over the ratio’s")["estimate"].max()
+    ratio, clip = (_at_the_end(table, label, "divergence", "estimated") for label in (RATIO, CLIP))
+    weak, strong = (_at_the_end(table, label, "divergence", "estimated") for label in (PENALTY, STRONG))
     return [
         statement(
             "The clipped surrogate is a lower bound of the unclipped one",
@@ -222,7 +228,7 @@ def _statements(table: pd.DataFrame) -> list[Statement]:
             "The clip does not keep ratios within 1 ± ε",
             ENGSTROM,
             f"mean over worlds of the largest |ratio − 1| {steps}, exact advantages",
-            at_the_end(CLIP, "largest distance of a ratio from 1", "exact"),
+            _at_the_end(table, CLIP, "largest distance of a ratio from 1", "exact"),
             "above",
             EPSILON,
         ),
@@ -234,12 +240,18 @@ def _statements(table: pd.DataFrame) -> list[Statement]:
             "below",
             float(weak.low),
         ),
+    ]
+
+
+def _of_what_they_reach(table: pd.DataFrame, steps: str) -> list[Statement]:
+    """How good the policies are that they lead to."""
+    return [
         *(
             statement(
                 f"With poorly estimated advantages ‘{label}’ ends with a better policy than the ratio",
                 PPO,
                 f"mean difference of J’s gains over the best policy’s {steps}",
-                at_the_end(label, "gain of J over the ratio’s", "estimated"),
+                _at_the_end(table, label, "gain of J over the ratio’s", "estimated"),
                 "above",
                 0.0,
             )
@@ -249,7 +261,7 @@ def _statements(table: pd.DataFrame) -> list[Statement]:
             "With exact advantages the unclipped ratio improves J as far as it is climbed: policy iteration",
             "Kakade and Langford 2002",
             f"gain of J over the best policy’s {steps}, exact advantages",
-            at_the_end(RATIO, "gain of J", "exact"),
+            _at_the_end(table, RATIO, "gain of J", "exact"),
             "above",
             0.0,
         ),

@@ -183,26 +183,24 @@ def _measured(ground: Ensemble, policy: Tensor, limit: Tensor, best: Tensor, del
 
 
 def _statements(table: pd.DataFrame, count: int) -> list[Statement]:
-    def at(step: str, quantity: str, delta: float) -> Estimate:
-        row = drawing.pick(table, step=step, quantity=quantity, delta=delta).iloc[0]
-        return Estimate(row["estimate"], row["low"], row["high"])
-
-    def farthest(step: str) -> Estimate:
-        return intervals.exactly(
-            drawing.pick(table, step=step, quantity="largest divergence")["estimate"].max()
-        )
-
-    narrow = float(table["delta"].min())
-    wide = float(table["delta"].max())
     over = f"{count} random worlds"
-    improved = at(SEARCHED, "share of worlds improved", USUAL).value
-    guaranteed = at(SEARCHED, "share of worlds with a guarantee", USUAL).value
+    return [*_of_the_gain(table, over), *_of_the_region(table, over), *_of_improvement(table, over)]
+
+
+def _at(table: pd.DataFrame, step: str, quantity: str, delta: float) -> Estimate:
+    row = drawing.pick(table, step=step, quantity=quantity, delta=delta).iloc[0]
+    return Estimate(row["estimate"], row["low"], row["high"])
+
+
+def _of_the_gain(table: pd.DataFrame, over: str) -> list[Statement]:
+    """What a step gains of what the exact maximiser gains."""
+    narrow = float(table["delta"].min())
     return [
         statement(
             "In a narrow trust region the natural gradient gains what the exact maximiser gains",
             KAKADE,
             f"mean ratio of the surrogate’s gains, δ = {narrow:g}, {over}",
-            at(NATURAL, "surrogate", narrow),
+            _at(table, NATURAL, "surrogate", narrow),
             "equals",
             1.0,
             0.01,
@@ -211,7 +209,7 @@ def _statements(table: pd.DataFrame, count: int) -> list[Statement]:
             "The plain gradient gains less over the same divergence",
             KAKADE,
             f"mean ratio of the surrogate’s gains, δ = {narrow:g}, {over}",
-            at(PLAIN, "surrogate", narrow),
+            _at(table, PLAIN, "surrogate", narrow),
             "below",
             1.0,
         ),
@@ -219,14 +217,27 @@ def _statements(table: pd.DataFrame, count: int) -> list[Statement]:
             "Damping and few conjugate gradients, as trained, cost part of the gain",
             TRPO,
             f"mean ratio of the surrogate’s gains, δ = {USUAL:g}, {over}",
-            at(DAMPED, "surrogate", USUAL),
+            _at(table, DAMPED, "surrogate", USUAL),
             "below",
             1.0,
         ),
+    ]
+
+
+def _of_the_region(table: pd.DataFrame, over: str) -> list[Statement]:
+    """How far beyond δ a step goes."""
+    quantity = f"largest mean KL over δ, δ from {table['delta'].min():g} to {table['delta'].max():g}, {over}"
+
+    def farthest(step: str) -> Estimate:
+        return intervals.exactly(
+            drawing.pick(table, step=step, quantity="largest divergence")["estimate"].max()
+        )
+
+    return [
         statement(
             "Without a line search a natural step can leave the trust region",
             TRPO,
-            f"largest mean KL over δ, δ from {narrow:g} to {wide:g}, {over}",
+            quantity,
             farthest(NATURAL),
             "above",
             1.0,
@@ -234,12 +245,20 @@ def _statements(table: pd.DataFrame, count: int) -> list[Statement]:
         statement(
             "The searched step never leaves it",
             TRPO,
-            f"largest mean KL over δ, δ from {narrow:g} to {wide:g}, {over}",
+            quantity,
             farthest(SEARCHED),
             "below",
             1.0,
             1e-6,
         ),
+    ]
+
+
+def _of_improvement(table: pd.DataFrame, over: str) -> list[Statement]:
+    """Whether J rises, and whether theory promised it."""
+    improved = _at(table, SEARCHED, "share of worlds improved", USUAL).value
+    guaranteed = _at(table, SEARCHED, "share of worlds with a guarantee", USUAL).value
+    return [
         statement(
             "With δ = 0.01 and exact advantages the searched step improves J in every world",
             TRPO,
