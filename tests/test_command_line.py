@@ -77,7 +77,7 @@ except SystemExit:
 def test_the_workflow_imports_nothing_heavy() -> None:
     rules = "\n".join(path.read_text() for path in (CHECKOUT / "workflows/rules").glob("*.smk"))
     imports = re.findall(r"^(?:from pgbench[\w.]* )?import .+$", rules, re.MULTILINE)
-    assert "from pgbench import studies" in imports
+    assert any("studies" in line for line in imports)
     assert heavy_modules("\n".join(imports)) == "[]"
 
 
