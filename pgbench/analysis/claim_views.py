@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pgbench.analysis import calibration, inference, wording
-from pgbench.analysis.claims import VERDICT_NAMES, Judgement
+from pgbench.analysis.claims import INCONCLUSIVE, NOT_JUDGED, VERDICT_NAMES, Judgement
 from pgbench.references import STATISTICS, citation
 from pgbench.scores import meaning
 
@@ -64,7 +64,7 @@ def claim_rows(judgement: Judgement, papers: Mapping[str, str]) -> list[dict[str
 
 
 def _claim_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
-    judged = math.isfinite(row["effect"])
+    judged = row["verdict"] != NOT_JUDGED
     settle = wording.number(row["seeds_to_settle"])
     if row["seeds_to_settle"] == math.inf:
         settle = f"more than {wording.number(inference.MOST_SEEDS)}"
@@ -87,7 +87,7 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
         "claimed": _bounds(row),
         "detectable": _amount(row["detectable"], row),
         "seeds": wording.number(row["seeds"]),
-        "settle": settle if row["verdict"] == "inconclusive" and judged else "",
+        "settle": settle if row["verdict"] == INCONCLUSIVE else "",
         "diverged": wording.count(row["diverged"], "replica") if row["diverged"] else "",
     }
 

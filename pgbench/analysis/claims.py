@@ -8,7 +8,8 @@ difference, they are the margin on either side, and *replicated* is the two one-
 
 A claim of several parts holds if all do, and fails if one does (`inference.combine`). Over the claims of a study
 the correction is Holm's: that any of its verdicts is wrong has a probability of at most `inference.ALPHA`. The
-intervals in the table have the level at which Holm's procedure stopped, and agree with the verdicts.
+intervals in the table have the level at which Holm's procedure stopped, and agree with the verdicts. A claim that
+could not be judged says why; one that the preset left out from the beginning is not counted among those corrected for.
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ from pgbench.claims import AgainstReference, Claim, Hypothesis, hypothesis
 from pgbench.references import Reference
 from pgbench.studies import StudyPlan, seeds_of
 
-VERDICT_NAMES = REPLICATED, CONTRADICTED, INCONCLUSIVE = "replicated", "contradicted", "inconclusive"
+REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_JUDGED = (
+    "replicated",
+    "contradicted",
+    "inconclusive",
+    "not judged",
+)
+VERDICT_NAMES = (REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_JUDGED)
 
 VERDICTS = {
     **dict.fromkeys(
@@ -69,6 +76,10 @@ class Judgement(NamedTuple):
     published: pd.DataFrame
 
 
+class _LeftOut(Unjudgeable):
+    """A claim that the preset leaves out, whatever the results would have been."""
+
+
 class _Evidence(NamedTuple):
     """The effects of a claim, grouped as its hypothesis groups them, with p-values of the opposite findings."""
 
@@ -95,15 +106,18 @@ def judge(plan: StudyPlan, scores: pd.DataFrame, references: Mapping[str, Refere
     claims = plan.study.claims
     tested = {name: hypothesis(claim, references) for name, claim in claims.items()}
     found = {name: _attempt(plan, claim, tested[name], counted) for name, claim in claims.items()}
-    p = np.array([one.p if isinstance(one, _Evidence) else 1.0 for one in found.values()])
+    family = [name for name, one in found.items() if not isinstance(one, _LeftOut)]
+    # Whether the results allow a judgement is seen in the results, so these claims stay in the family.
+    p = np.array([one.p if isinstance(one := found[name], _Evidence) else 1.0 for name in family])
     decision = inference.holm(p)
+    columns = pd.DataFrame({"p": p, "p_adjusted": decision.adjusted, "rejected": decision.rejected}, family)
+    columns = columns.reindex(list(claims)).fillna({"rejected": False})
     verdicts = [
         _describe(plan, name, claims[name])
-        | _verdict(found[name], tested[name], bool(rejected), float(decision.level))
-        | {"p": each, "p_adjusted": adjusted, "mismatches": _mismatches(plan, claims[name], references)}
-        for name, each, adjusted, rejected in zip(
-            claims, p, decision.adjusted, decision.rejected, strict=True
-        )
+        | _verdict(found[name], tested[name], bool(columns.at[name, "rejected"]), float(decision.level))
+        | columns.loc[name, ["p", "p_adjusted"]].to_dict()
+        | {"mismatches": _mismatches(plan, claims[name], references)}
+        for name in claims
     ]
     return Judgement(
         table(verdicts, VERDICTS),
@@ -123,9 +137,9 @@ def _attempt(
     """The evidence on a claim, or why there is none."""
     environments = claim.environments or tuple(plan.study.environments)
     if absent := [each for each in environments if each in plan.left_out]:
-        return Unjudgeable(f"the preset {plan.preset} leaves out {', '.join(absent)}")
+        return _LeftOut(f"the preset {plan.preset} leaves out {', '.join(absent)}")
     if isinstance(claim, AgainstReference) and (plan.left_out or share_of_steps(plan, claim) < 1):
-        return Unjudgeable("a published score is compared at its own steps and environments only")
+        return _LeftOut("a published score is compared at its own steps and environments only")
     worlds = [environments] if claim.across == "mean" else [(each,) for each in environments]
     try:
         groups = tuple(
@@ -208,7 +222,7 @@ def _verdict(
         counts = dict.fromkeys(("seeds", "diverged", "missing"), 0)
         first = next(tested.pairs)
         names = {"variant": first.variant, "comparator": first.comparator or ""}
-        return bounds | counts | names | {"verdict": INCONCLUSIVE, "reason": f"not judged: {found}"}
+        return bounds | counts | names | {"verdict": NOT_JUDGED, "reason": str(found)}
     one = found.decisive
     contrast, value = one.contrast, float(one.contrast.value)
     low, high = inference.interval(contrast, alpha)

@@ -26,7 +26,7 @@ FEWEST_SEEDS = 3
 
 
 class Unjudgeable(ValueError):  # noqa: N818 - nothing went wrong: there is too little to judge by
-    """Why there is no effect; the message completes "not judged: …"."""
+    """Why there is no effect."""
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def reference(relation, **more):
 )
 def test_clear_cases(claim, expected):
     assert verdict(claim)["verdict"] == expected
-    assert verdict(claim, invented(spread=300.0))["verdict"] == "inconclusive"
+    assert verdict(claim, invented(spread=60.0))["verdict"] == "inconclusive"
 
 
 def test_a_margin_decides():
@@ -215,9 +215,9 @@ def test_without_common_seeds_each_variant_is_a_sample():
         (invented().assign(last_100=np.nan), level("above", 0.0), "0 replicas"),
     ],
 )
-def test_too_little_to_judge_by_is_inconclusive_and_says_why(scores, claim, reason):
+def test_too_little_to_judge_by_is_not_judged_and_says_why(scores, claim, reason):
     row = verdict(claim, scores)
-    assert row["verdict"] == "inconclusive"
+    assert row["verdict"] == "not judged"
     assert reason in row["reason"]
     assert row["p"] == 1.0
 
@@ -274,4 +274,16 @@ def test_a_claim_on_an_environment_that_the_preset_leaves_out_is_not_judged():
     rows = judge(plan, scores[scores["environment"] == "CartPole-v1"], {}).verdicts.set_index("claim")
     assert rows.loc["everywhere", "verdict"] == "replicated"
     assert rows.loc["everywhere", "reservation"] == "at 1 of 2 environments"
-    assert rows.loc["there", "reason"] == "not judged: the preset here leaves out Acrobot-v1"
+    assert rows.loc["there", "verdict"] == "not judged"
+    assert rows.loc["there", "reason"] == "the preset here leaves out Acrobot-v1"
+
+
+def test_a_claim_that_the_preset_leaves_out_does_not_weaken_the_others():
+    there = directional("A", "C") | {"environments": ["Acrobot-v1"], "margin": {"size": 1.0, "of": "range"}}
+    plan = a_plan({"here": directional("A", "B", **ONE), "there": there})
+    left_out = plan.model_copy(update={"left_out": ("Acrobot-v1",)})
+    both = judge(plan, invented(), {}).verdicts.set_index("claim")
+    alone = judge(left_out, invented(), {}).verdicts.set_index("claim")
+    assert both.loc["here", "p_adjusted"] > both.loc["here", "p"] == alone.loc["here", "p"]
+    assert alone.loc["here", "p_adjusted"] == alone.loc["here", "p"]
+    assert np.isnan(alone.loc["there", "p"])
