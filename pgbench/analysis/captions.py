@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgbench.analysis import inference, statistics, wording
+from pgbench.analysis import inference, wording
 from pgbench.analysis.figures import has_overview
 from pgbench.analysis.study_tables import StudyTables
 
@@ -24,7 +24,7 @@ def final_scores(tables: StudyTables) -> str:
     """Of the final scores."""
     return (
         "Where does each variant end? A dot is a replica, the upright bar the mean over replicas, the line its "
-        f"{_bootstrap()}. {_replicas(tables)}; {_budgets(tables)}."
+        f"{_interval()}. {_replicas(tables)}; {_budgets(tables)}."
     )
 
 
@@ -32,7 +32,7 @@ def effects(tables: StudyTables) -> str:
     """Of the effects."""
     return (
         "What did each variant change? A diamond is the mean difference of the final scores of equal seeds from "
-        f"the variant before, the line its {_bootstrap()}; it is filled where that excludes zero. Nothing is "
+        f"the variant before, the line its {_interval()}; it is filled where that excludes zero. Nothing is "
         f"corrected for the number of comparisons. {_replicas(tables)}; {_budgets(tables)}."
     )
 
@@ -44,13 +44,13 @@ def learning_curves(tables: StudyTables, environment: str) -> str:
     steps = wording.count(tables.budgets[environment], "environment step")
     return (
         f"How fast does each variant learn {environment}? {means}In each panel every replica is a thin line, their "
-        f"mean the thick one, with the {_bootstrap()} of the mean as a band{before}. A dotted line that ends in a "
+        f"mean the thick one, with the {_interval()} of the mean as a band{before}. A dotted line that ends in a "
         f"cross is a replica that diverged. {_replicas(tables)}; {steps} each."
     )
 
 
-def _bootstrap() -> str:
-    return f"{wording.percent(statistics.LEVEL)} bootstrap interval"
+def _interval() -> str:
+    return f"{wording.percent(1 - inference.ALPHA)} interval"
 
 
 def _replicas(tables: StudyTables) -> str:

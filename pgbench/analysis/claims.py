@@ -9,7 +9,7 @@ difference, they are the margin on either side, and *replicated* is the two one-
 A claim of several parts holds if all do, and fails if one does (`inference.combine`). Over the claims of a study
 the correction is Holm's: that any of its verdicts is wrong has a probability of at most `inference.ALPHA`. The
 intervals in the table have the level at which Holm's procedure stopped, and agree with the verdicts. A claim that
-could not be judged says why; one that the preset left out from the beginning is not counted among those corrected for.
+could not be judged says why; one that the preset left out from the beginning is not among those corrected for.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def judge(plan: StudyPlan, scores: pd.DataFrame, references: Mapping[str, Refere
     verdicts = [
         _describe(plan, name, claims[name])
         | _verdict(found[name], tested[name], bool(columns.at[name, "rejected"]), float(decision.level))
-        | columns.loc[name, ["p", "p_adjusted"]].to_dict()
+        | {column: columns.at[name, column] for column in ("p", "p_adjusted")}
         | {"mismatches": _mismatches(plan, claims[name], references)}
         for name in claims
     ]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]
 
-from pgbench.analysis.statistics import Array
+from pgbench.analysis.statistics import Array, Estimate
 
 ALPHA = 0.05
 POWER = 0.8
@@ -73,6 +73,20 @@ def interval(found: Contrast, alpha: float = ALPHA) -> tuple[Array, Array]:
     """The two-sided interval of level 1 − α."""
     width = stdtrit(found.freedom, 1 - alpha / 2) * found.error
     return found.value - width, found.value + width
+
+
+def mean(sample: Array, alpha: float = ALPHA) -> Estimate:
+    """The mean over replicas and its interval of level 1 − α, whose ends are NaN for a single replica.
+
+    Args:
+        sample: `[replicas, …]`, one replica at least; differences by seed for the mean of a paired difference.
+        alpha: share of such intervals that may miss the truth.
+    """
+    if len(sample) < 2:
+        unknown = np.full(sample.shape[1:], np.nan)
+        return Estimate(sample.mean(axis=0), unknown, unknown)
+    found = contrast([sample], [1.0])
+    return Estimate(found.value, *interval(found, alpha))
 
 
 class Findings(NamedTuple):

@@ -89,17 +89,6 @@ def bootstrap(
     return Estimate(value, result.confidence_interval.low, result.confidence_interval.high)
 
 
-def paired_difference(after: Array, before: Array, rng: np.random.Generator) -> Estimate:
-    """Mean of the differences `after − before`, seed by seed, with its interval over seeds.
-
-    Args:
-        after: a score a seed.
-        before: the other variant's score of the same seeds, in the same order.
-        rng: source of the resampling.
-    """
-    return bootstrap(mean, [after - before], rng)
-
-
 def simulated_coverage(replicas: int, rng: np.random.Generator, studies: int = 1000) -> float:
     """How often `bootstrap`'s interval of the mean holds the true mean of normally distributed scores."""
     interval = bootstrap(mean, [rng.standard_normal((replicas, studies))], rng)

@@ -1,6 +1,8 @@
 """From scores of replicas to tables over replicas: each variant alone, and against the one before it.
 
-Both tables are about `last_100` and about replicas that have a score; those without one are counted.
+Both tables are about `last_100`. A replica that diverged counts as the worst (`scaling.with_diverged`); those in
+whose budget no episode ended have no score, and are counted. Intervals of means are Student's, as those of claims
+are; the others are bootstrapped, and with few replicas too narrow.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgbench.analysis import statistics
+from pgbench.analysis import inference, scaling, statistics
 from pgbench.analysis.statistics import Array, Estimate, Statistic
 
 SCORE = "last_100"
@@ -26,11 +28,11 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
         scores: one row a replica, as `gathering.gather` writes them.
 
     Returns:
-        Columns variant, environment; replicas, and of these scored, diverged, no_episode; then of the scored
-        replicas' `last_100` the mean and interquartile_mean, each with its 95 % interval (`…_low`, `…_high`),
+        Columns variant, environment; replicas, and of these scored, diverged, no_episode; then of `last_100`
+        the mean and interquartile_mean, each with its 95 % interval (`…_low`, `…_high`),
         minimum and maximum.
     """
-    groups = scores.groupby(["variant", "environment"], sort=False)
+    groups = scaling.with_diverged(scores).groupby(["variant", "environment"], sort=False)
     return pd.DataFrame([_summarise(group) for _, group in groups])
 
 
@@ -40,10 +42,10 @@ def _summarise(group: pd.DataFrame) -> dict[str, Any]:
         "variant": group["variant"].iloc[0],
         "environment": group["environment"].iloc[0],
         "replicas": len(group),
-        "scored": len(sample),
+        "scored": int((group["status"] == "scored").sum()),
         "diverged": int((group["status"] == "diverged").sum()),
         "no_episode": int((group["status"] == "no episode").sum()),
-        **_columns("mean", _estimate(statistics.mean, [sample])),
+        **_columns("mean", _mean(sample)),
         **_columns("interquartile_mean", _estimate(statistics.interquartile_mean, [sample])),
         "minimum": float(min(sample, default=np.nan)),
         "maximum": float(max(sample, default=np.nan)),
@@ -57,15 +59,15 @@ def effects(scores: pd.DataFrame) -> pd.DataFrame:
         scores: one row a replica, as `gathering.gather` writes them.
 
     Returns:
-        Columns variant, before, environment; pairs (seeds scored in both), difference (mean over seeds of
+        Columns variant, before, environment; pairs (seeds with a score in both), difference (mean over seeds of
         `last_100` less that of the variant before) and probability_of_improvement, each with its 95 %
         interval (`…_low`, `…_high`). With several environments, a last row a variant averages the
         probability over them, as `ALL_ENVIRONMENTS`; differences, whose scales differ, are NaN there.
     """
     columns = ["variant", "before", "environment", "pairs", *_columns("difference", _NOTHING)]
     columns += _columns("probability_of_improvement", _NOTHING)
-    labels = scores["variant"].unique()
-    rows = [row for before, variant in pairwise(labels) for row in _compare(scores, variant, before)]
+    counted, labels = scaling.with_diverged(scores), scores["variant"].unique()
+    rows = [row for before, variant in pairwise(labels) for row in _compare(counted, variant, before)]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -81,7 +83,7 @@ def _compare(scores: pd.DataFrame, variant: str, before: str) -> Iterator[dict[s
             "before": before,
             "environment": environment,
             "pairs": len(paired),
-            **_columns("difference", _difference(paired[variant].to_numpy(), paired[before].to_numpy())),
+            **_columns("difference", _mean((paired[variant] - paired[before]).to_numpy())),
             **_columns("probability_of_improvement", _improvement(pair)),
         }
     if len(samples) > 2:
@@ -111,8 +113,8 @@ def _improvement(samples: Sequence[Array]) -> Estimate:
     return _estimate(statistics.probability_of_improvement, samples)
 
 
-def _difference(after: Array, before: Array) -> Estimate:
-    return statistics.paired_difference(after, before, _generator()) if len(after) else _NOTHING
+def _mean(sample: Array) -> Estimate:
+    return inference.mean(sample) if len(sample) else _NOTHING
 
 
 def _columns(name: str, estimate: Estimate) -> dict[str, float]:

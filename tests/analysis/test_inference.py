@@ -23,6 +23,19 @@ def test_one_sample_is_students_t(rng):
     )
 
 
+def test_the_mean_of_a_sample_has_students_interval(rng):
+    sample = rng.standard_normal((7, 3))
+    found = inference.mean(sample)
+    expected = stats.ttest_1samp(sample, 0.0).confidence_interval(0.95)
+    np.testing.assert_allclose(found.value, sample.mean(axis=0))
+    np.testing.assert_allclose([found.low, found.high], expected)
+
+
+def test_one_replica_has_a_mean_and_no_interval():
+    found = inference.mean(np.array([[3.0, 4.0]]))
+    np.testing.assert_array_equal(found, [[3.0, 4.0], [np.nan] * 2, [np.nan] * 2])
+
+
 def test_two_samples_have_welchs_error_and_fewer_degrees_of_freedom(rng):
     x, y = rng.standard_normal(6), 3 * rng.standard_normal(9)
     found = inference.contrast([x, y], [1.0, -1.0])

@@ -67,13 +67,6 @@ def test_one_replica_has_no_interval(rng):
     assert np.isnan([estimate.low, estimate.high]).all()
 
 
-def test_pairing_removes_what_seeds_share(rng):
-    shared = 100 * rng.standard_normal(10)
-    after, before = shared + 1 + 0.1 * rng.standard_normal(10), shared
-    paired = statistics.paired_difference(after, before, rng)
-    assert 0.8 < paired.low < paired.value < paired.high < 1.2
-
-
 def test_coverage_grows_with_replicas_to_the_nominal_level(rng):
     few, many = (statistics.simulated_coverage(replicas, rng) for replicas in (5, 50))
     assert 0.75 < few < 0.9
