@@ -196,12 +196,15 @@ def index(
     ],
     html: Html,
     markdown: Markdown,
-    laboratory: Annotated[bool, typer.Option(help="Whether the laboratory's page stands beside it.")] = False,
+    laboratory: Annotated[
+        list[Path] | None,
+        typer.Option(help="Directory of a measurement, whose page stands beside it; may be repeated."),
+    ] = None,
 ) -> None:
     """Write the page that leads to all studies."""
     from pgbench.analysis import reporting
 
-    reporting.write_index(directories, html, markdown, laboratory)
+    reporting.write_index(directories, html, markdown, laboratory or [])
 
 
 @app.command()

@@ -53,27 +53,28 @@ def write_study(directory: Path, html: Path, markdown: Path) -> None:
     render("study", context, html, markdown)
 
 
-def write_index(directories: Sequence[Path], html: Path, markdown: Path, laboratory: bool = False) -> None:
+def write_index(
+    directories: Sequence[Path], html: Path, markdown: Path, laboratory: Sequence[Path] = ()
+) -> None:
     """Write the scoreboard of claims and the list of studies, whose pages are taken to stand beside it.
 
     Args:
         directories: one a study, as `write_study` takes it; one at least.
         html: the self-contained page.
         markdown: the same page for code hosts.
-        laboratory: whether the laboratory's page stands beside it too.
+        laboratory: directories of measurements, whose page stands beside it too, if there are any.
 
     Raises:
-        Refusal: if a plan or a table is missing or unreadable.
+        Refusal: if a plan, a record or a table is missing or unreadable.
     """
     studies = [load(directory) for directory in directories]
-    view = scoreboard.index_view(studies)
+    view = scoreboard.index_view(studies, laboratory)
     for headline, tables in zip(view["studies"], studies, strict=True):
         overview = illustrations.final_scores(tables)._replace(name=tables.plan.name)
         headline["overview"] = publish(overview, html.parent / "figures" / "index")
     folder = html.parent / "tables" / "index"
     context = view | {
-        "laboratory": laboratory,
-        "files": _write_tables(scoreboard.index_tables(studies, view), folder),
+        "files": _write_tables(scoreboard.index_tables(studies, view, laboratory), folder),
         "bibliography": _write(folder / "citation.bib", view["entry"] + "\n"),
     }
     render("index", context, html, markdown)

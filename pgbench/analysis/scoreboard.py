@@ -1,8 +1,9 @@
-"""The index: every claim of every study, counted and in one table, and then the studies."""
+"""The index: every claim of every study, and every statement of the laboratory, counted and in one table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,26 +14,35 @@ from pgbench.analysis.claims import VERDICT_NAMES
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.analysis.tables import PageTable, printed_claims
 from pgbench.analysis.views import headline_view
+from pgbench.laboratory.records import VERDICTS, read_record, read_statements
 from pgbench.references import read_papers
 
 View = dict[str, Any]
+LABORATORY = "laboratory"
 
 
-def index_view(studies: Sequence[StudyTables]) -> View:
+def index_view(studies: Sequence[StudyTables], laboratory: Sequence[Path] = ()) -> View:
     """Everything on the index but its figures.
 
     Args:
         studies: in the order of the page; one at least.
+        laboratory: directories of measurements.
+
+    Raises:
+        Refusal: if a measurement is not whole.
     """
     papers = read_papers()
     rows = [
-        row | {"study": tables.plan.name}
+        row | {"study": tables.plan.name, "page": tables.plan.name, "anchor": f"claim-{row['id']}"}
         for tables in studies
         for row in claim_rows(tables.judgement, papers)
     ]
-    identity = citing.joint_identifier(tables.identity for tables in studies)
+    rows += [row for directory in laboratory for row in _measured(directory, papers)]
+    measured = [citing.identifier(directory) for directory in laboratory]
+    identity = citing.joint_identifier([*(tables.identity for tables in studies), *measured])
     return {
         "rows": rows,
+        "laboratory": bool(laboratory),
         "tally": verdict_counts(pd.DataFrame(rows, columns=["verdict"])),
         "papers": _by_paper(rows),
         "verdicts": VERDICT_NAMES,
@@ -42,18 +52,44 @@ def index_view(studies: Sequence[StudyTables]) -> View:
     }
 
 
-def index_tables(studies: Sequence[StudyTables], view: View) -> list[PageTable]:
+def index_tables(
+    studies: Sequence[StudyTables], view: View, laboratory: Sequence[Path] = ()
+) -> list[PageTable]:
     """The scoreboard as files: nothing where no study has a claim.
 
     Args:
         studies: as in `index_view`.
         view: its result.
+        laboratory: as in `index_view`.
     """
     if not view["rows"]:
         return []
     verdicts = [tables.judgement.verdicts.assign(study=tables.plan.name) for tables in studies]
+    verdicts += [_numbers(directory) for directory in laboratory]
     numbers = pd.concat([each for each in verdicts if len(each)], ignore_index=True)
     return [PageTable("claims", numbers, printed_claims(view["rows"]))]
+
+
+def _measured(directory: Path, papers: Mapping[str, str]) -> list[View]:
+    """The statements of a measurement as rows of the board; they have no margin, no seeds and no budget."""
+    name = read_record(directory).measurement.name
+    nothing = {"reservation": "", "reason": "", "published": [], "seeds": ""}
+    return [
+        nothing
+        | {key: row[key] for key in ("statement", "paper", "source", "verdict", "interval")}
+        | {"judged": True, "effect": row["estimate"], "claimed": f"{row['quantity']} {row['expected']}"}
+        | {"study": LABORATORY, "page": LABORATORY, "anchor": name}
+        for row in read_statements(directory, papers)
+    ]
+
+
+def _numbers(directory: Path) -> pd.DataFrame:
+    """The statements of a measurement with the columns of verdicts that they have."""
+    statements = pd.read_parquet(directory / "statements.parquet")
+    named = statements.rename(columns={"estimate": "effect", "outcome": "verdict", "quantity": "score"})
+    named["verdict"] = named["verdict"].map(VERDICTS)
+    columns = ["statement", "paper", "where", "score", "verdict", "effect", "low", "high"]
+    return named[columns].assign(study=LABORATORY, claim=read_record(directory).measurement.name)
 
 
 def _by_paper(rows: Sequence[View]) -> list[View]:

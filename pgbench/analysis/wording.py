@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 MISSING = "–"
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def decimals(values: Iterable[float]) -> int:
@@ -77,3 +78,8 @@ def component(value: Any) -> str:
     if value is None:
         return "none"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def power_of_ten(exponent: int) -> str:
+    """Such as 10⁻³."""
+    return f"10{str(exponent).translate(SUPERSCRIPTS)}"

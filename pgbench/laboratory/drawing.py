@@ -12,13 +12,13 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from pgbench.analysis import wording
 from pgbench.analysis.drawing import COLOURS, DASHES, GREY, MARKERS
 
 WIDTH = 9.6
 """Inches, as in the studies' figures."""
 
 Scale = Literal["linear", "log"]
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def panels(columns: int, height: float = 3.4, rows: int = 1, **shared: Any) -> tuple[Figure, list[Axes]]:
@@ -91,7 +91,7 @@ def power_of_ten(value: float) -> str:
     if 0.01 <= value <= 100.0:
         return f"{value:g}"
     mantissa, exponent = f"{value:.0e}".split("e")
-    power = "10" + str(int(exponent)).translate(SUPERSCRIPTS)
+    power = wording.power_of_ten(int(exponent))
     return power if mantissa == "1" else f"{mantissa}·{power}"
 
 

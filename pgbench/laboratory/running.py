@@ -9,30 +9,14 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import torch
-from pydantic import NonNegativeFloat, NonNegativeInt, ValidationError
 
 from pgbench.analysis.drawing import STYLE, Drawing, render
-from pgbench.components import Specification
-from pgbench.laboratory.catalogue import CATALOGUE, SIZES, Measurement, Size
+from pgbench.laboratory.catalogue import CATALOGUE, SIZES
 from pgbench.laboratory.measurements import MODULES
+from pgbench.laboratory.records import RECORD, Performed
 from pgbench.laboratory.statements import Findings, as_table
-from pgbench.provenance import Provenance, provenance
-from pgbench.refusals import Refusal
+from pgbench.provenance import provenance
 from pgbench.storage import replacing, write_table, write_text
-
-RECORD = "measurement.json"
-REMEDY = "`python -m pgbench laboratory` writes it"
-
-
-class Performed(Specification):
-    """What was measured, how much, and where; the last file to be written."""
-
-    measurement: Measurement
-    preset: str
-    size: Size
-    seed: NonNegativeInt
-    seconds: NonNegativeFloat
-    provenance: Provenance
 
 
 def perform(name: str, preset: str, seed: int) -> Findings:
@@ -66,7 +50,7 @@ def write(name: str, preset: str, seed: int, directory: Path) -> None:
         name: of the catalogue.
         preset: a key of `SIZES`.
         seed: of all chance.
-        directory: is given `table.parquet`, `table.csv`, `statements.csv`, `figure.svg`, `figure.png` and
+        directory: is given `table` and `statements` as `.parquet` and `.csv`, `figure.svg`, `figure.png` and
             `measurement.json`, the last being removed first and written last.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -75,25 +59,13 @@ def write(name: str, preset: str, seed: int, directory: Path) -> None:
     findings = perform(name, preset, seed)
     figure = drawing(name, findings)
     seconds = time.monotonic() - start
-    write_table(directory / "table.parquet", findings.table)
-    write_text(directory / "table.csv", findings.table.to_csv(index=False))
-    write_text(directory / "statements.csv", as_table(findings.statements).to_csv(index=False))
+    tables = {"table": findings.table, "statements": as_table(findings.statements)}
+    for file, table in tables.items():
+        write_table(directory / f"{file}.parquet", table)
+        write_text(directory / f"{file}.csv", table.to_csv(index=False))
     for ending, content in (("svg", figure.svg), ("png", figure.png)):
         with replacing(directory / f"figure.{ending}") as temporary:
             temporary.write_bytes(content)
     facts: dict[str, Any] = {"provenance": provenance(), "size": SIZES[preset], "seconds": seconds}
     record = Performed(measurement=CATALOGUE[name], preset=preset, seed=seed, **facts)
     write_text(directory / RECORD, record.model_dump_json(indent=2) + "\n")
-
-
-def read_record(directory: Path) -> Performed:
-    """The record that `write` left.
-
-    Raises:
-        Refusal: if it is missing or is not one.
-    """
-    try:
-        return Performed.model_validate_json((directory / RECORD).read_bytes())
-    except (OSError, ValidationError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a record of a measurement"
-        raise Refusal(f"{directory / RECORD}: cannot be used ({reason}); {REMEDY}") from None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 import pandas as pd
 
 from pgbench.analysis.statistics import Estimate
+from pgbench.claims import Source
 
 Relation = Literal["equals", "below", "above"]
 Outcome = Literal["holds", "fails", "open"]
@@ -30,7 +31,7 @@ class Statement:
     """
 
     statement: str
-    source: str
+    source: Source
     quantity: str
     estimate: float
     low: float
@@ -63,7 +64,7 @@ def _side(farthest: float, nearest: float, tolerance: float) -> Outcome:
 
 def statement(
     text: str,
-    source: str,
+    source: Source,
     quantity: str,
     found: Estimate,
     relation: Relation,
@@ -76,10 +77,15 @@ def statement(
 
 
 def as_table(statements: list[Statement]) -> pd.DataFrame:
-    """A row a statement, with the columns `outcome` and `holds`."""
-    return pd.DataFrame(
-        [asdict(each) | {"outcome": each.outcome, "holds": each.outcome == "holds"} for each in statements]
-    )
+    """A row a statement: `paper` and `where` of its source, its other fields, `outcome` and `holds`."""
+
+    def row(each: Statement) -> dict[str, Any]:
+        fields = asdict(each)
+        source = fields.pop("source")
+        found = {"outcome": each.outcome, "holds": each.outcome == "holds"}
+        return {"paper": source.paper, "where": source.where} | fields | found
+
+    return pd.DataFrame([row(each) for each in statements])
 
 
 @dataclass(frozen=True)

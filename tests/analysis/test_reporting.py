@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from pgbench.analysis import citing, views
+from pgbench.analysis import citing, scoreboard, views
 from pgbench.analysis.reporting import write_index, write_study
+from pgbench.analysis.study_tables import load
+from pgbench.laboratory import running
 from pgbench.refusals import Refusal
 from pgbench.studies import StudyPlan
 
@@ -238,6 +240,22 @@ def test_the_scoreboard_has_every_claim_and_what_it_is_filtered_by(reports, gath
     script = (reports / "index.html").read_text(encoding="utf-8").partition("<script>")[2]
     assert 'getElementById("filter")' in script
     assert "filter" in board.ids
+
+
+def test_the_scoreboard_has_the_statements_of_the_laboratory_too(gathered, tmp_path):
+    measured = tmp_path / "divergence"
+    running.write("divergence", "smoke", 0, measured)
+    write_index([gathered], tmp_path / "index.html", tmp_path / "index.md", [measured])
+    board = parse(tmp_path / "index.html")
+    statements = pd.read_parquet(measured / "statements.parquet")
+    own = [row for row in board.rows if row["data-study"] == "laboratory"]
+    assert len(own) == len(statements) > 0
+    assert {row["data-verdict"] for row in own} == {"replicated"}
+    assert {row["data-paper"] for row in own} >= {"Kakade 2001"}
+    assert "laboratory.html#divergence" in board.links
+    listed = pd.read_csv(tmp_path / "tables/index/claims.csv").set_index("study").loc["laboratory"]
+    assert listed["effect"].to_numpy() == pytest.approx(statements["estimate"].to_numpy())
+    assert scoreboard.index_view([load(gathered)])["identity"] not in words(tmp_path / "index.html")
 
 
 def test_a_claim_below_the_budget_says_so(reports):

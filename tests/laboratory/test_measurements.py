@@ -11,8 +11,11 @@ from pgbench.laboratory import running
 from pgbench.laboratory.catalogue import CATALOGUE, SIZES
 from pgbench.laboratory.ensembles import divergence, random_worlds
 from pgbench.laboratory.measurements import MODULES, off_policy, trust_region
-from pgbench.laboratory.reporting import significant, write_page
+from pgbench.laboratory.records import read_record, read_statements, significant
+from pgbench.laboratory.reporting import write_page
+from pgbench.laboratory.sources import NOTE
 from pgbench.laboratory.statements import Statement, as_table, statement
+from pgbench.references import read_papers
 from pgbench.refusals import Refusal
 
 SAMPLED_MAY_BE_OPEN = {"baselines", "landscape", "trust_region", "importance"}
@@ -58,7 +61,7 @@ def test_no_statement_without_chance_fails(written, name):
 def test_a_figure_is_drawn_in_both_formats(written, name):
     assert (written / name / "figure.svg").read_bytes().startswith(b"<?xml")
     assert (written / name / "figure.png").read_bytes().startswith(b"\x89PNG")
-    assert running.read_record(written / name).measurement == CATALOGUE[name]
+    assert read_record(written / name).measurement == CATALOGUE[name]
 
 
 @pytest.mark.parametrize("name", ["divergence"])
@@ -79,6 +82,13 @@ def test_the_page_shows_every_measurement(written, tmp_path):
     rows = sum(len(pd.read_csv(written / name / "statements.csv")) for name in CATALOGUE)
     assert html.count("<tr><td>") == rows
     assert f"Of {rows} statements" in markdown
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_statement_has_a_source_that_is_listed(written, name):
+    statements = pd.read_parquet(written / name / "statements.parquet")
+    assert set(statements["paper"]) <= set(read_papers())
+    assert read_statements(written / name, read_papers())[0]["source"].endswith(statements["where"].iloc[0])
 
 
 def test_a_page_without_its_measurements_says_what_writes_them(written, tmp_path):
@@ -113,7 +123,7 @@ def test_a_page_without_its_measurements_says_what_writes_them(written, tmp_path
 )
 def test_a_statement_is_judged_by_its_interval(relation, low, high, outcome):
     tolerance = 0.05 if low == 1.04 else 0.0
-    found = Statement("", "", "", 0.5 * (low + high), low, high, relation, 1.0, tolerance)
+    found = Statement("", NOTE, "", 0.5 * (low + high), low, high, relation, 1.0, tolerance)
     assert found.outcome == outcome
     row = as_table([found]).iloc[0]
     assert (row["outcome"], row["holds"]) == (outcome, outcome == "holds")
@@ -121,7 +131,7 @@ def test_a_statement_is_judged_by_its_interval(relation, low, high, outcome):
 
 def test_a_statement_takes_its_numbers_from_an_estimate():
     found = statement(
-        "a", "b", "c", Estimate(np.float64(1.0), np.float64(0.0), np.float64(2.0)), "equals", 1.5
+        "a", NOTE, "c", Estimate(np.float64(1.0), np.float64(0.0), np.float64(2.0)), "equals", 1.5
     )
     assert (found.estimate, found.low, found.high) == (1.0, 0.0, 2.0)
 

@@ -5,7 +5,8 @@ rule measure:
     output:
         table=f"{MEASURED}/table.parquet",
         spreadsheet=f"{MEASURED}/table.csv",
-        statements=f"{MEASURED}/statements.csv",
+        statements=f"{MEASURED}/statements.parquet",
+        listed=f"{MEASURED}/statements.csv",
         vectors=f"{MEASURED}/figure.svg",
         pixels=f"{MEASURED}/figure.png",
         record=f"{MEASURED}/measurement.json",

@@ -62,7 +62,7 @@ rule index:
         runtime="10m",
     params:
         studies=expand(TABLES, study=PLANS),
-        laboratory="--laboratory" if CONFIGURATION.laboratory else "--no-laboratory",
+        laboratory=expand(f"--laboratory {MEASURED}", measurement=CONFIGURATION.laboratory),
         code=digests.code_digest(digests.ANALYSIS_CODE),
     shell:
         "python -m pgbench index {params.studies} {params.laboratory}"

@@ -16,13 +16,11 @@ from pgbench.laboratory import drawing, exact, intervals, worlds
 from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
+from pgbench.laboratory.sources import GREENSMITH, NOTE, PETERS, SUTTON, WILLIAMS
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories
 from pgbench.laboratory.worlds import Process
 
-SUTTON = "Sutton et al. 2000"
-NOTE = "the study note"
-GREENSMITH = "Greensmith et al. 2004"
 DISCOUNT = 0.9
 EPISODES = (1, 2, 4, 8, 16)
 RATIO = "ratio of variances, 16 episodes"
@@ -165,7 +163,7 @@ def _unbiased() -> list[Statement]:
             SMALL,
         )
         for label, gamma, estimators, source in (
-            ("total return", DISCOUNT, DISCOUNTED, "Williams 1992"),
+            ("total return", DISCOUNT, DISCOUNTED, WILLIAMS),
             ("reward-to-go", 1.0, ESTIMATORS, SUTTON),
             ("reward-to-go, γ^(t'−1)", DISCOUNT, DISCOUNTED, SUTTON),
             ("reward-to-go, exact V", 1.0, ESTIMATORS, SUTTON),
@@ -195,7 +193,7 @@ def _shrinks() -> Statement:
     target = Setting(actor, row).exact_gradient(1.0)
     return statement(
         "The batch’s average return, of which each trajectory is a part, shrinks the gradient by 1/E",
-        "Williams 1992; the study note",
+        WILLIAMS,
         "excess along ∇J with E = 2, by enumeration",
         intervals.exactly(found @ target / target.square().sum() - 1.0),
         "equals",
@@ -207,9 +205,9 @@ def _shrinks() -> Statement:
 def _variances(world: str, found: dict[str, dict[int, Tensor]]) -> list[Statement]:
     """Which estimator has less variance than which, on the same batches of sixteen episodes."""
     pairs = [
-        ("total return, average", "total return", "Williams 1992"),
+        ("total return, average", "total return", WILLIAMS),
         ("total return, optimal constant", "total return", GREENSMITH),
-        ("total return, a constant a parameter", "total return, optimal constant", "Peters and Schaal 2008"),
+        ("total return, a constant a parameter", "total return, optimal constant", PETERS),
         ("reward-to-go, average", "reward-to-go", NOTE),
         ("reward-to-go, exact V", "reward-to-go", SUTTON),
         ("reward-to-go, exact V", "reward-to-go, average", GREENSMITH),
@@ -248,4 +246,4 @@ def _falls_with_the_batch(table: pd.DataFrame) -> Statement:
     )
     order = intervals.slope(np.log(own["episodes"].to_numpy(float)), np.log(own["estimate"].to_numpy(float)))
     text = "Without a baseline the variance falls as 1 / E with the episodes of a batch"
-    return statement(text, "Williams 1992", "slope on logarithms (corridor)", order, "equals", -1.0, 0.05)
+    return statement(text, WILLIAMS, "slope on logarithms (corridor)", order, "equals", -1.0, 0.05)

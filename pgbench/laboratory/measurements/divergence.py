@@ -15,13 +15,11 @@ from pgbench.functional.trust_region import fisher_vector_product
 from pgbench.laboratory import drawing, exact, intervals, worlds
 from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.policies import Actor
+from pgbench.laboratory.sources import KAKADE, NOTE, TRPO
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.policies import Categorical, kl
 
 GAMMA = 0.9
-TRPO = "Schulman et al. 2015 (TRPO), appendix C"
-KAKADE = "Kakade 2002"
-NOTE = "the study note"
 POLICIES: dict[str, tuple[int, ...]] = {"softmax table": (), "perceptron": (8,)}
 NEAREST, FARTHEST = 1e-3, 1.0
 SMALL = 1e-9

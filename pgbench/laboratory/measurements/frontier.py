@@ -18,12 +18,11 @@ from pgbench.laboratory import drawing, exact, intervals, worlds
 from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor, OneHotPerceptron
+from pgbench.laboratory.sources import GAE_PAPER, NOTE
 from pgbench.laboratory.statements import Findings, Relation, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
 from pgbench.learners import Learner, Parameters
 
-SOURCE = "Schulman et al. 2016 (GAE)"
-NOTE = "the study note"
 WORLD = worlds.garnet(states=10, actions=3, branching=3, seed=3, horizon=20)
 GAMMAS = (1.0, 0.95, 0.8)
 LAMBDAS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 1.0)
@@ -186,7 +185,7 @@ def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
     return [
         statement(
             "With the exact critic and γ = 1 neither n nor λ biases the gradient",
-            SOURCE,
+            GAE_PAPER,
             "largest relative bias over n and λ",
             exactly(_bias(table, critic="exact", gamma=1.0).max()),
             "below",
@@ -202,7 +201,7 @@ def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
         ),
         statement(
             "At λ = 1 a wrong critic biases nothing",
-            SOURCE,
+            GAE_PAPER,
             "relative bias",
             exactly(wrong[-1]),
             "below",
@@ -218,7 +217,7 @@ def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
         ),
         statement(
             "A discount biases the undiscounted gradient whatever the critic, and the more the lower γ is",
-            SOURCE,
+            GAE_PAPER,
             "least change of the relative bias from one γ to the next lower one, λ = 1",
             exactly(np.diff(discounts).min()),
             "above",
@@ -245,7 +244,7 @@ def _of_the_variance(table: pd.DataFrame) -> list[Statement]:
     for relation, bound in sides:
         text = f"With a trained critic the best λ lies {relation} {bound:g}"
         quantity = f"λ of least squared error, {BATCH} episodes, γ = 1"
-        result.append(statement(text, SOURCE, quantity, intervals.exactly(best), relation, bound))
+        result.append(statement(text, GAE_PAPER, quantity, intervals.exactly(best), relation, bound))
     return result
 
 
@@ -269,7 +268,7 @@ def _identities() -> list[Statement]:
     return [
         statement(
             "GAE and n-step estimates have the expectation that the critic gives them",
-            SOURCE,
+            GAE_PAPER,
             "largest relative distance from the closed form, by enumeration",
             intervals.exactly(apart),
             "below",
@@ -277,7 +276,7 @@ def _identities() -> list[Statement]:
         ),
         statement(
             "GAE(0) is the one-step estimate, and GAE(1) the one of all steps",
-            SOURCE,
+            GAE_PAPER,
             "largest difference of any trajectory’s gradient",
             intervals.exactly(ends),
             "below",

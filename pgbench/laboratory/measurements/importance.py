@@ -17,11 +17,10 @@ from pgbench.laboratory import drawing, exact, intervals, worlds
 from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
+from pgbench.laboratory.sources import NOTE, PRECUP
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
 
-PRECUP = "Precup et al. 2000"
-NOTE = "the study note"
 HORIZON, LENGTH = 10, 0.15
 """What is held while the other varies: steps, and the length of the step from the old policy to the new."""
 LONGEST, FARTHEST = 100, 1.0

@@ -18,14 +18,12 @@ from pgbench.laboratory import drawing, intervals
 from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.ensembles import Ensemble, divergence, random_worlds
 from pgbench.laboratory.estimators import method
+from pgbench.laboratory.sources import ENGSTROM, KAKADE_LANGFORD, NOTE, PPO
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.learners import Learner
 from pgbench.specs import Algorithm
 
 GAMMA = 0.9
-PPO = "Schulman et al. 2017 (PPO)"
-ENGSTROM = "Engstrom et al. 2020"
-NOTE = "the study note"
 HIDDEN = (16,)
 EPSILON = 0.2
 STEPS = 20
@@ -259,7 +257,7 @@ def _of_what_they_reach(table: pd.DataFrame, steps: str) -> list[Statement]:
         ),
         statement(
             "With exact advantages the unclipped ratio improves J as far as it is climbed: policy iteration",
-            "Kakade and Langford 2002",
+            KAKADE_LANGFORD,
             f"gain of J over the best policy’s {steps}, exact advantages",
             _at_the_end(table, RATIO, "gain of J", "exact"),
             "above",

@@ -21,6 +21,7 @@ from pgbench import lineage, off_policy, specs, updates
 from pgbench.environments import Discrete
 from pgbench.laboratory import drawing, exact, intervals
 from pgbench.laboratory.catalogue import Size
+from pgbench.laboratory.sources import NOTE
 from pgbench.laboratory.statements import Findings, Relation, Statement, statement
 from pgbench.laboratory.worlds import Process
 from pgbench.learners import Learner, Parameters
@@ -30,7 +31,6 @@ from pgbench.specs import Algorithm
 
 GAMMA = 0.8
 STATES, ACTIONS, STRATA = 4, 2, 8
-NOTE = "the study note"
 TILTS = (0, 1, 2, 3)
 """How much likelier, in eighths, the present policy makes one action of each state than the buffer's policy."""
 SMALL = 1e-6
@@ -274,7 +274,7 @@ def _statements(table: pd.DataFrame) -> list[Statement]:
     )
     return [
         says("The naive V learns the value of the buffer’s policy", "replay_naive", buffer, "below", SMALL),
-        says("It does not learn that of the present policy", "replay_naive", present, "above", 0.01),
+        says("The naive V does not learn that of the present policy", "replay_naive", present, "above", 0.01),
         says("Q with the buffer’s a′ learns the buffer’s Q", "replay_unrepaired", buffer, "below", SMALL),
         says("Q with a′ of the present policy learns the present Q", "replay", present, "below", SMALL),
         says(
@@ -284,9 +284,12 @@ def _statements(table: pd.DataFrame) -> list[Statement]:
             "below",
             SMALL,
         ),
-        *(says(f"The actor of ‘{VARIANTS[name]}’ does not", name, actor, "above", 0.01) for name in wrong),
+        *(
+            says(f"The actor of ‘{VARIANTS[name]}’ does not follow it", name, actor, "above", 0.01)
+            for name in wrong
+        ),
         says(
-            "Even then the states are wrong: the direction is not that of ∇J",
+            "Even with both repairs the states are wrong: the direction is not that of ∇J",
             "replay",
             "cosine to ∇J",
             "below",

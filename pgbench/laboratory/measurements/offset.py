@@ -13,13 +13,12 @@ from pgbench.laboratory import drawing, exact, intervals, worlds
 from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.estimators import Setting, constant_baseline, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
+from pgbench.laboratory.sources import GREENSMITH, NOTE
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.laboratory.worlds import Process
 
 EPISODES = 4
 FARTHEST = 4.0
-NOTE = "the study note"
-GREENSMITH = "Greensmith et al. 2004"
 ESTIMATORS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "total return": ("reinforce", {}, False),
     "reward-to-go": ("reward_to_go", {}, False),

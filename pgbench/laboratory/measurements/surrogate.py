@@ -18,14 +18,11 @@ from pgbench.laboratory import drawing, exact, intervals, worlds
 from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.estimators import exact_batch, method
 from pgbench.laboratory.policies import Actor, check_support
+from pgbench.laboratory.sources import CPO, KAKADE_LANGFORD, NOTE, TRPO_BOUND
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.learners import Parameters
 
 GAMMA = 0.9
-TRPO = "Schulman et al. 2015 (TRPO), theorem 1"
-CPO = "Achiam et al. 2017 (CPO), corollary 1"
-KAKADE = "Kakade and Langford 2002, as in TRPO, equation 6"
-NOTE = "the study note"
 ALGORITHM = method("reward_to_go", GAMMA, surrogate="importance_ratio")
 WAYS = ("a random direction", "the policy gradient", "a mixture with the greedy policy")
 NEAREST, FARTHEST = 1e-3, 1.0
@@ -204,9 +201,17 @@ def _bounds(size: Size, rng: np.random.Generator) -> list[Statement]:
         ]
     rest = f"largest share of the bound that the error takes, {size.worlds} random worlds"
     texts = {
-        "trpo": ("The surrogate misses J by no more than 4εγα² / (1 − γ)²", TRPO, rest),
-        "cpo": ("It misses J by no more than 2γε′ / (1 − γ) times the mean total variation", CPO, rest),
-        "mixture": ("For a mixture it misses J by no more than 2ε″γα² / (1 − γ)²", KAKADE, rest),
+        "trpo": ("The surrogate misses J by no more than 4εγα² / (1 − γ)²", TRPO_BOUND, rest),
+        "cpo": (
+            "The surrogate misses J by no more than 2γε′ / (1 − γ) times the mean total variation",
+            CPO,
+            rest,
+        ),
+        "mixture": (
+            "For a mixture the surrogate misses J by no more than 2ε″γα² / (1 − γ)²",
+            KAKADE_LANGFORD,
+            rest,
+        ),
         "states": (
             "The states’ distributions part by no more than γ / (1 − γ) times the mean variation",
             CPO,
@@ -220,7 +225,7 @@ def _bounds(size: Size, rng: np.random.Generator) -> list[Statement]:
     text = "With the ratio of the state distributions kept, the surrogate is the objective itself"
     quantity = f"largest error, {size.worlds} random worlds"
     kept = intervals.exactly(max(used["kept"]))
-    return [*result, statement(text, "Kakade and Langford 2002, lemma 6.1", quantity, kept, "below", SMALL)]
+    return [*result, statement(text, KAKADE_LANGFORD, quantity, kept, "below", SMALL)]
 
 
 def _first_order() -> Statement:

@@ -18,12 +18,11 @@ from pgbench.laboratory import drawing, intervals
 from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.ensembles import Ensemble, divergence, random_worlds
 from pgbench.laboratory.estimators import method
+from pgbench.laboratory.sources import KAKADE, TRPO, TRPO_BOUND
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.trust_regions import natural_step, searched_step
 
 GAMMA = 0.9
-TRPO = "Schulman et al. 2015 (TRPO)"
-KAKADE = "Kakade 2002"
 ALGORITHM = method("reward_to_go", GAMMA, surrogate="importance_ratio")
 NARROW, WIDE = 1e-4, 1.0
 USUAL = 0.01
@@ -268,8 +267,8 @@ def _of_improvement(table: pd.DataFrame, over: str) -> list[Statement]:
             1.0,
         ),
         statement(
-            "There the theorem guarantees nothing: its bound is far from what happens",
-            "Schulman et al. 2015 (TRPO), theorem 1",
+            "With δ = 0.01 the theorem guarantees nothing: its bound is far from what happens",
+            TRPO_BOUND,
             f"share of {over} in which the bound is positive",
             intervals.exactly(guaranteed),
             "equals",
