@@ -1,115 +1,82 @@
-"""Environment steps per second: this project, Stable-Baselines3, and the physics alone, in one run on one core.
+"""Environment steps per second, learning included: this project, its peers, and what physics and arithmetic allow.
 
-`make bench`. The contenders take turns, several rounds; each round's ratio compares measurements that were made
-within a minute of each other, and the median over rounds is what to quote. Same task, networks, batch,
-minibatches and epochs. Run it on a quiet machine.
+`make bench`. One core. The contenders take turns, several rounds; each round's ratios compare what was measured
+within a minute, and the median over rounds is what to quote. Same task, networks, batch, minibatches and epochs.
+Run it on a quiet machine: `python tests/benchmarks/throughput.py --help`.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
+import os
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import gymnasium
-import numpy as np
+# What JAX may use must be said before anything imports it.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+
 import torch
+from accounting import PARTS, arithmetic, physics, time_by_part
+from contenders import METHODS, Measure, Method, contenders
 
-from pgbench import environments, lineage, specs
-from pgbench.training import train
-
-BATCH = 2048
-
-
-def ours(environment: str, replicas: int, steps: int) -> float:
-    """PPO as practised, with as many replicas in a block."""
-    run = specs.Run(
-        algorithm=lineage.PPO_PRACTISED.algorithm, environment=environment, steps=steps // replicas
-    )
-    begin, done = time.perf_counter(), 0
-    for record in train(run, range(replicas)):
-        done = int(record.steps.sum())
-    return done / (time.perf_counter() - begin)
-
-
-def stable_baselines3(environment: str, steps: int) -> float:
-    """Its PPO with the same settings, one seed: it has no replicas."""
-    from stable_baselines3 import PPO
-    from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
-
-    vector = VecNormalize(DummyVecEnv([lambda: gymnasium.make(environment)]))
-    model = PPO(
-        "MlpPolicy",
-        vector,
-        n_steps=BATCH,
-        batch_size=64,
-        n_epochs=10,
-        learning_rate=3e-4,
-        device="cpu",
-        seed=0,
-    )
-    begin = time.perf_counter()
-    model.learn(steps)
-    return model.num_timesteps / (time.perf_counter() - begin)
-
-
-def physics(environment: str, steps: int) -> float:
-    """The environment alone, with random actions."""
-    rng = np.random.default_rng(0)
-    world = environments.make(environment, [np.random.default_rng(seed) for seed in range(10)])
-    space = world.actions
-    world.reset()
-    begin = time.perf_counter()
-    for _ in range(steps // 10):
-        actions = (
-            rng.uniform(space.low, space.high, (10, space.size))
-            if isinstance(space, environments.Box)
-            else rng.integers(space.n, size=10)
-        )
-        transition = world.step(actions)
-        ended = transition.terminated | transition.truncated
-        if ended.any():
-            world.reset(ended)
-    return steps / (time.perf_counter() - begin)
+PHYSICS, ARITHMETIC = "physics alone", "physics and the arithmetic of the update"
 
 
 def main() -> None:
-    """Measure, print a table, and write JSON."""
+    """Measure, print tables, and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--environments", nargs="+", default=["HalfCheetah-v5"])
+    parser.add_argument("--environments", nargs="+", default=["HalfCheetah-v5", "Hopper-v5", "CartPole-v1"])
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--replicas", type=int, nargs="+", default=[10, 1], help="the first is compared")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, default=Path("results/benchmarks/throughput.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    contenders: dict[str, Callable[[str], float]] = {
-        "pgbench, 10 replicas": lambda name: ours(name, 10, 3 * BATCH * 10),
-        "pgbench, 1 replica": lambda name: ours(name, 1, 3 * BATCH),
-        "environment alone, 10 at a time": lambda name: physics(name, 20_000),
-    }
-    if importlib.util.find_spec("stable_baselines3"):
-        contenders["Stable-Baselines3"] = lambda name: stable_baselines3(name, 3 * BATCH)
-    else:
-        print("Stable-Baselines3 is not installed: pip install '.[bench]'")
-    found: dict[str, dict[str, list[float]]] = {}
-    for name in options.environments:
-        rounds = [
-            {label: measure(name) for label, measure in contenders.items()} for _ in range(options.rounds)
-        ]
-        found[name] = {label: [each[label] for each in rounds] for label in contenders}
-        print(f"\n{name}: environment steps per second, median of {options.rounds} rounds (least, most)")
-        main_figures = found[name]["pgbench, 10 replicas"]
-        for label, figures in found[name].items():
-            ratio = statistics.median(a / b for a, b in zip(main_figures, figures, strict=True))
-            print(
-                f"  {label:32s} {statistics.median(figures):9,.0f} ({min(figures):,.0f}, {max(figures):,.0f})"
-                f"   first / this: {ratio:.2f}"
-            )
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+    found: dict[str, Any] = {}
+    for environment in options.environments:
+        for method in (METHODS[name] for name in options.methods):
+            found[f"{method.name} {environment}"] = _compare(method, environment, options)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _compare(method: Method, environment: str, options: argparse.Namespace) -> dict[str, Any]:
+    """One method on one environment: every contender's steps per second, and where the time goes."""
+    first = options.replicas[0]
+    measures, missing = contenders(method, options.replicas)
+    measures |= _limits(method, environment, first)
+    for name in missing:
+        print(f"{name} is not installed: pip install '.[bench]'")
+    rounds = [
+        {name: measure(environment) for name, measure in measures.items()} for _ in range(options.rounds)
+    ]
+    rates = {name: [each[name] for each in rounds] for name in measures}
+    print(f"\n{method.name}, {environment}: environment steps per second, median of {options.rounds} rounds")
+    own = next(iter(rates.values()))
+    for name, figures in rates.items():
+        ratio = statistics.median(a / b for a, b in zip(own, figures, strict=True))
+        spread = f"({min(figures):,.0f} to {max(figures):,.0f})"
+        print(f"  {name:42s} {statistics.median(figures):9,.0f} {spread:22s} first / this: {ratio:6.2f}")
+    parts = time_by_part(method.algorithm, environment, first, method.steps)
+    print("  µs a step: " + ", ".join(f"{part} {parts[part]:.1f}" for part in PARTS))
+    return {"steps per second": rates, "microseconds": parts}
+
+
+def _limits(method: Method, environment: str, replicas: int) -> dict[str, Measure]:
+    """The two limits as contenders: measured in every round beside the others."""
+    found: dict[str, Measure] = {PHYSICS: lambda name: 1.0 / physics(name, replicas, 20_000)}
+    if arithmetic(method.algorithm, environment, replicas) is None:
+        return found
+
+    def both(name: str) -> float:
+        products = arithmetic(method.algorithm, name, replicas, rounds=200)
+        assert products is not None
+        return 1.0 / (physics(name, replicas, 20_000) + products)
+
+    return found | {ARITHMETIC: both}
 
 
 if __name__ == "__main__":

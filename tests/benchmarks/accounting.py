@@ -1,0 +1,149 @@
+"""Where the time of training goes, and how little it could take: the physics, and the arithmetic of the update."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+
+from pgbench import components, environments, estimation, off_policy, specs, training, updates
+from pgbench.environments import ObservationNormaliser, RewardScaler, VectorEnvironment
+from pgbench.learners import Learner
+from pgbench.rollouts import Act, Sampler
+from pgbench.specs import Algorithm
+from pgbench.tracking import Tables
+
+PARTS = ("environment", "normalising", "acting", "collecting", "advantages", "update", "recording", "rest")
+
+
+class Ledger:
+    """Seconds by part; the time of a part within another counts for the inner one alone."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._open: list[float] = []
+
+    @contextmanager
+    def entry(self, part: str) -> Iterator[None]:
+        """Count what happens inside for a part."""
+        begin = time.perf_counter()
+        self._open.append(0.0)
+        try:
+            yield
+        finally:
+            whole = time.perf_counter() - begin
+            self.seconds[part] += whole - self._open.pop()
+            if self._open:
+                self._open[-1] += whole
+
+    def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, counted for a part."""
+
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            with self.entry(part):
+                return function(*arguments, **named)
+
+        return wrapped
+
+
+def time_by_part(algorithm: Algorithm, environment: str, replicas: int, steps: int) -> dict[str, float]:
+    """Microseconds of an environment step that each of `PARTS` takes."""
+    run, ledger = specs.Run(algorithm=algorithm, environment=environment, steps=steps), Ledger()
+    tables = Tables(range(replicas), steps)
+    trainer = training.Trainer(run, range(replicas))
+    act = trainer.learner.act
+
+    def timed_act() -> Act:
+        return ledger.timed("acting", act())
+
+    world = type(trainer.sampler.environment)
+    timed: list[tuple[Any, str, str]] = [
+        (world, "step", "environment"),
+        (world, "reset", "environment"),
+        (ObservationNormaliser, "update", "normalising"),
+        (ObservationNormaliser, "__call__", "normalising"),
+        (RewardScaler, "__call__", "normalising"),
+        (estimation, "collect", "collecting"),
+        (estimation, "prepare", "advantages"),
+        (updates, "update", "update"),
+        (off_policy, "update", "update"),
+        (Tables, "add", "recording"),
+    ]
+    with ExitStack() as stack, ledger.entry("rest"):
+        for owner, name, part in timed:
+            stack.enter_context(mock.patch.object(owner, name, ledger.timed(part, getattr(owner, name))))
+        stack.enter_context(mock.patch.object(trainer.learner, "act", timed_act))
+        for record in trainer.records():
+            tables.add(record)
+    done = int(trainer.sampler.steps.sum())
+    return {part: 1e6 * ledger.seconds[part] / done for part in PARTS}
+
+
+def physics(environment: str, replicas: int, steps: int) -> float:
+    """Seconds for a step of the environment alone, with random actions."""
+    rng = np.random.default_rng(0)
+    world = environments.make(environment, [np.random.default_rng(seed) for seed in range(replicas)])
+    world.reset()
+    begin = time.perf_counter()
+    for _ in range(steps // replicas):
+        transition = world.step(_random_actions(world, rng, replicas))
+        ended = transition.terminated | transition.truncated
+        if ended.any():
+            world.reset(ended)
+    return (time.perf_counter() - begin) / (steps // replicas * replicas)
+
+
+def _random_actions(world: VectorEnvironment, rng: np.random.Generator, rows: int) -> np.ndarray:
+    match world.actions:
+        case environments.Box() as box:
+            return rng.uniform(box.low, box.high, (rows, box.size))
+        case environments.Discrete() as discrete:
+            return rng.integers(discrete.n, size=rows)
+
+
+def arithmetic(algorithm: Algorithm, environment: str, replicas: int, rounds: int = 20) -> float | None:
+    """Seconds for a step's share of the update's products and activations; None for other updates than PPO's.
+
+    Each minibatch passes forward and backward through both networks, and nothing else is done: no loss, no
+    optimiser, no bookkeeping, and the memory is written once.
+    """
+    match algorithm.update:
+        case components.MinibatchEpochs(minibatch_size=rows, epochs=epochs):
+            pass
+        case _:
+            return None
+    sampler = Sampler(environment, range(replicas), 1)
+    learner = Learner(
+        algorithm.networks,
+        sampler.environment.observation_size,
+        sampler.environment.actions,
+        range(replicas),
+        True,
+    )
+    networks = [learner.policy_network, learner.value_network]
+    begin = time.perf_counter()
+    for _ in range(rounds):
+        for network in networks:
+            _pass(network.sizes, replicas, rows)
+    empty = time.perf_counter() - begin
+    return empty / rounds * epochs / (rows * replicas)
+
+
+@torch.no_grad()
+def _pass(sizes: tuple[int, ...], replicas: int, rows: int) -> None:
+    """Forward and backward through a perceptron with tanh, with weights of ones."""
+    weights = [torch.ones(replicas, i, o) for i, o in pairwise(sizes)]
+    layers = [torch.ones(replicas, rows, sizes[0])]
+    for weight in weights:
+        layers.append(torch.bmm(layers[-1], weight).tanh_())
+    delta = layers[-1]
+    for weight, layer in zip(reversed(weights), reversed(layers[:-1]), strict=True):
+        torch.bmm(layer.transpose(1, 2), delta)
+        delta = torch.ops.aten.tanh_backward(torch.bmm(delta, weight.transpose(1, 2)), layer)
