@@ -106,7 +106,10 @@ def vouched_table(block, name, change):
             lambda block: vouched_table(block, "metrics", lambda table: table[table.seed == 0]),
             "the metrics end",
         ),
-        (lambda block: vouched_table(block, "evaluations", lambda table: table[1:]), "other than 2 episodes"),
+        (
+            lambda block: vouched_table(block, "evaluations", lambda table: table[1:].reset_index(drop=True)),
+            "other than 2 episodes",
+        ),
         (
             lambda block: vouched_table(
                 block, "evaluations", lambda table: table.assign(step=table.step + 10**6)
