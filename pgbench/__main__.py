@@ -111,6 +111,15 @@ def train(
     checkpoint_every: Annotated[
         float, typer.Option(help="Seconds between checkpoints, from which a killed block goes on.", min=0.0)
     ] = 60.0,
+    evaluation_episodes: Annotated[
+        int | None, typer.Option(help="Evaluate each replica, in so many episodes of their own.")
+    ] = None,
+    evaluations: Annotated[
+        int | None, typer.Option(help="How often, evenly over the budget; by default once, at its end.")
+    ] = None,
+    evaluation_actions: Annotated[
+        str | None, typer.Option(help="mean, which is the default, or sampled, as in training.")
+    ] = None,
     reference_every: Annotated[
         int | None, typer.Option(help="Compare the gradient with a large batch's every so many updates.")
     ] = None,
@@ -119,7 +128,9 @@ def train(
     ] = 20,
 ) -> None:
     """Train one block of replicas of a run."""
-    run = studies.describe_run(algorithm, environment, steps, _overrides(override or []), "train")
+    evaluation = _evaluation(evaluation_episodes, evaluations, evaluation_actions)
+    changes = _overrides(override or [])
+    run = studies.describe_run(algorithm, environment, steps, changes, "train", evaluation)
     block = studies.seeds_of(seeds)
     found = studies.run_name(run)
     if name not in (None, found):
@@ -343,6 +354,17 @@ def _overrides(texts: Iterable[str]) -> dict[str, Any]:
             raise Refusal(f"train: override '{text if not equals else path}' {fault}")
         overrides[path] = parse_yaml(value, f"train: override '{text}'")
     return overrides
+
+
+def _evaluation(episodes: int | None, times: int | None, actions: str | None) -> dict[str, Any] | None:
+    """What the options say of evaluations; None where they ask for none."""
+    given = {"episodes": episodes, "times": times, "actions": actions}
+    asked = {name: value for name, value in given.items() if value is not None}
+    if asked and episodes is None:
+        raise Refusal(
+            "train: how often or how to evaluate is said, but not in how many --evaluation-episodes"
+        )
+    return asked or None
 
 
 def _write(path: Path, text: str) -> None:

@@ -32,7 +32,7 @@ def train_block(
     Args:
         run: algorithm, environment and budget.
         seeds: one for each replica.
-        directory: receives `episodes.parquet`, `metrics.parquet` and, last, `run.json`.
+        directory: receives a file for each of `results.BlockTables` and, last, `run.json`.
         every: seconds between two checkpoints.
         look: adds metrics of its own.
 
@@ -82,7 +82,7 @@ def _train(trainer: Trainer, identity: Identity, directory: Path, start: History
         if saved.due:
             saved.save(trainer, tables, history())
     ended = {"name": name, "run": run, "seeds": seeds, "finished": datetime.now(UTC)}
-    results.write_block(directory, *saved.rows(tables), dict(history()) | ended)
+    results.write_block(directory, saved.rows(tables), dict(history()) | ended)
 
 
 def _resume(trainer: Trainer, tables: Tables, saved: Checkpoints, start: History) -> History:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from zipfile import BadZipFile
@@ -26,7 +26,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from pgbench.components import Specification
 from pgbench.provenance import History
 from pgbench.refusals import Refusal
-from pgbench.results import TableRecords
+from pgbench.results import BlockTables, TableRecords
 from pgbench.specs import Run
 from pgbench.storage import (
     check_file,
@@ -139,10 +139,9 @@ class Checkpoints:
         now = time.monotonic()
         self._next = now + max(self._every, (now - begin) / SHARE)
 
-    def rows(self, tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """All episodes and metrics of the block: those that were saved, and those since."""
-        episodes, metrics = self._rows()
-        return _joined([*episodes, tables.episodes()]), _joined([*metrics, tables.metrics()])
+    def rows(self, tables: Tables) -> BlockTables:
+        """All rows of the block's tables: those that were saved, and those since."""
+        return BlockTables(*map(_joined, zip(*self._rows(), tables.rows(), strict=True)))
 
     def remove(self) -> None:
         """Delete the block's checkpoints, those of other code and versions too: it is finished."""
@@ -155,8 +154,10 @@ class Checkpoints:
         self._directory.mkdir(parents=True, exist_ok=True)
         number = len(self._parts)
         part = TableRecords(
-            episodes=write_table(self._table("episodes", number), tables.episodes()),
-            metrics=write_table(self._table("metrics", number), tables.metrics()),
+            **{
+                name: write_table(self._table(name, number), table)
+                for name, table in tables.rows()._asdict().items()
+            }
         )
         path = self._state(trainer.iteration)
         with replacing(path) as temporary:
@@ -176,12 +177,14 @@ class Checkpoints:
             if old != path:
                 old.unlink()
 
-    def _rows(self) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
-        episodes, metrics = [], []
-        for number, part in enumerate(self._parts):
-            episodes.append(read_table(self._table("episodes", number), part.episodes, self._remedy))
-            metrics.append(read_table(self._table("metrics", number), part.metrics, self._remedy))
-        return episodes, metrics
+    def _rows(self) -> list[BlockTables]:
+        """The parts that were saved."""
+        return [
+            BlockTables(
+                **{name: read_table(self._table(name, number), found, self._remedy) for name, found in part}
+            )
+            for number, part in enumerate(self._parts)
+        ]
 
     def _table(self, name: str, number: int) -> Path:
         return self._directory / f"{name}-{number:06d}.parquet"
@@ -193,7 +196,7 @@ class Checkpoints:
         say(f"{self._block}: {message}")
 
 
-def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """All rows, in the format of the tables that have some."""
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 

@@ -7,14 +7,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pgbench.claims import AgainstReference, Claim, Hypothesis, hypothesis
 from pgbench.references import Reference, read_papers, read_references, world
 from pgbench.refusals import Refusal, nearest
-from pgbench.scores import NORMALISED, UNRECORDED, metric_score
-from pgbench.specs import Algorithm
+from pgbench.scores import NORMALISED, Score, metric_score, unrecorded
+from pgbench.specs import Algorithm, Evaluation
 
 
 def check_claims(
     claims: Mapping[str, Claim],
     algorithms: Mapping[str, Algorithm],
     environments: Mapping[str, int],
+    evaluation: Evaluation | None,
     where: str,
 ) -> None:
     """Refuse claims that the study cannot judge.
@@ -23,6 +24,7 @@ def check_claims(
         claims: by id.
         algorithms: the study's variants by label, resolved.
         environments: the study's, Gymnasium id → steps.
+        evaluation: the study's, if it has one.
         where: the study's file.
 
     Raises:
@@ -30,11 +32,11 @@ def check_claims(
     """
     if not claims:
         return
-    references, papers = read_references(), read_papers()
+    references, papers, lacking = read_references(), read_papers(), unrecorded(evaluation)
     lines = [
         f"{where}: claim '{name}': {fault}"
         for name, claim in claims.items()
-        for fault in _faults(claim, algorithms, environments, references, papers)
+        for fault in _faults(claim, algorithms, environments, lacking, references, papers)
     ]
     if lines:
         raise Refusal("\n".join(lines))
@@ -44,6 +46,7 @@ def _faults(
     claim: Claim,
     algorithms: Mapping[str, Algorithm],
     environments: Mapping[str, int],
+    lacking: Mapping[Score, str],
     references: Mapping[str, Reference],
     papers: Collection[str],
 ) -> Iterator[str]:
@@ -59,8 +62,8 @@ def _faults(
     if unknown:
         yield from unknown
         return
-    if claim.score in UNRECORDED:
-        yield f"the score '{claim.score}' cannot be computed: {UNRECORDED[claim.score]}"
+    if claim.score in lacking:
+        yield f"the score '{claim.score}' is of evaluations that the runs do not make: {lacking[claim.score]}"
     yield from _reference_faults(claim, environments, references)
     yield from _pair_faults(tested, algorithms)
     yield from _unit_faults(claim, tested, environments)

@@ -15,6 +15,7 @@ TRAINING_CODE = (
     "compatibility.py",
     "diagnostics.py",
     "estimation.py",
+    "evaluation.py",
     "learners.py",
     "off_policy.py",
     "policies.py",

@@ -13,7 +13,7 @@ from pgbench.components import Initialisation, Networks
 from pgbench.environments import Box, Discrete
 from pgbench.functional.adam import AdamState, adam_step
 from pgbench.policies import Distribution, Perceptron, Policy, Role
-from pgbench.rollouts import CHUNK
+from pgbench.rollouts import CHUNK, Act
 from pgbench.streams import stream
 
 
@@ -133,16 +133,15 @@ class Learner:
         self.critic = _initial(self.value_network, method, value_head, 1, seeds) if own_critic else None
         self.beta = torch.zeros(len(seeds))
 
-    def act(self) -> Callable[[Tensor, Tensor], Tensor]:
+    def act(self) -> Act:
         """The present policy as a function from observations `[S, E, O]` and noise to actions."""
-        views = self.policy_network.views(self.actor.values.detach())
+        present = self._present()
+        return lambda observations, noise: present(observations).sample(noise)
 
-        @torch.no_grad()
-        def act(observations: Tensor, noise: Tensor) -> Tensor:
-            outputs = self.policy_network.forward(views, observations)[..., : self.policy.outputs]
-            return self.policy.distribution(outputs, views[-1]).sample(noise)
-
-        return act
+    def act_by_mode(self) -> Act:
+        """The present policy without its exploration: as `act`, but the noise is not looked at."""
+        present = self._present()
+        return lambda observations, noise: present(observations).mode()
 
     @property
     def parts(self) -> list[Parameters]:
@@ -193,6 +192,17 @@ class Learner:
         parts = [self.evaluate(observations[:, part]) for part in chunks(observations.shape[1])]
         parameters = torch.cat([part.distribution.parameters for part in parts], 1)
         return Evaluation(self.policy.restore(parameters), torch.cat([part.values for part in parts], 1))
+
+    def _present(self) -> Callable[[Tensor], Distribution]:
+        """π(·|s) of the present parameters, for observations `[S, E, O]` and without gradients."""
+        views = self.policy_network.views(self.actor.values.detach())
+
+        @torch.no_grad()
+        def present(observations: Tensor) -> Distribution:
+            outputs = self.policy_network.forward(views, observations)[..., : self.policy.outputs]
+            return self.policy.distribution(outputs, views[-1])
+
+        return present
 
     def state(self) -> dict[str, Any]:
         """Parameters, optimisers and β, for `restore`; the tensors share their memory with this learner."""

@@ -41,6 +41,10 @@ class Categorical:
         below = self.log_probabilities.exp().cumsum(-1)[..., :-1]
         return (noise > below).sum(-1)
 
+    def mode(self) -> Tensor:
+        """The likeliest actions `[*B]`; of several, the first."""
+        return self.log_probabilities.argmax(-1)
+
     def log_prob(self, actions: Tensor) -> Tensor:
         """Log π(a|s) of actions `[*B]`."""
         return self.log_probabilities.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
@@ -70,6 +74,10 @@ class Gaussian:
     def sample(self, noise: Tensor) -> Tensor:
         """Actions `[*B, A]`: μ + σ ε for standard normal noise `[*B, A]`."""
         return torch.addcmul(self.mean, self.log_std.exp(), noise)
+
+    def mode(self) -> Tensor:
+        """The likeliest actions `[*B, A]`, which are the mean."""
+        return self.mean
 
     def log_prob(self, actions: Tensor) -> Tensor:
         """Log π(a|s) of actions `[*B, A]`."""

@@ -25,7 +25,7 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from pgbench.components import Specification
 from pgbench.refusals import Refusal, explain
-from pgbench.scores import NORMALISED, RETURNS, UNRECORDED, Score
+from pgbench.scores import NORMALISED, RETURNS, Score
 
 DIRECTORY = Path(__file__).parents[1] / "workflows" / "references"
 
@@ -113,7 +113,7 @@ class Reference(Specification):
         """The scores of a run that are this statistic, where any is."""
         if self.statistic == "normalised":
             return frozenset(NORMALISED)
-        return frozenset({self.statistic} & {*RETURNS, *UNRECORDED})
+        return frozenset({self.statistic} & {*RETURNS})
 
     def mismatches(self, environments: Iterable[str], score: Score, steps: Collection[int]) -> list[str]:
         """Every respect in which runs' scores are another measurement than this one, as clauses.

@@ -1,17 +1,18 @@
-"""What a block of replicas leaves on disk: two tables, and the record that says they are whole.
+"""What a block of replicas leaves on disk: three tables, and the record that says they are whole.
 
-A block is a directory with `episodes.parquet`, `metrics.parquet` and `run.json`. The record is written last
-and carries each table's rows and SHA-256: a block without it was never finished, and one that disagrees with
-it is refused. Nothing in the tables depends on time or place: a block trained twice has the same bytes.
+A block is a directory with `episodes.parquet`, `metrics.parquet`, `evaluations.parquet` and `run.json`. The record
+is written last and carries each table's rows and SHA-256: a block without it was never finished, and one that
+disagrees with it is refused. Nothing in the tables depends on time or place: a block trained twice has the same
+bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import pandas as pd
 from pydantic import AwareDatetime, Field, NonNegativeInt
@@ -23,7 +24,7 @@ from pgbench.specs import Run
 from pgbench.storage import TableRecord, force, put_table, read_record, read_table, replacing, sealed
 
 KEPT = ".kept"
-RECORD, EPISODES, METRICS = "run.json", "episodes.parquet", "metrics.parquet"
+RECORD = "run.json"
 EPISODE_COLUMNS = {
     "seed": "int64",
     "step": "int64",
@@ -36,11 +37,33 @@ REMEDY = "delete the block's directory and run the workflow again"
 STABLE: Any = {"kind": "stable", "ignore_index": True}
 
 
+class BlockTables(NamedTuple):
+    """The tables of a block, or of a part of one.
+
+    Attributes:
+        episodes: one row a finished training episode, columns `EPISODE_COLUMNS`; `step` counts the
+            environment steps of the replica when the episode ended.
+        metrics: one row a seed and kept iteration, columns `METRIC_KEYS` and then one a metric.
+        evaluations: one row an evaluation episode, columns `EPISODE_COLUMNS`; `step` counts the environment steps
+            of the replica's training when it was evaluated.
+    """
+
+    episodes: pd.DataFrame
+    metrics: pd.DataFrame
+    evaluations: pd.DataFrame
+
+
+FILES = {name: f"{name}.parquet" for name in BlockTables._fields}
+KEYS = {"episodes": EPISODE_COLUMNS, "metrics": METRIC_KEYS, "evaluations": EPISODE_COLUMNS}
+ORDERS = {"episodes": ["seed", "step"], "metrics": ["seed", "iteration"], "evaluations": ["seed", "step"]}
+
+
 class TableRecords(Specification):
-    """The tables of a block."""
+    """What the tables of a block must look like."""
 
     episodes: TableRecord
     metrics: TableRecord
+    evaluations: TableRecord
 
 
 class Record(History):
@@ -58,26 +81,24 @@ class Block:
     """A block as read back.
 
     Attributes:
-        episodes: one row a finished training episode, columns `EPISODE_COLUMNS`; `step` counts the
-            environment steps of the replica when the episode ended.
-        metrics: one row a seed and iteration, columns `METRIC_KEYS` and then one a metric.
+        episodes: see `BlockTables`.
+        metrics: see `BlockTables`.
+        evaluations: see `BlockTables`.
         record: what was run, when, where and from which code.
     """
 
     episodes: pd.DataFrame
     metrics: pd.DataFrame
+    evaluations: pd.DataFrame
     record: Record
 
 
-def write_block(
-    directory: Path, episodes: pd.DataFrame, metrics: pd.DataFrame, record: dict[str, Any]
-) -> None:
+def write_block(directory: Path, tables: BlockTables, record: dict[str, Any]) -> None:
     """Write a block so that it exists whole or not at all; if it cannot be written, one that was there stays.
 
     Args:
         directory: the block's directory; made if missing.
-        episodes: columns `EPISODE_COLUMNS`; written in the order of seed, then step.
-        metrics: columns `METRIC_KEYS`, then float64 metrics; written in the order of seed, then iteration.
+        tables: each is written in the order of `ORDERS`.
         record: the fields of `Record` without `tables`.
 
     Raises:
@@ -85,21 +106,21 @@ def write_block(
         OSError: if what was written cannot be read back equal.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    _check_columns(episodes, EPISODE_COLUMNS, "episodes")
-    _check_columns(metrics, _metric_columns(metrics), "metrics")
-    # Files take their names from the innermost outwards, the record's last, once all of them are on the disk.
-    with (
-        replacing(directory / RECORD) as commit,
-        replacing(directory / METRICS) as second,
-        replacing(directory / EPISODES) as first,
-    ):
-        tables = TableRecords(
-            episodes=put_table(first, episodes.sort_values(["seed", "step"], **STABLE)),
-            metrics=put_table(second, metrics.sort_values(["seed", "iteration"], **STABLE)),
-        )
-        complete = Record.model_validate({**record, "tables": tables})
+    for name, table in tables._asdict().items():
+        _check_columns(name, table, name)
+    # Files take their names in the opposite order, the record's last, once all of them are on the disk.
+    with ExitStack() as stack:
+        commit = stack.enter_context(replacing(directory / RECORD))
+        files = {
+            name: stack.enter_context(replacing(directory / file)) for name, file in reversed(FILES.items())
+        }
+        written = {
+            name: put_table(files[name], table.sort_values(ORDERS[name], **STABLE))
+            for name, table in tables._asdict().items()
+        }
+        complete = Record.model_validate({**record, "tables": written})
         commit.write_text(sealed(complete), encoding="utf-8")
-        for file in (first, second, commit):
+        for file in (*files.values(), commit):
             force(file)
         (directory / RECORD).unlink(missing_ok=True)  # until it is back, there is no valid block
 
@@ -123,19 +144,20 @@ def read_block(directory: Path, name: str) -> Block:
         ) from None
     if record.name != name:
         raise Refusal(f"{directory / RECORD}: belongs to the run '{record.name}', not to '{name}'; {REMEDY}")
-    episodes = read_table(directory / EPISODES, record.tables.episodes, REMEDY)
-    metrics = read_table(directory / METRICS, record.tables.metrics, REMEDY)
-    for table, columns, file in (
-        (episodes, EPISODE_COLUMNS, EPISODES),
-        (metrics, _metric_columns(metrics), METRICS),
-    ):
-        try:
-            _check_columns(table, columns, str(directory / file))
-        except ValueError as error:
-            raise Refusal(f"{error}; {REMEDY}") from None
-        if not set(table["seed"]) <= set(record.seeds):
-            raise Refusal(f"{directory / file}: holds seeds that its record does not name; {REMEDY}")
-    return Block(episodes, metrics, record)
+    return Block(**{name: _read(directory, name, record) for name in FILES}, record=record)
+
+
+def _read(directory: Path, name: str, record: Record) -> pd.DataFrame:
+    """One table of a block."""
+    path = directory / FILES[name]
+    table = read_table(path, getattr(record.tables, name), REMEDY)
+    try:
+        _check_columns(name, table, str(path))
+    except ValueError as error:
+        raise Refusal(f"{error}; {REMEDY}") from None
+    if not set(table["seed"]) <= set(record.seeds):
+        raise Refusal(f"{path}: holds seeds that its record does not name; {REMEDY}")
+    return table
 
 
 def keep(directory: Path) -> None:
@@ -145,7 +167,7 @@ def keep(directory: Path) -> None:
     then still there under these names; see `give_back`.
     """
     (directory / KEPT).mkdir(exist_ok=True)
-    for file in (EPISODES, METRICS, RECORD):
+    for file in (*FILES.values(), RECORD):
         with suppress(OSError), replacing(directory / KEPT / file) as link:
             link.hardlink_to(directory / file)
 
@@ -156,17 +178,19 @@ def give_back(directory: Path) -> None:
     Raises:
         OSError: if that cannot be done.
     """
-    for file in (EPISODES, METRICS, RECORD):
+    for file in (*FILES.values(), RECORD):
         with replacing(directory / file) as link:
             link.hardlink_to(directory / KEPT / file)
 
 
-def _metric_columns(metrics: pd.DataFrame) -> dict[str, str]:
-    """The columns that a table of metrics must have: the keys, and whatever else it has as floats."""
-    return METRIC_KEYS | {str(name): "float64" for name in metrics.columns if name not in METRIC_KEYS}
+def _columns(name: str, table: pd.DataFrame) -> Mapping[str, str]:
+    """The columns that a table must have: its keys and, if it is of metrics, whatever else it has as floats."""
+    others = table.columns if name == "metrics" else ()
+    return KEYS[name] | {str(column): "float64" for column in others if column not in KEYS[name]}
 
 
-def _check_columns(table: pd.DataFrame, columns: Mapping[str, str], where: str) -> None:
+def _check_columns(name: str, table: pd.DataFrame, where: str) -> None:
+    columns = _columns(name, table)
     found = {str(name): str(dtype) for name, dtype in table.dtypes.items()}
     if list(found.items()) != list(columns.items()):
         expected = ", ".join(f"{name} {dtype}" for name, dtype in columns.items())

@@ -8,7 +8,7 @@ runs exactly one and then idles.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,11 @@ NOISE_ROWS = 256
 
 @dataclass(frozen=True)
 class Episode:
-    """A finished training episode; `step` counts the replica's environment steps when it ended."""
+    """A finished episode.
+
+    `step` counts the environment steps of the replica's training: when the episode ended or, if it belongs to an
+    evaluation, when that was made.
+    """
 
     seed: int
     step: int
@@ -152,19 +156,18 @@ class Sampler:
         Arguments as for `fixed_horizon`; T is the length of the longest episode, and idle rows that make T·E a
         multiple of `CHUNK`.
         """
-        active = np.array(np.broadcast_to(running[:, None], self.shape))
-        observations = self._begin(active)
-        noise = _ActionNoise(self.seeds, self.shape[1], iteration, draw)
-        rows: list[dict[str, NDArray[Any]]] = []
         episodes: list[Episode] = []
-        while active.any():
-            row, ended = self._step(act, observations, noise.row(len(rows)), active, episodes)
-            rows.append(row)
-            observations = row["next_observations"]
-            active = active & ~ended
+        rows = list(self._run_out(act, draw, iteration, running, episodes))
         idle = {name: np.zeros_like(column) for name, column in rows[-1].items()}
         rows += [idle] * (-len(rows) % (CHUNK // math.gcd(CHUNK, self.shape[1])))
         return _stack(rows, np.zeros_like(self._lengths), episodes)
+
+    def finished_episodes(self, act: Act, draw: Noise, running: NDArray[np.bool_]) -> list[Episode]:
+        """As `whole_episodes`, but only the ends of the episodes are kept."""
+        episodes: list[Episode] = []
+        for _ in self._run_out(act, draw, 0, running, episodes):
+            pass
+        return episodes
 
     def state(self) -> dict[str, Any]:
         """All that the next rollout depends on: arrays and JSON-able values; see `restore`.
@@ -193,6 +196,26 @@ class Sampler:
             self.normaliser.restore(state["normaliser"])
         if self.scaler is not None:
             self.scaler.restore(state["scaler"])
+
+    def _run_out(
+        self,
+        act: Act,
+        draw: Noise,
+        iteration: int,
+        running: NDArray[np.bool_],
+        episodes: list[Episode],
+    ) -> Iterator[dict[str, NDArray[Any]]]:
+        """The rows of one whole episode in every environment of the running replicas."""
+        active = np.array(np.broadcast_to(running[:, None], self.shape))
+        observations = self._begin(active)
+        noise = _ActionNoise(self.seeds, self.shape[1], iteration, draw)
+        time = 0
+        while active.any():
+            row, ended = self._step(act, observations, noise.row(time), active, episodes)
+            yield row
+            observations = row["next_observations"]
+            active = active & ~ended
+            time += 1
 
     def _begin(
         self, ended: NDArray[np.bool_], others: NDArray[np.float32] | None = None

@@ -1,22 +1,31 @@
 """Scores: what a replica is judged by, each published statistic under its own name.
 
 A score is a return, of which more is better, or a metric of the updates, such as `mean(kl)`: its mean over
-iterations, its maximum, or its final value. Returns are of the training episodes that ended within the budget.
+iterations, its maximum, or its final value. Returns are of the training episodes that ended within the budget or,
+where a study asks for them, of evaluation episodes.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, assert_never
 
 from pydantic import AfterValidator, Field
 
 from pgbench.refusals import nearest
+from pgbench.specs import Evaluation
+
+EVALUATIONS: dict[str, str] = {
+    "deterministic_evaluation": "mean return of the last evaluation, with the mean action",
+    "maximum_of_evaluations": "highest mean return of an evaluation during training",
+}
+"""Scores of evaluation episodes, with their meanings; see `unrecorded`."""
 
 RETURNS: dict[str, str] = {
     "last_100": "mean return of the last 100 training episodes, with the policy's own exploration",
     "area_under_curve": "mean over steps of the curve of training returns, from its first point",
     "maximum": "highest point of the curve of training returns",
     "iteration_20": "mean return of the training episodes that ended in the 20th iteration",
+    **EVALUATIONS,
 }
 """Scores in units of the environment's return, with their meanings."""
 
@@ -29,11 +38,6 @@ NORMALISED: dict[str, str] = {
 """Scores that are free of an environment's scale. PPO's Table 1 (Schulman et al. 2017, section 6.1) does not say
 whether "the best result" is a run or the mean of a setting; both readings are computed. Both depend on which
 variants a study has."""
-
-UNRECORDED: dict[str, str] = {
-    "deterministic_evaluation": "runs record no evaluation episodes with the mean action",
-}
-"""Scores that are published, but that no run can be given yet, with the reason."""
 
 METRICS: dict[str, str] = {
     "kl": "mean KL(old ‖ new) of an update, in nats",
@@ -61,7 +65,7 @@ OVER_ITERATIONS: dict[OverIterations, str] = {
     "final": "last iteration",
 }
 
-SCORES = (*RETURNS, *NORMALISED, *UNRECORDED)
+SCORES = (*RETURNS, *NORMALISED)
 
 
 class MetricScore(NamedTuple):
@@ -85,7 +89,20 @@ def meaning(score: str) -> str:
     made_of = metric_score(score)
     if made_of is not None:
         return f"{METRICS[made_of.metric]}: {OVER_ITERATIONS[made_of.statistic]}"
-    return (RETURNS | NORMALISED | UNRECORDED)[score]
+    return (RETURNS | NORMALISED)[score]
+
+
+def unrecorded(evaluation: Evaluation | None) -> dict[str, str]:
+    """Scores that runs with this evaluation, or none, cannot have; each with what the study must say instead."""
+    if evaluation is None:
+        return dict.fromkeys(EVALUATIONS, "say 'evaluation: {episodes: 10}' in the study")
+    match evaluation.actions:
+        case "mean":
+            return {}
+        case "sampled":
+            return {"deterministic_evaluation": "say 'mean' for 'evaluation.actions' in the study"}
+        case _:
+            assert_never(evaluation.actions)
 
 
 def _known(score: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, PositiveInt, model_validator
 
@@ -54,12 +54,31 @@ class Algorithm(Specification):
         return self
 
 
+Times = Annotated[int, Field(gt=0, le=10_000)]
+
+
+class Evaluation(Specification):
+    """Episodes beside training, which it does not notice: they are what many published scores are made of."""
+
+    episodes: Times = Field(description="Episodes of each replica, each time.")
+    times: Times = Field(
+        1, description="Evaluations, evenly spaced over the budget; the last is of the replica as it ends."
+    )
+    actions: Literal["mean", "sampled"] = Field(
+        "mean", description="The policy's mean, or likeliest, action; or one drawn from it, as in training."
+    )
+
+
 class Run(Specification):
     """An algorithm on an environment for a number of steps: what one curve of a report shows, seeds aside."""
 
     algorithm: Algorithm
     environment: str = Field(min_length=1, description="Gymnasium id, such as HalfCheetah-v5.")
     steps: PositiveInt = Field(description="Environment steps of each replica.")
+    # Left out of its JSON where there is none: such a run has the name that it had before there were evaluations.
+    evaluation: Evaluation | None = Field(
+        None, exclude_if=lambda value: value is None, description="Episodes beside training; none by default."
+    )
 
 
 def leaves(specification: BaseModel | Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

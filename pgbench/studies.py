@@ -22,7 +22,7 @@ from pgbench.components import Specification
 from pgbench.laboratory import catalogue
 from pgbench.members import Member
 from pgbench.refusals import Refusal, explain, nearest, read_yaml
-from pgbench.specs import Algorithm, Run, difference, path_safe, paths, replace
+from pgbench.specs import Algorithm, Evaluation, Run, difference, path_safe, paths, replace
 
 MAXIMAL_BLOCK = 10_000
 RULES = ("all", "gather", "index", "laboratory", "measure", "misspelt", "page", "resolve", "track", "train")
@@ -61,6 +61,9 @@ class Study(Specification):
         description="Label → overrides by dotted path; the key 'parent' starts from another member."
     )
 
+    evaluation: Evaluation | None = Field(
+        None, description="Evaluation episodes of every run; none by default."
+    )
     source: Source | None = Field(None, description="The publication that the study replicates, if one.")
     claims: dict[ClaimId, Claim] = Field({}, description="Id → what is published, and how it is tested.")
 
@@ -202,7 +205,7 @@ def load_study(path: Path) -> Study:
     for environment in study.environments:
         check_environment(environment, f"{path}: environments")
     algorithms = {label: _resolve_variant(study, label, str(path))[1] for label in study.variants}
-    check_claims(study.claims, algorithms, study.environments, str(path))
+    check_claims(study.claims, algorithms, study.environments, study.evaluation, str(path))
     return study
 
 
@@ -253,8 +256,15 @@ def _resolve_variant(study: Study, label: str, where: str) -> tuple[str, Algorit
     return parent, override(start.algorithm, overrides, f"{where}: variant '{label}'")
 
 
-def describe_run(start: str, environment: str, steps: int, overrides: Mapping[str, Any], where: str) -> Run:
-    """The run of a member of the lineage, with values at dotted paths replaced.
+def describe_run(
+    start: str,
+    environment: str,
+    steps: int,
+    overrides: Mapping[str, Any],
+    where: str,
+    evaluation: Mapping[str, Any] | None = None,
+) -> Run:
+    """The run of a member of the lineage, with values at dotted paths replaced, and perhaps evaluated.
 
     Raises:
         Refusal: naming the place, the fault and the nearest spelling.
@@ -262,7 +272,13 @@ def describe_run(start: str, environment: str, steps: int, overrides: Mapping[st
     algorithm = override(member(start, f"{where}: algorithm").algorithm, overrides, f"{where}: override")
     check_environment(environment, f"{where}: environment")
     try:
-        return Run(algorithm=algorithm, environment=environment, steps=steps)
+        values = {
+            "algorithm": algorithm,
+            "environment": environment,
+            "steps": steps,
+            "evaluation": evaluation,
+        }
+        return Run.model_validate(values)
     except ValidationError as error:
         raise explain(error, where, Run) from None
 
@@ -289,6 +305,10 @@ def training_arguments(run: Run) -> list[str]:
     changes = difference(start.algorithm, run.algorithm)
     overrides = [f"{path}={json.dumps(value)}" for path, (_, value) in changes.items()]
     options = [argument for override in overrides for argument in ("--override", override)]
+    if run.evaluation is not None:
+        asked = run.evaluation
+        options += ["--evaluation-episodes", str(asked.episodes), "--evaluations", str(asked.times)]
+        options += ["--evaluation-actions", asked.actions]
     return [start.name, run.environment, "--steps", str(run.steps), *options]
 
 
@@ -326,7 +346,12 @@ def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPl
     runs = []
     for label, (_, algorithm) in resolved.items():
         for environment, full in environments.items():
-            run = Run(algorithm=algorithm, environment=environment, steps=min(full, spending.steps or full))
+            run = Run(
+                algorithm=algorithm,
+                environment=environment,
+                steps=min(full, spending.steps or full),
+                evaluation=study.evaluation,
+            )
             runs.append(
                 PlannedRun(
                     variant=label,

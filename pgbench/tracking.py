@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 import pandas as pd
 
-from pgbench.results import EPISODE_COLUMNS, METRIC_KEYS
+from pgbench.results import KEYS, BlockTables
 from pgbench.training import Record
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -29,9 +29,10 @@ def say(text: str, output: TextIO | None = None) -> None:
 
 
 class Tables:
-    """The episodes and metrics of a block as they come.
+    """The rows of a block's tables as they come.
 
-    All episodes are kept, and the metrics of a replica's first update in each thousandth of its budget.
+    All episodes and evaluations are kept, and the metrics of a replica's first update in each thousandth of its
+    budget.
 
     Args:
         seeds: one for each replica.
@@ -42,13 +43,13 @@ class Tables:
         self._seeds = np.asarray(seeds)
         self._budget = budget
         self._part = np.full(len(self._seeds), -1)
-        self._episodes: list[pd.DataFrame] = []
-        self._metrics: list[pd.DataFrame] = []
+        self._rows: dict[str, list[pd.DataFrame]] = {name: [] for name in KEYS}
 
     def add(self, record: Record) -> None:
         """Keep what the running replicas did in one iteration."""
-        if record.episodes:
-            self._episodes.append(pd.DataFrame([asdict(episode) for episode in record.episodes]))
+        for name, episodes in (("episodes", record.episodes), ("evaluations", record.evaluations)):
+            if episodes:
+                self._rows[name].append(pd.DataFrame([asdict(episode) for episode in episodes]))
         part = record.steps * METRIC_ROWS // self._budget
         kept = record.running & (part > self._part)
         self._part = np.where(record.running, part, self._part)
@@ -60,22 +61,25 @@ class Tables:
             "step": record.steps,
             **{name: values.double().numpy() for name, values in record.statistics.items()},
         }
-        self._metrics.append(pd.DataFrame(columns)[kept])
+        self._rows["metrics"].append(pd.DataFrame(columns)[kept])
 
-    def episodes(self) -> pd.DataFrame:
-        """One row a finished training episode, columns `EPISODE_COLUMNS`."""
-        empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in EPISODE_COLUMNS.items()})
-        return pd.concat(self._episodes, ignore_index=True) if self._episodes else empty
-
-    def metrics(self) -> pd.DataFrame:
-        """One row a replica and kept update: seed, iteration, step, and a column a metric."""
-        empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in METRIC_KEYS.items()})
-        return pd.concat(self._metrics, ignore_index=True) if self._metrics else empty
+    def rows(self) -> BlockTables:
+        """All rows so far; a table that has none has its keys as columns."""
+        empty = {
+            name: pd.DataFrame({key: pd.Series(dtype=kind) for key, kind in keys.items()})
+            for name, keys in KEYS.items()
+        }
+        return BlockTables(
+            **{
+                name: pd.concat(rows, ignore_index=True) if rows else empty[name]
+                for name, rows in self._rows.items()
+            }
+        )
 
     def clear(self) -> None:
         """Forget all rows so far; they are kept elsewhere."""
-        self._episodes.clear()
-        self._metrics.clear()
+        for rows in self._rows.values():
+            rows.clear()
 
     def state(self) -> dict[str, Any]:
         """What decides which metrics are kept from here on, for `restore`; not the rows."""

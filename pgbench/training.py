@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pgbench import components, estimation, off_policy, specs, updates
+from pgbench import components, estimation, evaluation, off_policy, specs, updates
 from pgbench.diagnostics import Statistics
 from pgbench.environments import ObservationNormaliser, RewardScaler
 from pgbench.learners import Learner
@@ -28,6 +28,7 @@ class Record:
         running: `[S]`, boolean: replicas that this iteration trained.
         episodes: the training episodes that finished in it.
         statistics: metrics of the update, `[S]` each.
+        evaluations: the episodes of evaluations that were made after it.
     """
 
     iteration: int
@@ -35,6 +36,7 @@ class Record:
     running: NDArray[np.bool_]
     episodes: list[Episode]
     statistics: Statistics
+    evaluations: list[Episode] = field(default_factory=list)
 
 
 Look = Callable[[Learner, Sampler, Rollout, updates.Progress], Statistics]
@@ -72,17 +74,18 @@ class Trainer:
             yield self.iterate()
 
     def iterate(self) -> Record:
-        """Collect, learn, and see who goes on."""
+        """Collect, learn, see who goes on, and evaluate those whose time has come."""
         algorithm, sampler, learner = self.run.algorithm, self.sampler, self.learner
-        iteration, running = self.iteration, self.running
-        remaining = torch.from_numpy(1.0 - sampler.steps / self.run.steps)
+        iteration, running, before = self.iteration, self.running, sampler.steps.copy()
+        remaining = torch.from_numpy(1.0 - before / self.run.steps)
         progress = updates.Progress(iteration, self.seeds, torch.from_numpy(running), remaining)
         rollout = estimation.collect(algorithm.data, sampler, learner, iteration, running)
         seen = self.look(learner, sampler, rollout, progress)
         statistics = seen | improve(algorithm, learner, self.memory, rollout, progress)
         self.running = running & (sampler.steps < self.run.steps) & ~learner.diverged().numpy()
         self.iteration += 1
-        return Record(iteration, sampler.steps.copy(), running, rollout.episodes, statistics)
+        evaluations = evaluation.evaluate(self.run, self.seeds, learner, sampler, before)
+        return Record(iteration, sampler.steps.copy(), running, rollout.episodes, statistics, evaluations)
 
     def state(self) -> dict[str, Any]:
         """All that the iterations to come depend on: arrays, tensors and JSON-able values, nested.

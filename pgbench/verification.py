@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+import pandas as pd
+
 from pgbench import digests, results, studies
 from pgbench.analysis.gathering import gather
 from pgbench.provenance import Provenance, provenance
@@ -111,8 +113,24 @@ def _contradictions(block: Block, directory: Path) -> Iterator[str]:
     last = block.episodes.groupby("seed")["step"].max()
     if whole and (last > trained.reindex(last.index)).any():
         yield f"there are episodes after the last step; {remedy}"
+    yield from _misplaced_evaluations(block, trained)
     if record.finished < record.started:
         yield f"it ended before it began; {remedy}"
+
+
+def _misplaced_evaluations(block: Block, trained: pd.Series) -> Iterator[str]:
+    """What in the evaluations is not as the run asks; `trained` is the last step of each seed's metrics."""
+    asked, made = block.record.run.evaluation, block.evaluations.groupby(["seed", "step"]).size()
+    if asked is None:
+        if len(made):
+            yield f"there are evaluations, which the run does not ask for; {results.REMEDY}"
+        return
+    if (made != asked.episodes).any():
+        yield f"there is an evaluation of other than {asked.episodes} episodes; {results.REMEDY}"
+    times, last = made.groupby("seed").size(), block.evaluations.groupby("seed")["step"].max()
+    ended = trained[trained >= block.record.run.steps]
+    if (times > asked.times).any() or (last.reindex(ended.index) > ended).any():
+        yield f"there are more evaluations than {asked.times}, or later ones than the last step; {results.REMEDY}"
 
 
 def _obstacles(record: Record, here: Provenance, code: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Finished blocks as Weights & Biases runs, one a replica. A view: nothing of the project reads it back.
 
 A replica's history has a row for each row of its metrics, with the mean return and length of the training
-episodes that ended since the row before, under CleanRL's names and against `global_step`. W&B's group is the run;
+episodes that ended since the row before, under CleanRL's names and against `global_step`; the mean return of an
+evaluation is `charts/evaluation_return`. W&B's group is the run;
 `config.studies` says which variant it is in which study, so that runs can be grouped by study too.
 
 The identifier of a replica follows from its run and seed, and the whole history is written each time. What was
@@ -119,7 +120,8 @@ def history(block: Block, seed: int) -> pd.DataFrame:
     """What W&B is told of a replica: a row for each of its metrics' rows, by ascending `global_step`.
 
     `charts/episodic_return` and `charts/episodic_length` are means over the training episodes that ended since
-    the row before; without any they are NaN. Episodes after the last row of metrics share a row of their own.
+    the row before; without any they are NaN. Episodes after the last row of metrics share a row of their own. With
+    evaluations there is `charts/evaluation_return`, their mean.
     """
     metrics = block.metrics[block.metrics["seed"] == seed].set_index("step")
     episodes = block.episodes[block.episodes["seed"] == seed]
@@ -127,6 +129,11 @@ def history(block: Block, seed: int) -> pd.DataFrame:
     ends = np.append(metrics.index.to_numpy(), max(last, int(metrics.index.max())))
     at = ends[np.searchsorted(ends, episodes["step"].to_numpy())]
     charts = episodes.groupby(at)[["episodic_return", "episodic_length"]].mean().add_prefix("charts/")
+    evaluations = (
+        block.evaluations[block.evaluations["seed"] == seed].groupby("step")["episodic_return"].mean()
+    )
+    if len(evaluations):
+        charts = charts.join(evaluations.rename("charts/evaluation_return"), how="outer")
     losses = metrics.drop(columns=[key for key in METRIC_KEYS if key in metrics])
     losses = losses.rename(columns=lambda metric: CLEANRL_NAMES.get(metric, f"losses/{metric}"))
     return charts.join(losses, how="outer").rename_axis("global_step").reset_index()

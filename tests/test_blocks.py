@@ -21,7 +21,7 @@ RUN = specs.Run(
 def test_a_block_trained_twice_has_the_same_bytes(tmp_path):
     for place in ("one", "two"):
         train_block(RUN, [0, 1], tmp_path / place)
-    for table in ("episodes.parquet", "metrics.parquet"):
+    for table in results.FILES.values():
         assert (tmp_path / "one" / table).read_bytes() == (tmp_path / "two" / table).read_bytes()
 
 
@@ -45,11 +45,11 @@ def test_tables_hold_only_the_replicas_that_ran():
     tables = Tables([7, 8], budget=1000)
     tables.add(record(0))
     tables.add(record(1, running=(True, False), episodes=[Episode(7, 90, 12.0, 12, True)]))
-    assert tables.metrics().seed.tolist() == [7, 8, 7]
+    assert tables.rows().metrics.seed.tolist() == [7, 8, 7]
     expected = pd.DataFrame(
         {"seed": [7], "step": [90], "episodic_return": [12.0], "episodic_length": [12], "terminated": [True]}
     )
-    pd.testing.assert_frame_equal(tables.episodes(), expected)
+    pd.testing.assert_frame_equal(tables.rows().episodes, expected)
 
 
 def test_metrics_of_many_small_updates_are_thinned_each_replicas_by_its_own_steps():
@@ -59,18 +59,20 @@ def test_metrics_of_many_small_updates_are_thinned_each_replicas_by_its_own_step
         loss = torch.tensor([1.0, 2.0]) * iteration
         tables.add(Record(iteration, steps, running, [], {"loss": loss}))
         alone.add(Record(iteration, steps[1:], running[1:], [], {"loss": loss[1:]}))
-    metrics = tables.metrics()
+    metrics = tables.rows().metrics
     first, second = (metrics[metrics.seed == seed].reset_index(drop=True) for seed in (7, 8))
     assert len(first) == 1000 + 1
     assert (first.step // 100).is_unique
     assert (first.step[1:] % 100 < 20).all()
-    pd.testing.assert_frame_equal(second, alone.metrics())
+    pd.testing.assert_frame_equal(second, alone.rows().metrics)
 
 
 def test_without_an_episode_the_table_is_empty_and_has_its_columns():
     tables = Tables([7, 8], budget=1000)
     tables.add(record(0))
-    assert {name: str(kind) for name, kind in tables.episodes().dtypes.items()} == results.EPISODE_COLUMNS
+    assert {
+        name: str(kind) for name, kind in tables.rows().episodes.dtypes.items()
+    } == results.EPISODE_COLUMNS
 
 
 def test_progress_says_how_far_and_how_long():

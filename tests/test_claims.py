@@ -76,7 +76,12 @@ def test_a_claim_is_loaded(load, base):
             {"published": {"cliped": "ppo-table1-clip-eps-0.2"}},
             "no variant 'cliped'; did you mean 'clipped'?",
         ),
-        ({"score": "deterministic_evaluation"}, "runs record no evaluation episodes with the mean action"),
+        (
+            {"score": "deterministic_evaluation"},
+            "the score 'deterministic_evaluation' is of evaluations that the runs do not make: say "
+            "'evaluation: {episodes: 10}' in the study",
+        ),
+        ({"score": "maximum_of_evaluations"}, "say 'evaluation: {episodes: 10}' in the study"),
         ({"score": "last_10"}, "there is no such score; did you mean 'last_100'?"),
         ({"score": "mean(kll)"}, "there is no such score; did you mean 'mean(kl)'?"),
         ({"score": "mean(kl)"}, "the range is one of returns, not of 'mean(kl)'"),
@@ -93,6 +98,18 @@ def test_a_claim_is_loaded(load, base):
 def test_a_claim_that_cannot_be_judged_is_refused_by_name(load, changes, message):
     with pytest.raises(Refusal, match=re.escape(message)):
         load(changes)
+
+
+@pytest.mark.parametrize("score", ["deterministic_evaluation", "maximum_of_evaluations"])
+def test_a_study_that_evaluates_has_claims_about_that(load, score):
+    assert load({"score": score}, study=STUDY | {"evaluation": {"episodes": 10}})
+
+
+def test_sampled_actions_make_no_deterministic_evaluation(load):
+    study = STUDY | {"evaluation": {"episodes": 10, "actions": "sampled"}}
+    assert load({"score": "maximum_of_evaluations"}, study=study)
+    with pytest.raises(Refusal, match=r"say 'mean' for 'evaluation\.actions' in the study"):
+        load({"score": "deterministic_evaluation"}, study=study)
 
 
 @pytest.mark.parametrize(

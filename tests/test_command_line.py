@@ -115,6 +115,12 @@ def test_overrides_are_yaml(monkeypatch: pytest.MonkeyPatch, trained: Recorder) 
     assert directory == Path("here")
 
 
+EVALUATIONS = st.builds(
+    specs.Evaluation,
+    episodes=st.integers(1, 100),
+    times=st.integers(1, 100),
+    actions=st.sampled_from(["mean", "sampled"]),
+)
 OVERRIDES: dict[str, st.SearchStrategy[Any]] = {
     "gamma": st.floats(0.01, 1.0),
     "update.optimiser.learning_rate": st.floats(1e-6, 1.0),
@@ -130,13 +136,19 @@ OVERRIDES: dict[str, st.SearchStrategy[Any]] = {
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(list(lineage.LINEAGE.values())), st.fixed_dictionaries({}, optional=OVERRIDES))
-def test_a_runs_arguments_describe_that_run(member: lineage.Member, overrides: dict[str, Any]) -> None:
+@given(
+    st.sampled_from(list(lineage.LINEAGE.values())),
+    st.fixed_dictionaries({}, optional=OVERRIDES),
+    st.none() | EVALUATIONS,
+)
+def test_a_runs_arguments_describe_that_run(
+    member: lineage.Member, overrides: dict[str, Any], evaluation: specs.Evaluation | None
+) -> None:
     try:
         algorithm = specs.replace(member.algorithm, overrides)
     except (KeyError, ValidationError):  # a choice that this member does not have, or does not go with
         reject()
-    run = Run(algorithm=algorithm, environment="CartPole-v1", steps=1000)
+    run = Run(algorithm=algorithm, environment="CartPole-v1", steps=1000, evaluation=evaluation)
     with pytest.MonkeyPatch.context() as monkeypatch:
         trained = Recorder(monkeypatch, "pgbench.blocks", "train_block")
         arguments = [*studies.training_arguments(run), "--seeds", "0-0", "--name", studies.run_name(run)]
@@ -163,6 +175,12 @@ def test_a_runs_arguments_describe_that_run(member: lineage.Member, overrides: d
         (["ppo", "CartPole-v1", "--seeds", "3-1"], "rising range"),
         (["ppo", "CartPole-v1", "--name", "ppo.CartPole-v1.00000000"], "not 'ppo.CartPole-v1.00000000'"),
         (["ppo", "CartPole-v1", "--steps", "-1"], "'steps' is -1"),
+        (["ppo", "CartPole-v1", "--evaluations", "3"], "but not in how many --evaluation-episodes"),
+        (["ppo", "CartPole-v1", "--evaluation-episodes", "0"], "'evaluation.episodes' is 0"),
+        (
+            ["ppo", "CartPole-v1", "--evaluation-episodes", "1", "--evaluation-actions", "best"],
+            "'evaluation.actions' is 'best'",
+        ),
     ],
 )
 def test_train_refuses_with_a_sentence(

@@ -22,7 +22,7 @@ from pgbench import blocks, checkpoints, digests, lineage, results, specs, stora
 from pgbench.environments import VectorEnvironment
 from pgbench.refusals import Refusal
 
-FILES = ("episodes.parquet", "metrics.parquet")
+FILES = sorted(results.FILES.values())
 PPO = lineage.LINEAGE["ppo"].algorithm
 SMALL = specs.replace(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
 RUN = specs.Run(algorithm=SMALL, environment="CartPole-v1", steps=512)
@@ -179,7 +179,9 @@ def test_a_failed_checkpoint_leaves_the_one_before(interrupted, whole, often, mo
     assert [resumption.steps for resumption in resumptions(interrupted)] == [2 * 4 * 64]
 
 
-@pytest.mark.parametrize("name", [".episodes.parquet", ".metrics.parquet", ".run.json"])
+@pytest.mark.parametrize(
+    "name", [".episodes.parquet", ".metrics.parquet", ".evaluations.parquet", ".run.json"]
+)
 def test_without_room_for_the_results_nothing_is_lost(tmp_path, whole, often, monkeypatch, capsys, name):
     with monkeypatch.context() as patch:
         full(patch, name)
@@ -386,7 +388,7 @@ def test_not_a_number_in_one_replica_of_ten(tmp_path, monkeypatch, often):
     blocks.train_block(RUN, seeds, tmp_path / "resumed", 0.0)
     assert same(tmp_path / "resumed", tmp_path / "sick")
     well, found = (results.read_block(tmp_path / name, studies.run_name(RUN)) for name in ("well", "sick"))
-    for one, other in ((well.episodes, found.episodes), (well.metrics, found.metrics)):
+    for one, other in ((getattr(well, name), getattr(found, name)) for name in results.FILES):
         pd.testing.assert_frame_equal(
             *(table[table.seed != sick].reset_index(drop=True) for table in (one, other))
         )

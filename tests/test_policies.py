@@ -56,6 +56,7 @@ def test_densities_entropies_and_divergences_are_torchs(kind, request):
     torch.testing.assert_close(ours.entropy(), theirs.entropy())
     torch.testing.assert_close(kl(ours, our_other), torch.distributions.kl_divergence(theirs, their_other))
     torch.testing.assert_close(kl(ours, ours), torch.zeros(3, 50), atol=1e-7, rtol=0)
+    torch.testing.assert_close(ours.mode(), theirs.mode)
 
 
 def test_categorical_samples_have_the_right_frequencies():

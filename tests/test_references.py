@@ -111,7 +111,9 @@ def test_only_the_same_statistic_is_comparable(references):
     kinds = {reference.statistic: reference.scores for reference in references.values()}
     assert kinds["last_100"] == {"last_100"}
     assert kinds["normalised"] == {"normalised_by_best_run", "normalised_by_best_setting"}
-    assert kinds["maximum_of_evaluations"] == kinds["unknown"] == set()
+    assert kinds["deterministic_evaluation"] == {"deterministic_evaluation"}
+    assert kinds["maximum_of_evaluations"] == {"maximum_of_evaluations"}
+    assert kinds["curve_end"] == kinds["unknown"] == set()
 
 
 def test_a_world_is_an_environment_without_its_version():

@@ -48,57 +48,72 @@ def record():
 
 
 @pytest.fixture
-def block(tmp_path, episodes, metrics, record):
+def tables(episodes, metrics):
+    return results.BlockTables(episodes, metrics, episodes.assign(step=30))
+
+
+@pytest.fixture
+def block(tmp_path, tables, record):
     directory = tmp_path / "0-1"
-    results.write_block(directory, episodes, metrics, record)
+    results.write_block(directory, tables, record)
     return directory
 
 
-def test_what_is_written_is_read(block, episodes, metrics, record):
+def test_what_is_written_is_read(block, tables, record):
     read = results.read_block(block, NAME)
-    pd.testing.assert_frame_equal(read.episodes, episodes)
-    pd.testing.assert_frame_equal(read.metrics, metrics)
+    for name, table in tables._asdict().items():
+        pd.testing.assert_frame_equal(getattr(read, name), table)
+        assert getattr(read.record.tables, name).rows == len(table)
     assert read.record.run == record["run"]
-    assert read.record.tables.episodes.rows == len(episodes)
 
 
 def test_only_the_block_is_left(block):
     assert sorted(path.name for path in block.iterdir()) == [
         "episodes.parquet",
+        "evaluations.parquet",
         "metrics.parquet",
         "run.json",
     ]
 
 
-def test_rows_are_ordered_whatever_came_in(block, tmp_path, episodes, metrics, record):
-    results.write_block(tmp_path / "other", episodes[::-1], metrics[::-1], record)
-    for name in ("episodes.parquet", "metrics.parquet"):
+def test_rows_are_ordered_whatever_came_in(block, tmp_path, tables, record):
+    turned = results.BlockTables(*(table[::-1] for table in tables))
+    # episodes of one evaluation have one step, and keep the order in which they ended
+    turned = turned._replace(evaluations=tables.evaluations)
+    results.write_block(tmp_path / "other", turned, record)
+    for name in results.FILES.values():
         assert (tmp_path / "other" / name).read_bytes() == (block / name).read_bytes()
 
 
-def test_tables_of_another_time_and_place_have_the_same_bytes(block, tmp_path, episodes, metrics, record):
+def test_tables_of_another_time_and_place_have_the_same_bytes(block, tmp_path, tables, record):
     elsewhere = record | {"seconds": 9.0, "commit": "f" * 40}
-    results.write_block(tmp_path / "other", episodes, metrics, elsewhere)
-    for name in ("episodes.parquet", "metrics.parquet"):
+    results.write_block(tmp_path / "other", tables, elsewhere)
+    for name in results.FILES.values():
         assert (tmp_path / "other" / name).read_bytes() == (block / name).read_bytes()
     assert (tmp_path / "other" / "run.json").read_bytes() != (block / "run.json").read_bytes()
 
 
-def test_a_block_without_episodes(tmp_path, episodes, metrics, record):
-    results.write_block(tmp_path, episodes[:0], metrics, record)
-    pd.testing.assert_frame_equal(results.read_block(tmp_path, NAME).episodes, episodes[:0])
+@pytest.mark.parametrize("name", ["episodes", "evaluations"])
+def test_a_block_without_episodes(tmp_path, tables, record, name):
+    empty = getattr(tables, name)[:0]
+    results.write_block(tmp_path, tables._replace(**{name: empty}), record)
+    pd.testing.assert_frame_equal(getattr(results.read_block(tmp_path, NAME), name), empty)
 
 
-def test_a_rewrite_that_fails_leaves_the_block_that_was_there(block, episodes, metrics, record):
+def test_a_rewrite_that_fails_leaves_the_block_that_was_there(block, tables, record):
     with pytest.raises(ValueError, match="secnods"):
-        results.write_block(block, episodes[:1], metrics, record | {"secnods": 1.0})
-    pd.testing.assert_frame_equal(results.read_block(block, NAME).episodes, episodes)
-    assert len(list(block.iterdir())) == 3
+        results.write_block(block, shorter(tables), record | {"secnods": 1.0})
+    pd.testing.assert_frame_equal(results.read_block(block, NAME).episodes, tables.episodes)
+    assert len(list(block.iterdir())) == 4
 
 
-@pytest.mark.parametrize("renamed", [0, 1, 2])
+def shorter(tables):
+    return tables._replace(episodes=tables.episodes[:1])
+
+
+@pytest.mark.parametrize("renamed", [0, 1, 2, 3])
 def test_a_kill_between_two_renames_leaves_no_block_that_looks_whole(
-    block, episodes, metrics, record, renamed, monkeypatch
+    block, tables, record, renamed, monkeypatch
 ):
     """Files take their names one after the other; a process may end after any of them."""
 
@@ -110,11 +125,12 @@ def test_a_kill_between_two_renames_leaves_no_block_that_looks_whole(
     calls, original = itertools.count(), Path.replace
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
-        results.write_block(block, episodes[:1], metrics, record)
+        results.write_block(block, shorter(tables), record)
     with pytest.raises(Refusal, match="never finished"):
         results.read_block(block, NAME)
 
 
+@pytest.mark.parametrize("name", ["episodes", "evaluations"])
 @pytest.mark.parametrize(
     "change",
     [
@@ -123,9 +139,9 @@ def test_a_kill_between_two_renames_leaves_no_block_that_looks_whole(
         lambda table: table.assign(extra=1.0),
     ],
 )
-def test_foreign_columns_are_not_written(tmp_path, episodes, metrics, record, change):
-    with pytest.raises(ValueError, match="episodes: must have the columns seed int64"):
-        results.write_block(tmp_path, change(episodes), metrics, record)
+def test_foreign_columns_are_not_written(tmp_path, tables, record, name, change):
+    with pytest.raises(ValueError, match=f"{name}: must have the columns seed int64"):
+        results.write_block(tmp_path, tables._replace(**{name: change(getattr(tables, name))}), record)
     assert not list(tmp_path.iterdir())
 
 
@@ -160,6 +176,11 @@ def claim_table(block, table):
         (lambda block: (block / "run.json").unlink(), "run.json: cannot be read .* never finished"),
         (lambda block: (block / "metrics.parquet").unlink(), "metrics.parquet: cannot be read"),
         (lambda block: truncate(block / "episodes.parquet"), "episodes.parquet: .* altered or truncated"),
+        (lambda block: (block / "evaluations.parquet").unlink(), "evaluations.parquet: cannot be read"),
+        (
+            lambda block: edit(block, lambda c: c["tables"].pop("evaluations")),
+            "'tables.evaluations' is missing",
+        ),
         (lambda block: truncate(block / "run.json"), "run.json: is not a record .*"),
         (lambda block: (block / "run.json").write_text("[" * 10**5), "run.json: is not a record .*"),
         (lambda block: (block / "run.json").write_bytes(b"\xff"), "run.json: is not a record .*"),

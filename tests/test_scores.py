@@ -4,7 +4,8 @@ import pytest
 from test_updates import progress, setting
 
 from pgbench import updates
-from pgbench.scores import METRICS, SCORES, MetricScore, meaning, metric_score
+from pgbench.scores import EVALUATIONS, METRICS, SCORES, MetricScore, meaning, metric_score, unrecorded
+from pgbench.specs import Evaluation
 
 
 def test_every_score_has_a_meaning():
@@ -24,6 +25,12 @@ def test_every_score_has_a_meaning():
 )
 def test_a_score_of_a_metric_is_taken_apart(score, parts):
     assert metric_score(score) == parts
+
+
+def test_what_is_recorded_depends_on_the_evaluations():
+    assert unrecorded(None).keys() == EVALUATIONS.keys()
+    assert unrecorded(Evaluation(episodes=1)) == {}
+    assert list(unrecorded(Evaluation(episodes=1, actions="sampled"))) == ["deterministic_evaluation"]
 
 
 def test_every_metric_is_recorded_by_some_method():

@@ -233,6 +233,15 @@ def test_a_foreign_plan_is_refused(tmp_path: Path) -> None:
         studies.read_plan(write(tmp_path, "{}", "plan.json"))
 
 
+def test_a_studys_evaluation_is_that_of_all_its_runs(tmp_path: Path) -> None:
+    text = VALID + "evaluation: {episodes: 10, times: 5}\n"
+    plan = studies.plan_study("study", studies.load_study(write(tmp_path, text)), configure())
+    (planned,) = plan.runs
+    assert planned.run.evaluation == studies.Evaluation(episodes=10, times=5, actions="mean")
+    with pytest.raises(Refusal, match=r"unknown key 'evaluation.episods'; did you mean 'episodes'\?"):
+        studies.load_study(write(tmp_path, text.replace("episodes", "episods")))
+
+
 def test_differences_are_to_the_variant_before() -> None:
     plan = studies.plan(configure(studies=["ladder"]), {"ladder": STUDIES / "ladder.yaml"})["ladder"]
     differences = plan.differences()

@@ -33,6 +33,7 @@ def trace(records, seeds, seed):
             record.steps[row],
             *(values[row].item().hex() for values in record.statistics.values()),
             *(episode for episode in record.episodes if episode.seed == seed),
+            *(episode for episode in record.evaluations if episode.seed == seed),
         )
         for record in records
         if record.running[row]

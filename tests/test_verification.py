@@ -13,7 +13,8 @@ from pgbench import blocks, lineage, results, specs, storage, studies, verificat
 
 PPO = lineage.LINEAGE["ppo"].algorithm
 SMALL = specs.replace(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
-RUN = specs.Run(algorithm=SMALL, environment="CartPole-v1", steps=256)
+ASKED = specs.Evaluation(episodes=2, times=2)
+RUN = specs.Run(algorithm=SMALL, environment="CartPole-v1", steps=256, evaluation=ASKED)
 NAME = studies.run_name(RUN)
 
 
@@ -29,6 +30,7 @@ def pristine(tmp_path_factory):
         seeds=4,
         environments={"CartPole-v1": 256},
         variants={"PPO": {"data.steps": 64, "update.epochs": 1, "networks.hidden": [8]}},
+        evaluation=ASKED,
     )
     configuration = studies.Configuration(
         preset="paper", studies=["small"], block_size=2, presets={"paper": studies.Preset()}
@@ -103,6 +105,24 @@ def vouched_table(block, name, change):
         (
             lambda block: vouched_table(block, "metrics", lambda table: table[table.seed == 0]),
             "the metrics end",
+        ),
+        (
+            lambda block: vouched_table(block, "evaluations", lambda table: table[1:].reset_index(drop=True)),
+            "other than 2 episodes",
+        ),
+        (
+            lambda block: vouched_table(
+                block, "evaluations", lambda table: table.assign(step=table.step + 10**6)
+            ),
+            "later ones than the last step",
+        ),
+        (
+            lambda block: vouched_table(
+                block,
+                "evaluations",
+                lambda table: pd.concat([table, table.assign(step=1)], ignore_index=True),
+            ),
+            "more evaluations than 2",
         ),
         (lambda block: block.rename(block.with_name("4-5")), "not 4-5"),
         (lambda block: block.parent.rename(block.parent.with_name("other")), "not to 'other'"),

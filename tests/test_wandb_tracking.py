@@ -27,6 +27,7 @@ STUDY = studies.Study(
     seeds=2,
     environments={"CartPole-v1": 400},
     variants={"short PPO": {"data.steps": 128, "update.epochs": 1}},
+    evaluation=studies.Evaluation(episodes=2, times=2),
 )
 PRESETS = {"paper": studies.Preset(seeds=None, steps=None)}
 PLAN = studies.plan_study(
@@ -118,7 +119,7 @@ def test_a_run_says_what_it_is(recorded: dict[int, Any], block: Block, seed: int
     assert run["run_id"] == wandb_tracking.replica_id(planned.name, seed)
     config = run["config"]["update"]
     assert studies.Run.model_validate(
-        {key: config[key] for key in ("algorithm", "environment", "steps")}
+        {key: config[key] for key in ("algorithm", "environment", "steps", "evaluation")}
     ) == (planned.run)
     assert config["studies"] == {"recorded": {"paper": "short PPO"}}
     assert config["block"]["tables"] == block.record.tables.model_dump()
@@ -130,7 +131,9 @@ def test_what_is_recorded_stands_in_the_tables(recorded: dict[int, Any], block: 
     rows = [history["item"] for history in of_type(recorded[seed], "history")]
     metrics = block.metrics[block.metrics.seed == seed]
     episodes = block.episodes[block.episodes.seed == seed]
-    assert len(metrics) > 2
+    evaluations = block.evaluations[block.evaluations.seed == seed]
+    evaluated = evaluations.groupby("step").episodic_return.mean()
+    assert len(metrics) > len(evaluated) == 2
     assert [row["global_step"] for row in rows] == metrics.step.tolist()
     begin = 0
     for row, expected in zip(rows, metrics.to_dict("records"), strict=True):
@@ -140,6 +143,7 @@ def test_what_is_recorded_stands_in_the_tables(recorded: dict[int, Any], block: 
         ended = episodes[(episodes.step > begin) & (episodes.step <= expected["step"])]
         assert row["charts/episodic_return"] == pytest.approx(ended.episodic_return.mean())
         assert row["charts/episodic_length"] == pytest.approx(ended.episodic_length.mean())
+        assert row.get("charts/evaluation_return") == evaluated.get(expected["step"])
         begin = expected["step"]
     assert {"losses/value_loss", "losses/approx_kl", "losses/clipfrac", "charts/learning_rate"} <= set(
         rows[0]
@@ -152,7 +156,8 @@ def invented(metric_steps: list[int], episode_steps: list[int], block: Block) ->
     metrics = pd.DataFrame({"seed": 3, "iteration": range(count), "step": metric_steps, "value_loss": 1.0})
     episodes = {"seed": 3, "step": episode_steps, "episodic_return": np.array(episode_steps, dtype=float)}
     episodes |= {"episodic_length": 1, "terminated": True}
-    return Block(pd.DataFrame(episodes), metrics, block.record)
+    table = pd.DataFrame(episodes)
+    return Block(table, metrics, table[:0], block.record)
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_jobs_side_by_side_give_what_one_process_gives(finished: Path, tmp_path:
             results.read_block(finished / "results/runs" / planned.name / block, planned.name)
             for block in planned.blocks
         ]
-        for table in ("episodes", "metrics"):
+        for table in results.FILES:
             joined = pd.concat([getattr(block, table) for block in alone], ignore_index=True)
             pd.testing.assert_frame_equal(joined, getattr(together, table), check_exact=True)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from test_workflow import CHECKOUT
 
-from pgbench import blocks, storage, studies, verification
+from pgbench import blocks, results, storage, studies, verification
 from pgbench.refusals import Refusal
 
 pytestmark = pytest.mark.faults
@@ -121,7 +121,7 @@ def test_snakemake_killed_with_jobs_in_flight(project: Path) -> None:
     run = studies.describe_run("reinforce", "CartPole-v1", 20_000, {}, "test")
     for directory in (project / "results" / "runs" / studies.run_name(run)).iterdir():
         blocks.train_block(run, studies.seeds_of(directory.name), project / "whole" / directory.name)
-        for table in ("episodes.parquet", "metrics.parquet"):
+        for table in results.FILES.values():
             assert (directory / table).read_bytes() == (
                 project / "whole" / directory.name / table
             ).read_bytes()

@@ -12,7 +12,7 @@ from pgbench.analysis import inference
 from pgbench.analysis.effects import Unjudgeable, effect
 from pgbench.claims import AgainstReference, Claim, Pair
 from pgbench.references import Reference, world
-from pgbench.scores import UNRECORDED, Score
+from pgbench.scores import Score, unrecorded
 from pgbench.studies import StudyPlan
 
 PUBLISHED = {
@@ -67,7 +67,7 @@ def _row(
     plan: StudyPlan, scores: pd.DataFrame, name: str, claim: Claim, variant: str, reference: Reference
 ) -> dict[str, Any]:
     environments = _shared(plan, reference)
-    recorded = reference.scores - UNRECORDED.keys()
+    recorded = reference.scores - unrecorded(plan.study.evaluation).keys()
     score = claim.score if claim.score in recorded else min(recorded, default=claim.score)
     steps = {run.run.steps for run in plan.runs if run.environment in environments and run.variant == variant}
     own, low, high = _own(scores, score, variant, environments)

@@ -30,7 +30,7 @@ from pgbench.provenance import Machine
 from pgbench.references import read_references
 from pgbench.refusals import Refusal
 from pgbench.results import REMEDY, Block, Record, read_block
-from pgbench.scores import RETURNS, MetricScore, Score, metric_score
+from pgbench.scores import EVALUATIONS, RETURNS, MetricScore, Score, metric_score, unrecorded
 from pgbench.storage import write_table, write_text
 from pgbench.studies import PlannedRun, StudyPlan, seeds_of
 
@@ -85,8 +85,8 @@ class StudyProvenance(Specification):
 class _Replica(NamedTuple):
     """What one replica did.
 
-    `trained` are the steps it trained for, `steps` and `returns` its episodes in the order of their ends, and
-    `metrics` a row an iteration.
+    `trained` are the steps it trained for, `steps` and `returns` its episodes in the order of their ends, `metrics`
+    a row an iteration, and `evaluated` the mean return of each of its evaluations, in their order.
     """
 
     planned: PlannedRun
@@ -95,6 +95,7 @@ class _Replica(NamedTuple):
     steps: Integers
     returns: Floats
     metrics: pd.DataFrame
+    evaluated: Floats
 
     @property
     def iterations(self) -> Integers:
@@ -216,11 +217,23 @@ def _replicas(planned: PlannedRun, block: Block) -> Iterable[_Replica]:
     counted = block.episodes[block.episodes["step"] <= planned.run.steps]
     for seed in block.record.seeds:
         own = counted[counted["seed"] == seed]
-        returns = own["episodic_return"].to_numpy()
-        returns = np.where(np.isfinite(returns), returns, np.nan)
+        returns = _finite(own["episodic_return"])
         metrics = block.metrics[block.metrics["seed"] == seed]
         trained = int(metrics["step"].max()) if len(metrics) else 0
-        yield _Replica(planned, seed, trained, own["step"].to_numpy(), returns, metrics)
+        evaluated = _evaluated(block.evaluations[block.evaluations["seed"] == seed])
+        yield _Replica(planned, seed, trained, own["step"].to_numpy(), returns, metrics, evaluated)
+
+
+def _evaluated(episodes: pd.DataFrame) -> Floats:
+    """The mean return of each evaluation of a replica, in their order; NaN where one is not finite."""
+    groups = episodes.groupby("step")["episodic_return"]
+    return np.array([float(np.mean(_finite(returns))) for _, returns in groups])
+
+
+def _finite(returns: pd.Series) -> Floats:
+    """The returns, with NaN for those that are not finite."""
+    values = returns.to_numpy()
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _grid(budget: int) -> Integers:
@@ -253,8 +266,9 @@ def _score(replica: _Replica) -> dict[str, Any]:
         "episodes": len(replica.returns),
         "untrained": replica.untrained,
     }
+    row |= dict.fromkeys(RETURNS, np.nan) | _evaluation_scores(replica)
     if replica.status != "scored":
-        return row | dict.fromkeys(RETURNS, np.nan)
+        return row
     _, points = replica.curve()
     return row | {
         "last_100": float(np.mean(replica.returns[-LAST_EPISODES:])),
@@ -262,6 +276,17 @@ def _score(replica: _Replica) -> dict[str, Any]:
         "maximum": float(np.nanmax(points)),
         "iteration_20": _mean(replica.ended_in(20)),
     }
+
+
+def _evaluation_scores(replica: _Replica) -> dict[str, float]:
+    """Those of `EVALUATIONS` that the run was evaluated for; NaN for the others, and if it diverged."""
+    if replica.diverged or not len(replica.evaluated):
+        return dict.fromkeys(EVALUATIONS, np.nan)
+    found = {
+        "deterministic_evaluation": float(replica.evaluated[-1]),
+        "maximum_of_evaluations": float(np.max(replica.evaluated)),
+    }
+    return found | dict.fromkeys(unrecorded(replica.planned.run.evaluation), np.nan)
 
 
 def _metric_scores(metrics: pd.DataFrame, scores: Iterable[Score]) -> dict[str, float]:

@@ -18,6 +18,7 @@ from pgbench.analysis.summaries import ALL_ENVIRONMENTS
 from pgbench.claims import Source
 from pgbench.members import Member
 from pgbench.references import citation, read_papers
+from pgbench.specs import Evaluation
 from pgbench.studies import StudyPlan
 
 View = dict[str, Any]
@@ -112,7 +113,17 @@ def _methods(tables: StudyTables) -> str:
         f"“{tables.plan.preset}”: {wording.count(replicas, 'replica')} and "
         f"{wording.count(cost.steps, 'environment step')} in {wording.duration(cost.seconds)} of training, "
         f"all jobs added up, at {wording.number(cost.steps_per_second)} steps a second."
+        f"{_evaluations(tables.plan.study.evaluation)}"
     )
+
+
+def _evaluations(asked: Evaluation | None) -> str:
+    """A sentence on the evaluations, with the space before it; empty where there were none."""
+    if asked is None:
+        return ""
+    when = f"{asked.times} times, evenly over its budget," if asked.times > 1 else "as it ended"
+    how = "with the mean action" if asked.actions == "mean" else "with sampled actions"
+    return f" Each was evaluated {when} in {wording.count(asked.episodes, 'episode')} {how}."
 
 
 def _outcome(effects: pd.DataFrame) -> str | None:

@@ -2,11 +2,17 @@
 
 from pgbench.environments.base import Box, Discrete, Transition, VectorEnvironment
 from pgbench.environments.registry import check, make
-from pgbench.environments.transforms import ObservationNormaliser, RewardScaler, RunningMoments
+from pgbench.environments.transforms import (
+    FrozenNormaliser,
+    ObservationNormaliser,
+    RewardScaler,
+    RunningMoments,
+)
 
 __all__ = [
     "Box",
     "Discrete",
+    "FrozenNormaliser",
     "ObservationNormaliser",
     "RewardScaler",
     "RunningMoments",

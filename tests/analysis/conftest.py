@@ -8,7 +8,8 @@ import pytest
 
 from pgbench.analysis.gathering import gather
 from pgbench.provenance import provenance
-from pgbench.results import write_block
+from pgbench.results import BlockTables, write_block
+from pgbench.specs import Evaluation
 from pgbench.studies import Configuration, Preset, Study, plan_study, seeds_of
 
 BUDGET = 20_000
@@ -68,6 +69,17 @@ CLAIMS = {
         "score": "last_100",
         "environments": ["CartPole-v1"],
     },
+    "evaluated": {
+        "statement": "PPO's mean action scores more than the baseline's.",
+        "source": PAPER,
+        "kind": "directional",
+        "higher": "PPO",
+        "lower": "baseline",
+        "score": "deterministic_evaluation",
+        "margin": {"size": 0.05, "of": "range"},
+        "environments": ["CartPole-v1"],
+        "published": {"PPO": ["zoo-ppo-cartpole-v1-100k", "cleanrl-ppo-cartpole-v1-500k"]},
+    },
 }
 
 
@@ -85,6 +97,7 @@ def plan():
             "PPO": {"parent": "ppo", "gamma": 0.98},
         },
         claims=CLAIMS,
+        evaluation=Evaluation(episodes=3, times=4),
     )
     configuration = Configuration(
         preset="quick",
@@ -96,10 +109,10 @@ def plan():
 
 
 def invent_block(planned, block, skill, rng):
-    """Episodes and metrics of one block, its returns rising towards the skill."""
+    """The tables of one block, its returns rising towards the skill and falling at the end."""
     seeds, budget = seeds_of(block), planned.run.steps
     diverging = planned.variant == "PPO" and planned.environment == "HalfCheetah-v5"
-    episodes, metrics = [], []
+    episodes, metrics, evaluations = [], [], []
     for seed in seeds:
         end = DIVERGED_AT if diverging and seed == 1 else budget + 300
         silent = planned.variant == "REINFORCE" and planned.environment == "HalfCheetah-v5"
@@ -114,7 +127,11 @@ def invent_block(planned, block, skill, rng):
         metrics.append(
             pd.DataFrame({"seed": seed, "iteration": np.arange(4), "step": ends, "value_loss": ends / end})
         )
-    return pd.concat(episodes, ignore_index=True), pd.concat(metrics, ignore_index=True)
+        evaluated = ends[ends <= end] if planned.run.evaluation else ends[:0]
+        levels = np.repeat(skill * np.array([0.5, 1.0, 1.5, 1.2])[: len(evaluated)], 3)
+        frame = {"seed": seed, "step": np.repeat(evaluated, 3), "episodic_return": rng.normal(levels, 1.0)}
+        evaluations.append(pd.DataFrame(frame | {"episodic_length": 100, "terminated": True}))
+    return BlockTables(*(pd.concat(rows, ignore_index=True) for rows in (episodes, metrics, evaluations)))
 
 
 def record_of(planned, block):
@@ -138,8 +155,8 @@ def invent(plan, folder):
     for number, planned in enumerate(plan.runs):
         scale = 1000.0 if planned.environment == "HalfCheetah-v5" else 40.0
         for block in planned.blocks:
-            episodes, metrics = invent_block(planned, block, scale * (number + 1), rng)
-            write_block(folder / "runs" / planned.name / block, episodes, metrics, record_of(planned, block))
+            tables = invent_block(planned, block, scale * (number + 1), rng)
+            write_block(folder / "runs" / planned.name / block, tables, record_of(planned, block))
 
 
 def collect(plan, results, directory):

@@ -9,6 +9,7 @@ import pytest
 from pgbench.analysis import gathering, summaries
 from pgbench.analysis.gathering import StudyProvenance, curve, gather
 from pgbench.refusals import Refusal
+from pgbench.specs import Evaluation
 
 BUDGET = 20_000
 DIVERGED_AT = 12_000
@@ -181,9 +182,10 @@ def test_the_untrained_policy_is_what_ran_before_the_first_update(table):
 
 def test_the_return_of_an_iteration_is_that_of_the_episodes_that_ended_in_it(plan):
     steps, returns = np.array([5, 10, 11, 20, 26]), np.array([1.0, 2.0, 4.0, 8.0, 16.0])
-    replica = gathering._Replica(plan.runs[0], 0, 30, steps, returns, pd.DataFrame({"step": [10, 20, 30]}))
+    metrics, none = pd.DataFrame({"step": [10, 20, 30]}), np.empty(0)
+    replica = gathering._Replica(plan.runs[0], 0, 30, steps, returns, metrics, none)
     assert [replica.ended_in(iteration).tolist() for iteration in (1, 2, 3, 4)] == [[1, 2], [4, 8], [16], []]
-    late = gathering._Replica(plan.runs[0], 0, 30, steps, returns, pd.DataFrame({"step": [3, 20, 30]}))
+    late = gathering._Replica(plan.runs[0], 0, 30, steps, returns, pd.DataFrame({"step": [3, 20, 30]}), none)
     assert late.untrained == 1.0  # no episode ended so early: the first
 
 
@@ -206,6 +208,66 @@ def test_both_readings_of_the_best_result_are_scored(table):
         expected = (cartpole["last_100"] - base) / (best - base)
         np.testing.assert_allclose(cartpole[f"normalised_by_best_{reading}"], expected)
     assert cartpole["normalised_by_best_run"].max() == 1.0
+
+
+def test_evaluations_are_scored_by_the_last_and_by_the_best(table, plan, results):
+    scores = table("scores").set_index(["run", "seed"])
+    for planned in plan.runs:
+        found = [
+            pd.read_parquet(results / "runs" / planned.name / block / "evaluations.parquet")
+            for block in planned.blocks
+        ]
+        for seed, episodes in pd.concat(found).groupby("seed"):
+            row = scores.loc[(planned.name, seed)]
+            means = [
+                np.mean([r for s, r in episodes[["step", "episodic_return"]].to_numpy() if s == step])
+                for step in sorted(set(episodes["step"]))
+            ]
+            assert len(means) == 4
+            if row["status"] == "diverged":
+                assert np.isnan(row["deterministic_evaluation"])
+                assert np.isnan(row["maximum_of_evaluations"])
+            else:  # also where no training episode ended
+                assert row["deterministic_evaluation"] == pytest.approx(means[-1])
+                assert row["maximum_of_evaluations"] == pytest.approx(max(means))
+                assert means[-1] < max(means)
+    assert set(scores["status"]) == {"scored", "diverged", "no episode"}
+
+
+def test_an_evaluation_that_is_not_finite_is_no_score():
+    episodes = pd.DataFrame({"step": [5, 5, 9, 9], "episodic_return": [1.0, 2.0, np.inf, 3.0]})
+    np.testing.assert_array_equal(gathering._evaluated(episodes), [1.5, np.nan])
+    assert not len(gathering._evaluated(episodes[:0]))
+
+
+@pytest.mark.parametrize(
+    ("asked", "columns"),
+    [(None, []), (Evaluation(episodes=1, actions="sampled"), ["maximum_of_evaluations"])],
+)
+def test_a_run_has_only_the_scores_that_it_was_evaluated_for(plan, asked, columns):
+    planned = plan.runs[0].model_copy(
+        update={"run": plan.runs[0].run.model_copy(update={"evaluation": asked})}
+    )
+    means = np.array([1.0, 3.0, 2.0][: 3 * len(columns)])
+    replica = gathering._Replica(
+        planned, 0, BUDGET, np.array([1]), np.array([1.0]), pd.DataFrame({"step": [BUDGET]}), means
+    )
+    found = gathering._evaluation_scores(replica)
+    assert [name for name, value in found.items() if not np.isnan(value)] == columns
+    assert all(value == 3.0 for value in found.values() if not np.isnan(value))
+
+
+def test_a_published_evaluation_stands_beside_our_own(table):
+    published = table("published").set_index(["claim", "reference"])
+    own = table("scores").query("variant == 'PPO' and environment == 'CartPole-v1'")
+    for reference, score in (
+        ("zoo-ppo-cartpole-v1-100k", "deterministic_evaluation"),
+        ("cleanrl-ppo-cartpole-v1-500k", "last_100"),
+    ):
+        row = published.loc[("evaluated", reference)]
+        assert row["score"] == score
+        assert row["own"] == pytest.approx(own[score].mean())
+        assert "statistic" not in row["mismatches"]
 
 
 def test_claims_are_judged_and_written_as_spreadsheets_too(table, gathered, plan):

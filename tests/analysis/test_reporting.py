@@ -13,6 +13,7 @@ from pgbench.analysis.reporting import write_index, write_study
 from pgbench.analysis.study_tables import load
 from pgbench.laboratory import running
 from pgbench.refusals import Refusal
+from pgbench.specs import Evaluation
 from pgbench.studies import StudyPlan
 
 VOID = {"meta", "link", "img", "br", "input"}
@@ -300,3 +301,16 @@ def test_one_variant_with_one_seed_has_a_page_without_intervals_or_comparisons(s
     assert "comparison" not in text
     assert "In a simulation" not in text
     assert "nan" not in text.lower().split()
+
+
+def test_a_page_says_how_replicas_were_evaluated():
+    assert views._evaluations(None) == ""
+    once = views._evaluations(Evaluation(episodes=10, actions="sampled"))
+    assert once == " Each was evaluated as it ended in 10 episodes with sampled actions."
+
+
+def test_the_methods_of_a_study_name_its_evaluations(gathered):
+    methods = views.headline_view(load(gathered))["methods"]
+    assert methods.endswith(
+        " Each was evaluated 4 times, evenly over its budget, in 3 episodes with the mean action."
+    )

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pgbench.environments import ObservationNormaliser, RewardScaler, RunningMoments
+from pgbench.environments import FrozenNormaliser, ObservationNormaliser, RewardScaler, RunningMoments
 
 NO = np.zeros((1, 1), dtype=np.bool_)
 YES = ~NO
@@ -158,3 +158,15 @@ def test_a_state_of_another_shape_is_refused() -> None:
         ObservationNormaliser(2, 2, None).restore(ObservationNormaliser(3, 2, None).state())
     with pytest.raises(ValueError, match=r"shape \(1, 3\), not \(1, 2\)"):
         RewardScaler(1, 2, 0.9, None).restore(RewardScaler(1, 3, 0.9, None).state())
+
+
+def test_a_frozen_normaliser_does_what_the_trained_one_does_and_moves_nothing() -> None:
+    rng = np.random.default_rng(0)
+    trained = ObservationNormaliser(2, 3, clip=1.0)
+    trained.update(rng.standard_normal((2, 40, 3)))
+    frozen, before = FrozenNormaliser(trained), trained.state()
+    observations = 5.0 + rng.standard_normal((2, 7, 3))  # another number of environments
+    frozen.update(observations)
+    for name, values in trained.state().items():
+        np.testing.assert_array_equal(values, before[name])
+    np.testing.assert_array_equal(frozen(observations), trained(observations))

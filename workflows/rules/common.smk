@@ -87,7 +87,7 @@ except Refusal as refusal:
 RUNS = studies.runs_by_name(PLANS.values())
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
-BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet")
+BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet", "evaluations.parquet")
 LABORATORY_CODE = (*digests.TRAINING_CODE, *digests.ANALYSIS_CODE, "laboratory")
 # A preset of one's own measures as much as `standard` does.
 LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"

@@ -6,6 +6,7 @@ rule train:
         record="results/runs/{run}/{block}/run.json",
         episodes="results/runs/{run}/{block}/episodes.parquet",
         metrics="results/runs/{run}/{block}/metrics.parquet",
+        evaluations="results/runs/{run}/{block}/evaluations.parquet",
     log:
         "results/logs/train/{run}/{block}.log",
     benchmark:
