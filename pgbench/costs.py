@@ -22,10 +22,13 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, Valid
 
 from pgbench import lineage
 from pgbench.components import Specification
+from pgbench.environments import time_limit
 from pgbench.refusals import Refusal, explain
 from pgbench.specs import Algorithm, Run, difference
 
 REMEDY = "`python -m pgbench measure` writes it"
+LONGEST = 1000
+"""Steps that an episode is thought to last in an environment that never cuts one."""
 TELLING = 30.0
 """Seconds that a finished block must have taken to count: shorter ones mostly show how training begins."""
 
@@ -114,15 +117,27 @@ class CostModel:
     def training(self, run: Run, replicas: int, steps: int) -> tuple[float, str]:
         """Seconds that so many steps take in a block by the measured parts alone, and the basis."""
         learning, relative = self._learning(run.algorithm)
-        rows, points = replicas * learning.environments, self.environments.get(run.environment)
-        stepping = (
-            statistics.median(each_step(other, rows) for other in self.environments.values())
-            if points is None
-            else each_step(points, rows)
-        )
-        missing = [relative] * (relative is not None) + ["the median environment"] * (points is None)
+        stepping = self._stepping(run.environment, replicas * learning.environments)
+        unknown = run.environment not in self.environments
+        missing = [relative] * (relative is not None) + ["the median environment"] * unknown
         basis = f"nearest: {', '.join(filter(None, missing))}" if missing else "measured"
-        return steps * (stepping + each_step(learning.points, replicas)) / 1e6, basis
+        microseconds = steps * (stepping + each_step(learning.points, replicas))
+        return (microseconds + self._evaluating(run, replicas)) / 1e6, basis
+
+    def _stepping(self, environment: str, rows: int) -> float:
+        """Microseconds a step of one of so many rows; the median environment's where this one was not measured."""
+        points = self.environments.get(environment)
+        if points is None:
+            return statistics.median(each_step(other, rows) for other in self.environments.values())
+        return each_step(points, rows)
+
+    def _evaluating(self, run: Run, replicas: int) -> float:
+        """Microseconds of a block's evaluations, if every episode lasts as long as it may."""
+        if run.evaluation is None:
+            return 0.0
+        rows = replicas * run.evaluation.episodes
+        steps = rows * run.evaluation.times * (time_limit(run.environment) or LONGEST)
+        return steps * self._stepping(run.environment, rows)
 
     def _learning(self, algorithm: Algorithm) -> tuple[Learning, str | None]:
         """What was measured of an algorithm, or of its nearest relative and whose it is."""

@@ -76,6 +76,14 @@ def test_stepping_counts_the_environments_of_every_replica(tmp_path: Path) -> No
     assert seconds * 1e6 == pytest.approx(stepping + learning)
 
 
+def test_evaluations_cost_their_episodes_stepping(tmp_path: Path) -> None:
+    model, run = read(tmp_path), run_of(environment="CartPole-v1")
+    evaluated = run.model_copy(update={"evaluation": specs.Evaluation(episodes=3, times=7)})
+    more = model.estimate(evaluated, 2).seconds - model.estimate(run, 2).seconds
+    each = costs.each_step({1: 20.0, 10: 4.0}, 6)
+    assert more == pytest.approx(7 * 6 * 500 * each / 1e6)
+
+
 def test_a_variant_has_its_own_measurement(tmp_path: Path) -> None:
     seconds, basis = read(tmp_path).training(run_of(specs.replace(PPO, {"gamma": 0.5})), 10, 1)
     assert (seconds * 1e6, basis) == (pytest.approx(160.0), "measured")

@@ -1,7 +1,7 @@
 """Batched environments, and what is done to their observations and rewards."""
 
 from pgbench.environments.base import Box, Discrete, Transition, VectorEnvironment
-from pgbench.environments.registry import check, make
+from pgbench.environments.registry import check, make, time_limit
 from pgbench.environments.transforms import (
     FrozenNormaliser,
     ObservationNormaliser,
@@ -20,4 +20,5 @@ __all__ = [
     "VectorEnvironment",
     "check",
     "make",
+    "time_limit",
 ]

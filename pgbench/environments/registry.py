@@ -52,6 +52,17 @@ def check(environment: str) -> None:
         _check_gymnasium(environment)
 
 
+def time_limit(environment: str) -> int | None:
+    """Steps after which an environment that `check` accepts cuts an episode; None where it never does."""
+    if environment in SYSTEMS:
+        return SYSTEMS[environment].time_limit
+    if environment in TASKS:
+        return TASKS[environment].time_limit
+    import gymnasium  # noqa: PLC0415 (slow to import)
+
+    return gymnasium.spec(environment).max_episode_steps
+
+
 def _check_gymnasium(environment: str) -> None:
     import gymnasium  # noqa: PLC0415 (slow to import)
 

@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from pgbench.environments import check, make, registry
+from pgbench.environments import check, make, registry, time_limit
 from pgbench.environments.classic import SYSTEMS
 from pgbench.environments.mujoco_tasks import TASKS
 
@@ -61,6 +61,11 @@ def test_an_environment_whose_own_package_is_missing_says_so(monkeypatch: pytest
         ValueError, match="Elsewhere-v0 cannot be made here: No module named 'nowhere_at_all'"
     ):
         check("Elsewhere-v0")
+
+
+@pytest.mark.parametrize("name", [*SYSTEMS, *TASKS, "MountainCarContinuous-v0"])
+def test_the_time_limit_is_gymnasiums(name: str) -> None:
+    assert time_limit(name) == gymnasium.spec(name).max_episode_steps
 
 
 def test_no_rows_are_refused() -> None:
