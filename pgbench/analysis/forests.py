@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from pgbench.analysis import wording
+from pgbench.analysis import panels, wording
 from pgbench.analysis.claims import CONTRADICTED, INCONCLUSIVE, REPLICATED
-from pgbench.analysis.drawing import STYLE, Drawing, render
+from pgbench.analysis.drawing import STYLE, Drawing
+from pgbench.analysis.panels import Panel, Scale, Sheet
+from pgbench.analysis.statistics import Array
 
-INK = "#1c1c1a"
+INK, GREY = "#1c1c1a", "#666666"
 CLAIMED = "#dedcd3"
 
 
@@ -40,7 +37,7 @@ UNITS = {
     "range": "effect, as a share of the range from the untrained policy to the best variant",
     "comparator": "effect, as a share of the comparator's mean",
 }
-LINE_HEIGHT = 0.21
+LINE_HEIGHT, LEGEND = 0.21, 0.35
 """Inches."""
 
 
@@ -66,21 +63,27 @@ def claims_forest(verdicts: pd.DataFrame, claims: pd.DataFrame) -> Drawing:
         verdicts: `verdicts.parquet`, one row at least.
         claims: `claims.parquet`.
     """
-    panels: dict[str, list[_Line]] = {}
+    grouped: dict[str, list[_Line]] = {}
     for _, row in verdicts.iterrows():
-        lines = panels.setdefault(_unit(row), [])
+        lines = grouped.setdefault(_unit(row), [])
         lines += [_overall(row), *_single(row, claims[claims["claim"] == row["claim"]])]
-    heights = [LINE_HEIGHT * len(lines) + 0.6 for lines in panels.values()]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, sum(heights) + 0.35), layout="constrained")
-        axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights).flatten()
-        for axis, (unit, lines) in zip(axes, panels.items(), strict=True):
-            _draw_lines(axis, lines)
-            axis.set_xlabel(unit)
-            if unit in UNITS.values():
-                axis.xaxis.set_major_formatter(PercentFormatter(1.0))
-        figure.legend(handles=_legend(), loc="outside upper left", ncols=4, handlelength=1.4)
-        return render(figure)
+        sheet = Sheet(LEGEND + sum(map(_panel_height, grouped.values())))
+        top = sheet.height - LEGEND
+        _draw_legend(sheet, top + 0.15)
+        left = max(
+            sheet.label_width([line.label for line in lines if bool(line.verdict) == major], size)
+            for lines in grouped.values()
+            for major, size in ((True, 8.5), (False, 7.5))
+        )
+        for unit, lines in grouped.items():
+            height = LINE_HEIGHT * len(lines)
+            place = (left, top - height, panels.WIDTH - left - 0.05, height)
+            panel = Panel(sheet, *place, _across(lines, unit), panels.rows([line.label for line in lines]))
+            _draw_lines(panel, lines)
+            sheet.write(left + place[2] / 2, top - height - 0.38, unit, across="middle")
+            top -= _panel_height(lines)
+        return sheet.drawing()
 
 
 def effects_forest(effects: pd.DataFrame) -> Drawing:
@@ -89,21 +92,23 @@ def effects_forest(effects: pd.DataFrame) -> Drawing:
     Args:
         effects: the rows of `effects.parquet` that are about single environments, one at least.
     """
-    labels, environments = effects["variant"].unique(), effects["environment"].unique()
-    columns = min(2, len(environments))
-    rows = -(-len(environments) // columns)
+    labels, environments = list(effects["variant"].unique()), list(effects["environment"].unique())
+    name = "difference from the variant before, in units of the final score"
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, rows * (0.9 + 0.27 * len(labels))), layout="constrained")
-        axes = figure.subplots(rows, columns, sharey=True, squeeze=False).flatten()
-        for axis, environment in zip(axes, environments, strict=False):
-            _draw_effects(
-                axis, effects[effects["environment"] == environment].set_index("variant").loc[labels]
-            )
-            axis.set_title(environment)
-        for axis in axes[len(environments) :]:
-            axis.remove()
-        figure.supxlabel("difference from the variant before, in units of the final score", fontsize=9)
-        return render(figure)
+        sheet, grid = panels.rows_by_environment(labels, len(environments), 0.27, name)
+        for index, environment in enumerate(environments):
+            own = effects[effects["environment"] == environment].set_index("variant").loc[labels]
+            values = own[["difference", "difference_low", "difference_high"]].to_numpy(dtype=np.float64)
+            across = panels.numeric([0.0, *values.ravel()], 6)
+            panel = grid.panel(sheet, index, across, panels.rows(labels))
+            panel.frame(environment, beside=index % grid.columns == 0)
+            _draw_effects(panel, values)
+        return sheet.drawing()
+
+
+def _panel_height(lines: Sequence[_Line]) -> float:
+    """Inches of the lines of one unit, with the axis below them."""
+    return LINE_HEIGHT * len(lines) + 0.6
 
 
 def _unit(row: pd.Series) -> str:
@@ -131,48 +136,59 @@ def _single(row: pd.Series, effects: pd.DataFrame) -> Iterable[_Line]:
         yield _Line(one["environment"], *ends, bounds, None, bool(row["comparator"]))
 
 
-def _draw_lines(axis: Axes, lines: Sequence[_Line]) -> None:
-    left, right = _limits(lines)
+def _across(lines: Sequence[_Line], unit: str) -> Scale:
+    """The horizontal scale of claims in one unit."""
+    return panels.limited(*_limits(lines), 8, _share if unit in UNITS.values() else panels.plain)
+
+
+def _share(value: float) -> str:
+    return f"{panels.plain(100 * value)}%"
+
+
+def _draw_lines(panel: Panel, lines: Sequence[_Line]) -> None:
+    limits = left, right = panel.x.first, panel.x.last
+    panel.frame(beside=False, across_rows=False)
+    bands = [(height, np.clip(line.bounds, *limits)) for height, line in enumerate(lines)]
+    corners = [_rectangle(low, high, height) for height, (low, high) in bands]
+    panel.shapes(corners, facecolors=CLAIMED, zorder=0.4)
     for height, line in enumerate(lines):
-        low, high = np.clip(line.bounds, left, right)
-        axis.fill_betweenx([height - 0.5, height + 0.5], low, high, color=CLAIMED, linewidth=0, zorder=0)
+        colour, size = (INK, 8.5) if line.verdict else (GREY, 7.5)
+        panel.label(height, line.label, size, colour)
         if np.isnan(line.value):
-            axis.text(
-                0.01, height, "not judged", transform=axis.get_yaxis_transform(), va="center", fontsize=7.5
-            )
+            panel.note(0.01, height, "not judged")
             continue
         mark = VERDICT_MARKS[line.verdict] if line.verdict else ENVIRONMENT_MARK
         width = 2.0 if line.verdict else 1.0
-        _draw_interval(axis, height, (line.low, line.high), (left, right), mark.colour, width)
-        axis.plot(
-            *(line.value, height),
-            marker=mark.marker,
-            color=mark.colour,
-            markerfacecolor=mark.filling,
-            markersize=6.5,
-            linestyle="none",
-            zorder=3,
-        )
+        _draw_interval(panel, height, (line.low, line.high), mark.colour, width)
+        panel.line([line.value], [height], linestyle="none", **_mark_look(mark), zorder=3)
     if left < 0 < right:
-        axis.axvline(0.0, color="#999999", linewidth=0.8, zorder=1)
-    axis.set_yticks(range(len(lines)), [line.label for line in lines])
-    for label, line in zip(axis.get_yticklabels(), lines, strict=True):
-        label.set(color=INK if line.verdict else "#666666", fontsize=8.5 if line.verdict else 7.5)
-    axis.set(xlim=(left, right), ylim=(len(lines) - 0.5, -0.5))
-    axis.grid(visible=False, axis="y")
-    axis.tick_params(axis="y", length=0)
-    axis.xaxis.set_major_locator(MaxNLocator(8))
+        panel.line([0.0, 0.0], [panel.y.first, panel.y.last], color="#999999", linewidth=0.8, zorder=1)
+
+
+def _rectangle(low: float, high: float, height: float) -> Array:
+    """A band one line high."""
+    below, above = height - 0.5, height + 0.5
+    return np.array([(low, below), (high, below), (high, above), (low, above)])
+
+
+def _mark_look(mark: _Mark) -> dict[str, Any]:
+    return {
+        "marker": mark.marker,
+        "color": mark.colour,
+        "markerfacecolor": mark.filling,
+        "markersize": 6.5,
+    }
 
 
 def _draw_interval(
-    axis: Axes, height: int, ends: tuple[float, float], limits: tuple[float, float], colour: str, width: float
+    panel: Panel, height: int, ends: tuple[float, float], colour: str, width: float
 ) -> None:
-    """A line between two ends, with an arrow where it leaves the axis."""
-    low, high = np.clip(ends, *limits)
-    axis.plot([low, high], [height, height], color=colour, linewidth=width, zorder=2)
+    """A line between two ends, with an arrow where it leaves the panel."""
+    limits = panel.x.first, panel.x.last
+    panel.line(np.clip(ends, *limits), [height, height], color=colour, linewidth=width, zorder=2)
     for end, limit, marker in zip(ends, limits, "<>", strict=True):
         if np.clip(end, *limits) != end:
-            axis.plot(limit, height, marker=marker, color=colour, markersize=4, clip_on=False, zorder=3)
+            panel.line([limit], [height], marker=marker, color=colour, markersize=4, zorder=3)
 
 
 def _limits(lines: Sequence[_Line]) -> tuple[float, float]:
@@ -188,35 +204,24 @@ def _limits(lines: Sequence[_Line]) -> tuple[float, float]:
     return low - padding, high + padding
 
 
-def _legend() -> list[Line2D | Patch]:
-    marks = [
-        Line2D(
-            *([], []),
-            marker=mark.marker,
-            color=mark.colour,
-            markerfacecolor=mark.filling,
-            markersize=6.5,
-            linewidth=2.0,
-            label=name,
-        )
-        for name, mark in VERDICT_MARKS.items()
-    ]
-    return [*marks, Patch(color=CLAIMED, label="where the claim puts the effect")]
+def _draw_legend(sheet: Sheet, height: float) -> None:
+    """What the marks mean, in one line."""
+    at = 0.1
+    for name, mark in VERDICT_MARKS.items():
+        sheet.line([at, at + 0.09, at + 0.18], [height] * 3, markevery=[1], linewidth=2.0, **_mark_look(mark))
+        sheet.write(at + 0.26, height, name)
+        at += 0.5 + sheet.width_of(name)
+    sheet.line([at, at + 0.18], [height] * 2, color=CLAIMED, linewidth=7.0, solid_capstyle="butt")
+    sheet.write(at + 0.26, height, "where the claim puts the effect")
 
 
-def _draw_effects(axis: Axes, effects: pd.DataFrame) -> None:
-    """A difference is filled where its interval excludes zero."""
-    axis.axvline(0.0, color="#999999", linewidth=0.8)
-    columns = effects[["difference", "difference_low", "difference_high"]].to_numpy()
-    for height, (value, low, high) in enumerate(columns):
+def _draw_effects(panel: Panel, effects: Array) -> None:
+    """Differences and the ends of their intervals, `[variants, 3]`; filled where the interval excludes zero."""
+    panel.line([0.0, 0.0], [panel.y.first, panel.y.last], color="#999999", linewidth=0.8, zorder=1)
+    for height, (value, low, high) in enumerate(effects):
         if np.isnan(value):
-            axis.text(
-                0.02, height, "no pairs", transform=axis.get_yaxis_transform(), va="center", fontsize=7.5
-            )
+            panel.note(0.02, height, "no pairs")
             continue
-        axis.plot([low, high], [height, height], color=INK, linewidth=1.3)
+        panel.line([low, high], [height, height], color=INK, linewidth=1.3)
         filling = INK if low > 0 or high < 0 else "white"
-        axis.plot(value, height, marker="D", markersize=5, color=INK, markerfacecolor=filling)
-    axis.set_yticks(range(len(effects)), list(effects.index))
-    axis.set_ylim(len(effects) - 0.5, -0.5)
-    axis.xaxis.set_major_locator(MaxNLocator(6))
+        panel.line([value], [height], marker="D", markersize=5, color=INK, markerfacecolor=filling)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]
+import scipy  # type: ignore[import-untyped]  # which loads `special` at its first use
 
 from pgbench.analysis.statistics import Array
 
@@ -66,12 +66,12 @@ def tail(found: Contrast, bound: float) -> Array:
     distance = found.value - bound
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(distance == 0, 0.0, distance / found.error)
-    return np.asarray(stdtr(found.freedom, -ratio))
+    return np.asarray(scipy.special.stdtr(found.freedom, -ratio))
 
 
 def interval(found: Contrast, alpha: float = ALPHA) -> tuple[Array, Array]:
     """The two-sided interval of level 1 − α."""
-    width = stdtrit(found.freedom, 1 - alpha / 2) * found.error
+    width = scipy.special.stdtrit(found.freedom, 1 - alpha / 2) * found.error
     return found.value - width, found.value + width
 
 
@@ -154,7 +154,7 @@ def holm(p: Array, alpha: float = ALPHA) -> Decision:
 
 def detectable(found: Contrast, alpha: float) -> Array:
     """How far the truth must lie from a bound for this design to find it on its side, with probability `POWER`."""
-    return np.asarray((stdtrit(found.freedom, 1 - alpha / 2) + stdtrit(found.freedom, POWER)) * found.error)
+    return np.asarray((scipy.special.stdtrit(found.freedom, 1 - alpha / 2) + scipy.special.stdtrit(found.freedom, POWER)) * found.error)
 
 
 def seeds_to_settle(found: Contrast, seeds: int, distance: float, alpha: float) -> float:

@@ -6,9 +6,11 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from pgbench.analysis import drawing, figures, forests
+from pgbench.analysis import drawing, figures, forests, panels
 
 NO_BOUND = (0.1, np.inf)
 
@@ -18,9 +20,16 @@ def line(value, low, high, verdict="replicated", bounds=NO_BOUND):
 
 
 def drawn(lines):
-    axis = Figure().subplots()
-    forests._draw_lines(axis, lines)
-    return axis
+    """The sheet on which claims were drawn, and their panel."""
+    sheet = panels.Sheet(3.0)
+    rows = panels.rows([each.label for each in lines])
+    panel = panels.Panel(sheet, 1.0, 1.0, 5.0, 1.0, forests._across(lines, "score"), rows)
+    forests._draw_lines(panel, lines)
+    return panel
+
+
+def lines_of(panel):
+    return [artist for artist in panel.sheet.figure.artists if isinstance(artist, Line2D)]
 
 
 def test_a_png_has_its_resolution_and_whole_labels():
@@ -33,26 +42,27 @@ def test_a_png_has_its_resolution_and_whole_labels():
 
 
 def test_an_interval_is_drawn_from_end_to_end():
-    axis = drawn([line(0.3, 0.2, 0.4)])
-    assert [0.2, 0.4] in [list(each.get_xdata()) for each in axis.lines]
+    panel = drawn([line(0.3, 0.2, 0.4)])
+    assert [0.2, 0.4] in [list(each.get_xdata()) for each in lines_of(panel)]
 
 
 def test_the_band_reaches_from_the_bound_to_the_edge():
-    axis = drawn([line(0.3, 0.2, 0.4)])
-    band = axis.collections[0].get_paths()[0].vertices[:, 0]
-    assert (band.min(), band.max()) == pytest.approx((0.1, axis.get_xlim()[1]))
+    panel = drawn([line(0.3, 0.2, 0.4)])
+    (band,) = (each for each in panel.sheet.figure.artists if isinstance(each, PolyCollection))
+    corners = band.get_paths()[0].vertices[:, 0]
+    assert (corners.min(), corners.max()) == pytest.approx((0.1, panel.x.last))
 
 
 def test_an_interval_far_wider_than_the_effects_ends_in_arrows():
-    axis = drawn([line(0.3, -50.0, 60.0), line(0.2, 0.1, 0.25)])
-    assert [each.get_marker() for each in axis.lines].count("<") == 1
-    assert [each.get_marker() for each in axis.lines].count(">") == 1
-    assert axis.get_xlim()[1] < 1.0
+    panel = drawn([line(0.3, -50.0, 60.0), line(0.2, 0.1, 0.25)])
+    markers = [each.get_marker() for each in lines_of(panel)]
+    assert markers.count("<") == markers.count(">") == 1
+    assert panel.x.last < 1.0
 
 
 def test_a_claim_that_was_not_judged_says_so():
-    axis = drawn([line(np.nan, np.nan, np.nan, "inconclusive", (0.0, np.inf))])
-    assert [text.get_text() for text in axis.texts] == ["not judged"]
+    panel = drawn([line(np.nan, np.nan, np.nan, "inconclusive", (0.0, np.inf))])
+    assert "not judged" in [word.text for word in panel.sheet.words]
 
 
 def test_verdicts_differ_without_their_colours():
