@@ -133,7 +133,7 @@ def read_block(directory: Path, name: str) -> Block:
             _check_columns(table, columns, str(directory / file))
         except ValueError as error:
             raise Refusal(f"{error}; {REMEDY}") from None
-        if not set(table["seed"]) <= set(record.seeds):
+        if not set(table["seed"].unique()) <= set(record.seeds):
             raise Refusal(f"{directory / file}: holds seeds that its record does not name; {REMEDY}")
     return Block(episodes, metrics, record)
 

@@ -95,12 +95,42 @@ def bootstrap_mean(sample: Array, rng: np.random.Generator, level: float = LEVEL
     value, replicas = mean(sample), len(sample)
     if replicas < 2:
         return _unbounded(value)
-    indices = np.concatenate([index for (index,) in _resamplings([replicas], rng)])
-    cells = indices + replicas * np.arange(RESAMPLES)[:, None]
-    counts = np.bincount(cells.ravel(), minlength=RESAMPLES * replicas).reshape(RESAMPLES, replicas)
+    (counts,) = _counts([replicas], rng)
     # BLAS would share so small a product among threads that wait for each other.
-    means = np.einsum("rk,k...->...r", counts.astype(np.float64), sample, optimize=False) / replicas
+    means = np.einsum("rk,k...->...r", counts, sample, optimize=False) / replicas
     return Estimate(value, *_percentiles(means, level))
+
+
+def bootstrap_improvement(
+    samples: Sequence[Array], rng: np.random.Generator, level: float = LEVEL
+) -> Estimate:
+    """`bootstrap` of `probability_of_improvement`: the replicas are compared once, not anew in each resample.
+
+    Args:
+        samples: `[replicas]` each: X and Y of the first task, X and Y of the second, and so on.
+        rng: source of the resampling.
+        level: the nominal coverage of the interval.
+    """
+    value = probability_of_improvement(*samples)
+    if min(map(len, samples)) < 2:
+        return _unbounded(value)
+    counts = _counts([len(sample) for sample in samples], rng)
+    probabilities = []
+    for x, y, first, second in zip(samples[::2], samples[1::2], counts[::2], counts[1::2], strict=True):
+        wins = np.einsum("rn,nm->rm", first, np.sign(x[:, None] - y[None, :]), optimize=False)
+        totals = np.einsum("rm,rm->r", wins, second, optimize=False)
+        probabilities.append(0.5 * (1.0 + totals / (len(x) * len(y))))
+    return Estimate(value, *_percentiles(np.mean(probabilities, axis=0), level))
+
+
+def _counts(sizes: Sequence[int], rng: np.random.Generator) -> list[Array]:
+    """How often each replica of each sample is drawn in each of all resamples, `[RESAMPLES, replicas]`."""
+    drawn = zip(*_resamplings(sizes, rng), strict=True)
+    counts = []
+    for size, batches in zip(sizes, drawn, strict=True):
+        cells = np.concatenate(batches) + size * np.arange(RESAMPLES)[:, None]
+        counts.append(np.bincount(cells.ravel(), minlength=RESAMPLES * size).reshape(RESAMPLES, size).astype(np.float64))
+    return counts
 
 
 def _resamplings(sizes: Sequence[int], rng: np.random.Generator) -> Iterator[list[NDArray[np.int64]]]:
