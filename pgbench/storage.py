@@ -122,9 +122,9 @@ def read_table(path: Path, expected: TableRecord, remedy: str) -> pd.DataFrame:
     """
     check_file(path, expected.sha256, remedy)
     try:
-        # pandas' reader sees to folders of files and far stores too, which takes longer than to read a table of ours
+        # pandas' reader looks for folders and far stores too, which takes longer than to read a table
         with ParquetFile(path) as file:
-            table = file.read(use_threads=False).to_pandas(use_threads=False)
+            table: pd.DataFrame = file.read(use_threads=False).to_pandas(use_threads=False)
     except (OSError, ValueError) as error:
         raise Refusal(f"{path}: is not a Parquet table ({error}); {remedy}") from None
     if len(table) != expected.rows:

@@ -77,8 +77,8 @@ def test_every_import_is_a_declared_dependency() -> None:
     assert not undeclared - COME_WITH
 
 
-COME_WITH = {"matplotlib", "markupsafe"}
-"""Imported beside seaborn and Jinja2, which are built on them and pin what they need."""
+COME_WITH = {"markupsafe"}
+"""Imported beside Jinja2, which is built on it and pins what it needs."""
 
 
 def imported_packages(path: Path) -> set[str]:

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -21,11 +22,11 @@ from numpy.typing import NDArray
 
 mpl.use("Agg")
 
-DOTS_PER_INCH = 160
+DOTS_PER_INCH = 120
 
 INK = "#262626"
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # Matplotlib lists the names of its settings in their type
     "axes.axisbelow": True,
     "axes.labelcolor": INK,
     "text.color": INK,
@@ -97,8 +98,8 @@ def render(figure: Figure) -> Drawing:
     figure.set_layout_engine("none")  # laid out: once is enough for both formats
     # `savefig` would draw each of them twice. SVG comes last, for it sets the resolution to its own.
     canvas, svg = FigureCanvasAgg(figure), io.BytesIO()
-    canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
     FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
     return Drawing(svg.getvalue(), png(pixels))
 
@@ -119,7 +120,7 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     chunks = {
         b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),
         b"pHYs": struct.pack(">IIB", per_metre, per_metre, 1),
-        b"IDAT": zlib.compress(rows, 3),
+        b"IDAT": zlib.compress(rows.tobytes(), 3),
         b"IEND": b"",
     }
     parts = (

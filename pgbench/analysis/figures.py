@@ -121,7 +121,9 @@ def _samples(curves: pd.DataFrame, scores: pd.DataFrame) -> Iterator[tuple[str, 
         yield str(label), _Sample(steps, returns[:, columns], np.isin(seeds[columns], scored))
 
 
-def _draw_overview(sheet: Sheet, bottom: float, samples: Mapping[str, _Sample], looks: dict[str, Look]) -> None:
+def _draw_overview(
+    sheet: Sheet, bottom: float, samples: Mapping[str, _Sample], looks: dict[str, Look]
+) -> None:
     """All means, each with a marker every so often; the markers of two variants do not coincide."""
     means = {label: sample.mean for label, sample in samples.items()}
     x, y = _scales(samples.values(), means.values(), most=9)

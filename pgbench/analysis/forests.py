@@ -180,9 +180,7 @@ def _mark_look(mark: _Mark) -> dict[str, Any]:
     }
 
 
-def _draw_interval(
-    panel: Panel, height: int, ends: tuple[float, float], colour: str, width: float
-) -> None:
+def _draw_interval(panel: Panel, height: int, ends: tuple[float, float], colour: str, width: float) -> None:
     """A line between two ends, with an arrow where it leaves the panel."""
     limits = panel.x.first, panel.x.last
     panel.line(np.clip(ends, *limits), [height, height], color=colour, linewidth=width, zorder=2)

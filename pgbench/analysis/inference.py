@@ -154,7 +154,10 @@ def holm(p: Array, alpha: float = ALPHA) -> Decision:
 
 def detectable(found: Contrast, alpha: float) -> Array:
     """How far the truth must lie from a bound for this design to find it on its side, with probability `POWER`."""
-    return np.asarray((scipy.special.stdtrit(found.freedom, 1 - alpha / 2) + scipy.special.stdtrit(found.freedom, POWER)) * found.error)
+    return np.asarray(
+        (scipy.special.stdtrit(found.freedom, 1 - alpha / 2) + scipy.special.stdtrit(found.freedom, POWER))
+        * found.error
+    )
 
 
 def seeds_to_settle(found: Contrast, seeds: int, distance: float, alpha: float) -> float:

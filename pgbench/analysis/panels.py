@@ -90,7 +90,7 @@ def numeric(
 
 def limited(low: float, high: float, most: int, write: Callable[[float], str] = plain) -> Scale:
     """A scale between two ends."""
-    positions = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    positions = np.asarray(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
     # What is next to nothing beside the distance of two ticks is a rounded zero.
     positions = np.where(np.abs(positions) < 1e-9 * np.ptp(positions), 0.0, positions)
     ticks = [float(each) for each in positions if low <= each <= high]
@@ -334,4 +334,4 @@ def _places(scale: Scale, start: float, length: float, values: Iterable[float]) 
 
 
 def _width(outline: Path) -> float:
-    return float(outline.vertices[:, 0].max(initial=0.0))
+    return float(np.asarray(outline.vertices)[:, 0].max(initial=0.0))

@@ -129,7 +129,9 @@ def _counts(sizes: Sequence[int], rng: np.random.Generator) -> list[Array]:
     counts = []
     for size, batches in zip(sizes, drawn, strict=True):
         cells = np.concatenate(batches) + size * np.arange(RESAMPLES)[:, None]
-        counts.append(np.bincount(cells.ravel(), minlength=RESAMPLES * size).reshape(RESAMPLES, size).astype(np.float64))
+        counts.append(
+            np.bincount(cells.ravel(), minlength=RESAMPLES * size).reshape(RESAMPLES, size).astype(np.float64)
+        )
     return counts
 
 

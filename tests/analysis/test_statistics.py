@@ -12,6 +12,12 @@ def rng():
     return np.random.default_rng(7)
 
 
+def test_interquartile_mean_is_scipys_trimmed_mean(rng):
+    sample = rng.standard_normal((9, 4))
+    expected = stats.trim_mean(sample, 0.25, axis=0)
+    np.testing.assert_allclose(statistics.interquartile_mean(sample), expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("replicas", [1, 3, 4, 5, 8, 10, 11])
 def test_interquartile_mean_is_the_mean_of_the_middle(rng, replicas):
     sample = rng.standard_normal(replicas)
@@ -54,6 +60,59 @@ def test_bootstrap_of_a_curve_treats_each_point_alone(rng):
     assert together.low[2] == alone.low
 
 
+def scipys_bootstrap(statistic, samples, seed=0):
+    """The ends of SciPy's percentile interval, which draws the same resamples from the same generator."""
+    interval = stats.bootstrap(
+        tuple(samples),
+        statistic,
+        n_resamples=statistics.RESAMPLES,
+        batch=statistics.BATCH,
+        vectorized=True,
+        confidence_level=statistics.LEVEL,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return interval.low, interval.high
+
+
+@pytest.mark.parametrize(
+    ("statistic", "sizes"),
+    [
+        (statistics.mean, [10]),
+        (statistics.interquartile_mean, [7]),
+        (statistics.probability_of_improvement, [10, 8]),
+        (statistics.probability_of_improvement, [5, 5, 6, 7]),
+    ],
+)
+def test_bootstrap_is_scipys(rng, statistic, sizes):
+    samples = [100 * rng.standard_normal(size) for size in sizes]
+    estimate = statistics.bootstrap(statistic, samples, np.random.default_rng(0))
+    assert estimate[1:] == pytest.approx(scipys_bootstrap(statistic, samples), rel=1e-12)
+
+
+def test_bootstrap_of_curves_is_scipys(rng):
+    curves = rng.standard_normal((6, 4))
+    estimate = statistics.bootstrap(statistics.mean, [curves], np.random.default_rng(0))
+    np.testing.assert_allclose(estimate[1:], scipys_bootstrap(statistics.mean, [curves]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(2,), (10,), (5, 3), (4, 2, 3)])
+def test_bootstrap_mean_is_the_bootstrap_of_the_mean(rng, shape):
+    sample = rng.standard_normal(shape)
+    fast = statistics.bootstrap_mean(sample, np.random.default_rng(0))
+    naive = statistics.bootstrap(statistics.mean, [sample], np.random.default_rng(0))
+    assert fast.low.shape == shape[1:]
+    np.testing.assert_allclose(fast, naive, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("sizes", [[10, 10], [3, 8], [4, 6, 7, 5]])
+def test_bootstrap_improvement_is_the_bootstrap_of_the_improvement(rng, sizes):
+    samples = [rng.integers(0, 9, size).astype(float) for size in sizes]
+    fast = statistics.bootstrap_improvement(samples, np.random.default_rng(0))
+    naive = statistics.bootstrap(statistics.probability_of_improvement, samples, np.random.default_rng(0))
+    np.testing.assert_allclose(fast, naive, rtol=1e-12)
+
+
 def test_strata_are_resampled_each_for_itself():
     # Each stratum is constant, so only mixing them could make the statistic vary.
     samples = [np.full(4, 1.0), np.full(5, 0.0), np.full(4, 0.0), np.full(3, 0.0)]
@@ -62,9 +121,13 @@ def test_strata_are_resampled_each_for_itself():
 
 
 def test_one_replica_has_no_interval(rng):
-    estimate = statistics.bootstrap(statistics.mean, [np.array([3.0])], rng)
-    assert estimate.value == 3.0
-    assert np.isnan([estimate.low, estimate.high]).all()
+    one = np.array([3.0])
+    for estimate in (statistics.bootstrap(statistics.mean, [one], rng), statistics.bootstrap_mean(one, rng)):
+        assert estimate.value == 3.0
+        assert np.isnan([estimate.low, estimate.high]).all()
+    improvement = statistics.bootstrap_improvement([one, np.array([1.0, 5.0])], rng)
+    assert improvement.value == 0.5
+    assert np.isnan([improvement.low, improvement.high]).all()
 
 
 def test_pairing_removes_what_seeds_share(rng):

@@ -1,4 +1,4 @@
-"""What it costs to gather and report finished training: simulated studies, through the verbs that the workflow calls.
+"""What it costs to gather and report finished training: simulated studies, through the verbs of the workflow.
 
 `python tests/benchmarks/reporting.py` simulates 40 studies of 10 variants on 5 environments with 10 seeds, that is
 2,000 runs, writes their blocks as training does, and then gathers, reports and indexes them. Wall time is only
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from processes import run
 
 from pgbench.provenance import provenance
 from pgbench.results import RECORD, write_block
@@ -55,16 +55,16 @@ class World(NamedTuple):
 
 
 WORLDS = {
-    "CartPole-v1": World(100_000, 20, 400, 20.0, 400.0),
+    "CartPole-v1": World(100_000, 20, 200, 20.0, 200.0),
     "HalfCheetah-v5": World(1_000_000, 1000, 1000, -300.0, 4000.0),
-    "Hopper-v5": World(1_000_000, 60, 500, 20.0, 2500.0),
+    "Hopper-v5": World(1_000_000, 60, 350, 20.0, 2500.0),
     "Walker2d-v5": World(1_000_000, 80, 700, 10.0, 3000.0),
     "Acrobot-v1": World(300_000, 500, 90, -500.0, -90.0),
 }
 
 
 class Stage(NamedTuple):
-    """What a part of the work took; `memory` is the largest process's, and `bytes` what it left on the disk."""
+    """What a part of the work took, in seconds; `memory` is the largest process's, in bytes."""
 
     wall: float
     cpu: float
@@ -133,50 +133,37 @@ def write_results(plan: StudyPlan, folder: Path) -> None:
             write_block(place, *simulate(planned, block, rng), origin | record)
 
 
-def run_verb(arguments: Sequence[str]) -> tuple[float, int]:
-    """CPU seconds and peak memory, in bytes, of a process that runs a verb."""
-    child = subprocess.Popen([sys.executable, "-m", "pgbench", *arguments])
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{' '.join(arguments)}: ended with exit code {child.returncode}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
-
-
 def measure(commands: Sequence[Sequence[str]], cores: int) -> Stage:
     """Run verbs, as many at a time as there are cores."""
     begin = time.perf_counter()
     with ThreadPoolExecutor(cores) as pool:
-        found = list(pool.map(run_verb, commands))
+        found = list(pool.map(lambda verb: run([sys.executable, "-m", "pgbench", *verb]), commands))
     return Stage(
         wall=time.perf_counter() - begin,
-        cpu=sum(cpu for cpu, _ in found),
-        memory=max(memory for _, memory in found),
+        cpu=sum(cost.cpu for cost in found),
+        memory=max(cost.memory for cost in found),
         processes=len(found),
     )
 
 
-def stages(names: Sequence[str], folder: Path, cores: int) -> dict[str, Stage]:
-    """Gather, report and index studies as the workflow does: a process for each verb and study."""
+def stages(names: Sequence[str], folder: Path, cores: int, together: bool) -> dict[str, Stage]:
+    """Gather, report and index studies.
+
+    Args:
+        names: of the studies.
+        folder: of the results.
+        cores: processes at a time.
+        together: whether a core's share of the studies is one process; else each study is, as in the workflow.
+    """
     directories = [str(folder / "studies" / "paper" / name) for name in names]
-
-    def page(name: str) -> list[str]:
-        pages = folder / "reports" / name
-        return ["--html", f"{pages}.html", "--markdown", f"{pages}.md"]
-
+    shares = cores if together else len(directories)
+    parts = [directories[index::shares] for index in range(shares) if directories[index::shares]]
+    pages = str(folder / "reports")
+    index = ["--html", f"{pages}/index.html", "--markdown", f"{pages}/index.md"]
     return {
-        "start": measure([["lineage"]] * cores, cores),
-        "gather": measure(
-            [["gather", directory, "--results", str(folder)] for directory in directories], cores
-        ),
-        "report": measure(
-            [
-                ["report", directory, *page(name)]
-                for directory, name in zip(directories, names, strict=True)
-            ],
-            cores,
-        ),
-        "index": measure([["index", *directories, *page("index")]], cores),
+        "gather": measure([["gather", *part, "--results", str(folder)] for part in parts], cores),
+        "report": measure([["report", *part, "--into", pages] for part in parts], cores),
+        "index": measure([["index", *directories, *index]], cores),
     }
 
 
@@ -185,6 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=40, help="of 50 runs each")
     parser.add_argument("--cores", type=int, default=2, help="processes at a time")
+    parser.add_argument("--together", action="store_true", help="a process a core, not one a study")
     parser.add_argument("--folder", type=Path, help="where the results are written and stay")
     parser.add_argument("--json", type=Path, default=Path("results/benchmarks/reporting.json"))
     options = parser.parse_args()
@@ -193,14 +181,17 @@ def main() -> None:
         plans = [study(number) for number in range(options.studies)]
         for plan in plans:
             write_results(plan, folder)
-        found = stages([plan.name for plan in plans], folder, options.cores)
+        found = stages([plan.name for plan in plans], folder, options.cores, options.together)
     runs = sum(len(plan.runs) for plan in plans)
     print(f"{runs} runs of 10 seeds in {len(plans)} studies, {options.cores} processes at a time\n")
     print("stage      wall s     CPU s   largest process  processes")
     for name, stage in found.items():
         memory = f"{stage.memory / 2**20:,.0f} MiB"
         print(f"{name:8s} {stage.wall:8.1f}  {stage.cpu:8.1f}  {memory:>16s}  {stage.processes:9d}")
-    total = {"wall": sum(each.wall for each in found.values()), "cpu": sum(each.cpu for each in found.values())}
+    total = {
+        "wall": sum(each.wall for each in found.values()),
+        "cpu": sum(each.cpu for each in found.values()),
+    }
     print(f"together {total['wall']:8.1f}  {total['cpu']:8.1f}")
     options.json.parent.mkdir(parents=True, exist_ok=True)
     report = {"runs": runs, "cores": options.cores, "load": os.getloadavg()[0]}

@@ -1,9 +1,9 @@
 """What the workflow itself costs: to build the plan of 5,000 training jobs, and to schedule a job.
 
-`python tests/benchmarks/workflow.py` writes ten studies of 10 variants on 5 environments with 100 seeds, in blocks of
-10, and asks Snakemake for a dry run. Then it runs some of the jobs of one study with a `python` that does nothing but
-touch their outputs: what a job takes then is Snakemake's own time, and the start of a shell. That of a single job is
-taken off, for it is the start of Snakemake.
+`python tests/benchmarks/workflow.py` writes ten studies of 10 variants on 5 environments with 100 seeds, in
+blocks of 10, and asks Snakemake for a dry run. Then it runs some of the jobs of one study with a `python` that does
+nothing but touch their outputs: what a job takes then is Snakemake's own time, and the start of a shell. The time
+of a single job is taken off, for it is the start of Snakemake.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import yaml
+from processes import Cost, run
 
 from pgbench.studies import parse_configuration, plan
 
@@ -33,14 +31,6 @@ python() {
     touch "${@: -1}/episodes.parquet" "${@: -1}/metrics.parquet" "${@: -1}/run.json"
 }
 """
-
-
-class Cost(NamedTuple):
-    """What a command took, and the most memory of any of its processes, in bytes."""
-
-    wall: float
-    cpu: float
-    memory: int
 
 
 def write_studies(folder: Path, count: int) -> list[str]:
@@ -64,19 +54,10 @@ def write_studies(folder: Path, count: int) -> list[str]:
     return files
 
 
-def call(arguments: Sequence[str], stub: Path | None = None) -> Cost:
-    """Run Snakemake, whose output is shown only if it fails; Bash reads the stub, if one, before each job."""
-    begin = time.perf_counter()
+def snakemake(*arguments: str, stub: Path | None = None) -> Cost:
+    """Run the workflow; Bash reads the stub, if there is one, before each job."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), *arguments]
-    with tempfile.TemporaryFile() as output:
-        environment = os.environ | ({"BASH_ENV": str(stub)} if stub else {})
-        child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            output.seek(0)
-            raise SystemExit(output.read().decode()[-4000:])
-    return Cost(time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return run(command, {"BASH_ENV": str(stub)} if stub else {})
 
 
 def configured(files: Sequence[str]) -> list[str]:
@@ -98,9 +79,9 @@ def measure(folder: Path, studies: int, jobs: int, cores: int) -> dict[str, Cost
     common = ["--directory", str(folder), "--cores", str(cores), "--quiet", "all"]
     first, *others = records(files[0])[: jobs + 1]
     return {
-        "plan": call([*common, "--dry-run", *configured(files)]),
-        "one job": call([first, *common, *configured(files[:1])], folder / "stub"),
-        f"{len(others)} jobs": call([*others, *common, *configured(files[:1])], folder / "stub"),
+        "plan": snakemake(*common, "--dry-run", *configured(files)),
+        "one job": snakemake(first, *common, *configured(files[:1]), stub=folder / "stub"),
+        f"{len(others)} jobs": snakemake(*others, *common, *configured(files[:1]), stub=folder / "stub"),
     }
 
 
@@ -118,7 +99,9 @@ def main() -> None:
         print(f"{name:10s} {cost.wall:8.1f} s wall {cost.cpu:8.1f} s CPU {cost.memory / 2**20:8,.0f} MiB")
     _, one, several = found.values()
     each = 1000 / (options.jobs - 1)
-    print(f"each job   {each * (several.wall - one.wall):8.1f} ms wall {each * (several.cpu - one.cpu):7.1f} ms CPU")
+    print(
+        f"each job   {each * (several.wall - one.wall):8.1f} ms wall {each * (several.cpu - one.cpu):7.1f} ms CPU"
+    )
     options.json.parent.mkdir(parents=True, exist_ok=True)
     report = {"load": os.getloadavg()[0]} | {name: cost._asdict() for name, cost in found.items()}
     options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
