@@ -114,23 +114,26 @@ def simulate(planned: PlannedRun, block: str, rng: np.random.Generator) -> tuple
     return pd.concat(episodes, ignore_index=True), pd.concat(metrics, ignore_index=True)
 
 
+def record_of(planned: PlannedRun, block: str) -> dict[str, Any]:
+    """What a block's record says but for its tables."""
+    seeds, moment = seeds_of(block), datetime(2030, 1, 1, tzinfo=UTC)
+    steps = planned.run.steps * len(seeds)
+    record = {"name": planned.name, "run": planned.run, "seeds": seeds, "code_digest": "0123abcd"}
+    record |= {"started": moment, "finished": moment, "seconds": steps / 10_000, "steps": steps}
+    return provenance() | record
+
+
 def write_results(plan: StudyPlan, folder: Path) -> None:
     """Write a study's plan, and those of its blocks that are not there yet."""
     directory = folder / "studies" / "paper" / plan.name
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "plan.json").write_text(plan.model_dump_json(indent=2), encoding="utf-8")
-    origin, moment = provenance(), datetime(2030, 1, 1, tzinfo=UTC)
     for planned in plan.runs:
         rng = np.random.default_rng(int(planned.name.rpartition(".")[2], 16))
         for block in planned.blocks:
             place = folder / "runs" / planned.name / block
-            if (place / RECORD).exists():
-                continue
-            seeds = seeds_of(block)
-            steps = planned.run.steps * len(seeds)
-            record = {"name": planned.name, "run": planned.run, "seeds": seeds, "code_digest": "0123abcd"}
-            record |= {"started": moment, "finished": moment, "seconds": steps / 10_000, "steps": steps}
-            write_block(place, *simulate(planned, block, rng), origin | record)
+            if not (place / RECORD).exists():
+                write_block(place, *simulate(planned, block, rng), record_of(planned, block))
 
 
 def measure(commands: Sequence[Sequence[str]], cores: int) -> Stage:
