@@ -128,7 +128,7 @@ def _draw_overview(
     means = {label: sample.mean for label, sample in samples.items()}
     x, y = _scales(samples.values(), means.values(), most=9)
     left = NAME + sheet.label_width(y.labels)
-    legend = LEGEND_LINE + 0.3 + max(map(sheet.width_of, samples))
+    legend = LEGEND_LINE + 0.3 + min(max(map(sheet.width_of, samples)), panels.LONGEST)
     top = sheet.height - panels.TITLE
     height = top - bottom - panels.FOOT - 0.3
     panel = Panel(sheet, left, top - height, panels.WIDTH - left - legend, height, x, y)
@@ -143,7 +143,7 @@ def _draw_overview(
         height_here = top - height / 2 + 0.19 * ((len(samples) - 1) / 2 - index)
         ends = [beside, beside + LEGEND_LINE / 2, beside + LEGEND_LINE]
         sheet.line(ends, [height_here] * 3, markevery=[1], **line)
-        sheet.write(ends[-1] + 0.1, height_here, label)
+        sheet.write(ends[-1] + 0.1, height_here, label, most=panels.LONGEST)
 
 
 def _draw_panels(

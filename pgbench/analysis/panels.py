@@ -6,6 +6,7 @@ draws in units of these.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -31,6 +32,8 @@ SIZE, NOTE = 9.0, 7.5
 """Of letters, and of small ones, in points."""
 TITLE = 0.2
 """Inches above a panel that its title takes."""
+LONGEST = 3.0
+"""Inches that a label beside a panel may take."""
 TICK = 0.05
 FOOT = 0.22
 """Inches below a panel that its numbers take."""
@@ -135,6 +138,7 @@ class Sheet:
         size: float = SIZE,
         colour: str = INK,
         upwards: bool = False,
+        most: float = math.inf,
     ) -> None:
         """Write a text.
 
@@ -147,9 +151,11 @@ class Sheet:
             size: points.
             colour: of the letters.
             upwards: whether it is turned by a right angle, about its middle.
+            most: inches that it may take; a longer one is written in smaller letters.
         """
         outline = self._outline(text)
-        width, scale = _width(outline), size / FONT_SCALE / POINTS
+        width = _width(outline)
+        scale = min(size / FONT_SCALE / POINTS, most / max(width, 1.0))
         place = Affine2D().translate(-ACROSS[across] * width, -UP[up] * FONT_SCALE).scale(scale)
         place = (place.rotate_deg(90.0) if upwards else place).translate(x, y)
         self.words.append(Word(text, colour, place.transform_path(outline)))
@@ -159,8 +165,8 @@ class Sheet:
         return _width(self._outline(text)) * size / FONT_SCALE / POINTS
 
     def label_width(self, labels: Iterable[str], size: float = SIZE) -> float:
-        """Inches to the left of a panel that its labels take, ticks included."""
-        return max((self.width_of(label, size) for label in labels), default=0.0) + 2.6 * TICK
+        """Inches to the left of a panel that its labels take, ticks included; at most `LONGEST`."""
+        return min(max((self.width_of(label, size) for label in labels), default=0.0), LONGEST) + 2.6 * TICK
 
     def line(self, x: Sequence[float], y: Sequence[float], **look: Any) -> None:
         """One line, perhaps with markers, in inches."""
@@ -230,13 +236,13 @@ class Panel:
         ticks += [[(self.left, at), (self.left - TICK, at)] for at in ruled]
         edges = [[(self.left, top), (self.left, self.bottom), (right, self.bottom)]]
         self.sheet.segments([*edges, *ticks], EDGE, 0.8, 2.5)
-        self.sheet.write(self.left, top + 0.08, title, up="baseline")
+        self.sheet.write(self.left, top + 0.08, title, up="baseline", most=self.width)
         if below:
             for at, label in zip(x, self.x.labels, strict=True):
                 self.sheet.write(at, self.bottom - 2 * TICK, label, across="middle", up="top")
         if beside:
             for at, label in zip(y, self.y.labels, strict=True):
-                self.sheet.write(self.left - 1.6 * TICK, at, label, across="right")
+                self.sheet.write(self.left - 1.6 * TICK, at, label, across="right", most=LONGEST)
 
     def lines(self, curves: Sequence[Array], **look: Any) -> None:
         """Lines, `[points, 2]` each, that share a look; a line breaks where a value is missing."""
@@ -258,7 +264,9 @@ class Panel:
     def label(self, y: float, text: str, size: float, colour: str) -> None:
         """A label to the left, at a height in units of the scale."""
         (height,) = _places(self.y, self.bottom, self.height, [y])
-        self.sheet.write(self.left - 1.6 * TICK, height, text, across="right", size=size, colour=colour)
+        self.sheet.write(
+            self.left - 1.6 * TICK, height, text, across="right", size=size, colour=colour, most=LONGEST
+        )
 
     def note(self, across: float, y: float, text: str) -> None:
         """A small text, from a share of the width on, at a height in units of the scale."""

@@ -82,6 +82,12 @@ def test_words_are_where_they_belong(sheet):
     assert ((middle.x0 + middle.x1) / 2, (middle.y0 + middle.y1) / 2) == pytest.approx((4.0, 2.0), abs=0.01)
 
 
+def test_a_text_that_is_too_long_is_written_smaller(sheet):
+    sheet.write(1.0, 1.0, "long " * 40, most=2.0)
+    assert sheet.words[0].outline.get_extents().x1 <= 3.0
+    assert sheet.label_width(["long " * 40]) < panels.LONGEST + 0.2
+
+
 def test_a_dollar_sign_is_not_mathematics(sheet):
     sheet.write(1.0, 1.0, "$x$")
     assert sheet.width_of("$x$") > sheet.width_of("x")
