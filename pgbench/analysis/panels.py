@@ -1,4 +1,4 @@
-"""Panels of a figure, drawn without Matplotlib's axes: nearly all the time of these goes into ticks and layout.
+"""Panels of a figure, drawn without Matplotlib's axes: four fifths of the time of these go into ticks and layout.
 
 Everything lies on a sheet, in inches from its lower left corner. A panel is a rectangle of it with two scales, and
 draws in units of these.
