@@ -34,8 +34,9 @@ Html = Annotated[Path, typer.Option(help="Where the HTML goes.")]
 Markdown = Annotated[Path, typer.Option(help="Where the Markdown goes.")]
 Results = Annotated[Path, typer.Option(help="Directory that holds runs/<run>/<block>, and studies/.")]
 Costs = Annotated[Path, typer.Option(help="What was measured of the costs of training.")]
-StudyDirectory = Annotated[
-    Path, typer.Argument(help="Directory of a study's results, which holds its plan.json.")
+StudyDirectories = Annotated[
+    list[Path],
+    typer.Argument(metavar="STUDIES...", help="Directories of studies' results, which hold their plan.json."),
 ]
 
 Configured = Annotated[Path, typer.Option(help="Which studies, and how much to spend.")]
@@ -183,28 +184,34 @@ def resolve(
 
 @app.command()
 def gather(
-    study: StudyDirectory,
+    directories: StudyDirectories,
     results: Results = Path("results"),
 ) -> None:
-    """Collect a study's blocks into its tables, beside its plan."""
+    """Collect studies' blocks into their tables, beside their plans."""
     from pgbench.analysis import gathering
 
-    gathering.gather(studies.read_plan(study / "plan.json"), results, study)
+    for directory in directories:
+        gathering.gather(studies.read_plan(directory / "plan.json"), results, directory)
 
 
 @app.command()
-def report(study: StudyDirectory, html: Html, markdown: Markdown) -> None:
-    """Write a study's page."""
+def report(
+    directories: StudyDirectories,
+    into: Annotated[Path, typer.Option(help="Directory of the pages, <study>.html and .md.")] = Path(
+        "reports"
+    ),
+) -> None:
+    """Write studies' pages, with their figures and tables beside them."""
     from pgbench.analysis import reporting
 
-    reporting.write_study(study, html, markdown)
+    for directory in directories:
+        page = into / directory.resolve().name
+        reporting.write_study(directory, page.with_suffix(".html"), page.with_suffix(".md"))
 
 
 @app.command()
 def index(
-    directories: Annotated[
-        list[Path], typer.Argument(metavar="STUDIES...", help="Directories of studies' results.")
-    ],
+    directories: StudyDirectories,
     html: Html,
     markdown: Markdown,
     laboratory: Annotated[

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import scipy  # type: ignore[import-untyped]
 from pydantic import (
     BeforeValidator,
     Field,
@@ -21,7 +22,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from pgbench.components import Specification
 from pgbench.refusals import Refusal, explain
@@ -105,7 +105,8 @@ class Reference(Specification):
                 error = self.spread
             case _:
                 return None
-        width = float(stdtrit(self.seeds - 1, 0.975)) * error
+        # SciPy loads `special` at its first use, which nothing but this needs before training begins.
+        width = float(scipy.special.stdtrit(self.seeds - 1, 0.975)) * error
         return self.value - width, self.value + width
 
     @property

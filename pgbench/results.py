@@ -155,7 +155,7 @@ def _read(directory: Path, name: str, record: Record) -> pd.DataFrame:
         _check_columns(name, table, str(path))
     except ValueError as error:
         raise Refusal(f"{error}; {REMEDY}") from None
-    if not set(table["seed"]) <= set(record.seeds):
+    if not set(table["seed"].unique()) <= set(record.seeds):
         raise Refusal(f"{path}: holds seeds that its record does not name; {REMEDY}")
     return table
 

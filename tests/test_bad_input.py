@@ -292,7 +292,8 @@ def call(arguments):
 @example("resolve", ["ladder"], [("--preset", "../x")])
 @example("resolve", ["/dev/null"], [])
 @example("gather", ["\0"], [])
-@example("report", ["x"], [("--html", "/proc/x/y"), ("--markdown", "\0")])
+@example("report", ["x"], [("--into", "/proc/x/y")])
+@example("index", ["x"], [("--html", "/proc/x/y"), ("--markdown", "\0")])
 def test_command_lines(verb, words, options):
     arguments = [verb, *words, *(part for option in options for part in option)]
     with elsewhere() as directory:

@@ -61,6 +61,15 @@ def heavy_modules(code: str) -> str:
     return run.stdout.strip().splitlines()[-1]
 
 
+def test_training_begins_without_what_only_the_analysis_needs() -> None:
+    program = "import sys\nimport pgbench.blocks\nprint(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    needless = {"scipy.special", "scipy.stats", "matplotlib", "jinja2", "wandb", "pgbench.analysis"}
+    assert not needless & set(run.stdout.split())
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["plan"], ["lineage"]])
 def test_help_and_planning_import_nothing_heavy(arguments: list[str]) -> None:
     code = f"""
@@ -299,11 +308,14 @@ def test_gather_without_a_plan_says_what_writes_it(
 def test_pages_go_where_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = ("--html", "page.html", "--markdown", "page.md")
     written = Recorder(monkeypatch, "pgbench.analysis.reporting", "write_study")
-    assert call(monkeypatch, "report", "a", *pages) == 0
+    assert call(monkeypatch, "report", "a", "studies/b", "--into", "pages") == 0
     indexed = Recorder(monkeypatch, "pgbench.analysis.reporting", "write_index")
     assert call(monkeypatch, "index", "a", "b", *pages) == 0
-    assert written.calls == [(Path("a"), Path("page.html"), Path("page.md"))]
-    assert indexed.calls == [([Path("a"), Path("b")], Path("page.html"), Path("page.md"), False)]
+    assert written.calls == [
+        (Path("a"), Path("pages/a.html"), Path("pages/a.md")),
+        (Path("studies/b"), Path("pages/b.html"), Path("pages/b.md")),
+    ]
+    assert indexed.calls == [([Path("a"), Path("b")], Path("page.html"), Path("page.md"), [])]
 
 
 def test_lineage_prints_every_member_and_its_change(

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import seaborn as sns  # type: ignore[import-untyped]
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from pgbench.analysis import statistics
+from pgbench.analysis import inference
 from pgbench.analysis.drawing import GREY, STYLE, Drawing, Look, looks_of, render
 
 PANEL_COLUMNS = 3
@@ -132,23 +133,34 @@ def _draw_panels(
 
 
 def _draw_panel(axis: Axes, sample: _Sample, before: _Sample | None, look: Look) -> None:
-    for seed, curve in sample.replicas.items():
-        points, dotted = curve.dropna(), seed not in sample.scored
-        axis.plot(points, color=look.colour, alpha=0.45, linewidth=0.6, linestyle=":" if dotted else "-")
-        if dotted and len(points):
-            axis.plot(points.tail(1), marker="x", color="black", markersize=5)
+    unscored = sample.replicas.columns.difference(sample.scored.columns)
+    for columns, style in ((sample.scored.columns, "-"), (unscored, ":")):
+        lines = [_points(sample.replicas[seed]) for seed in columns]
+        # one collection of lines is drawn much sooner than as many lines
+        axis.add_collection(
+            LineCollection(lines, colors=look.colour, alpha=0.45, linewidths=0.6, linestyles=style)
+        )
+    for seed in unscored:
+        axis.plot(sample.replicas[seed].dropna().tail(1), marker="x", color="black", markersize=5)
     if before is not None:
         axis.plot(before.mean, color=GREY, linewidth=1.2, linestyle=(0, (4, 2)))
     if len(sample.scored.columns):
         known = sample.scored.dropna()
-        band = statistics.bootstrap(statistics.mean, [known.to_numpy().T], np.random.default_rng(0))
+        band = inference.mean(known.to_numpy().T)
         axis.fill_between(known.index, band.low, band.high, color=look.colour, alpha=0.25, linewidth=0)
         axis.plot(sample.mean, color=look.colour, linewidth=1.8)
+    axis.autoscale_view()
     replicas = len(sample.replicas.columns)
     if missing := replicas - len(sample.scored.columns):
         note = f"{missing} of {replicas} replicas without a score"
         axis.text(0.03, 0.95, note, transform=axis.transAxes, va="top", fontsize=7.5)
     _number_steps(axis)
+
+
+def _points(curve: pd.Series) -> np.ndarray:
+    """A curve as points of a line, `[points, 2]`, from where it is known."""
+    known = curve.dropna()
+    return np.column_stack([known.index, known])
 
 
 def _draw_scores(axis: Axes, scores: pd.DataFrame, summary: pd.DataFrame, looks: dict[str, Look]) -> None:

@@ -15,9 +15,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, assert_never
+from typing import Any, TypeVar, assert_never
 
 import numpy as np
 import pandas as pd
@@ -82,7 +84,8 @@ class StudyProvenance(Specification):
         return all(len(values) == 1 for values in traits)
 
 
-class _Replica(NamedTuple):
+@dataclass(frozen=True)
+class _Replica:
     """What one replica did.
 
     `trained` are the steps it trained for, `steps` and `returns` its episodes in the order of their ends, `metrics`
@@ -97,7 +100,7 @@ class _Replica(NamedTuple):
     metrics: pd.DataFrame
     evaluated: Floats
 
-    @property
+    @cached_property
     def iterations(self) -> Integers:
         """The steps at the end of each iteration."""
         return self.metrics["step"].to_numpy()
@@ -128,6 +131,7 @@ class _Replica(NamedTuple):
         before = self.ended_in(1)
         return _mean(before if len(before) else self.returns[:1])
 
+    @cached_property
     def curve(self) -> tuple[Integers, Floats]:
         """The grid and the curve; NaN once it has diverged."""
         grid = _grid(self.planned.run.steps)
@@ -149,15 +153,13 @@ def gather(plan: StudyPlan, results: Path, destination: Path) -> None:
     blocks = [(planned, _read_blocks(planned, results)) for planned in plan.runs]
     destination.mkdir(parents=True, exist_ok=True)
     each = [(planned, block) for planned, found in blocks for block in found]
-    episodes = pd.concat([_tidy(*pair) for pair in each], ignore_index=True)
     replicas = [replica for pair in each for replica in _replicas(*pair)]
-    curves = pd.concat([_curve_table(replica) for replica in replicas], ignore_index=True)
     asked = dict.fromkeys(claim.score for claim in plan.study.claims.values())
     scores = pd.DataFrame([_score(replica) | _metric_scores(replica.metrics, asked) for replica in replicas])
     scores = scaling.normalised(scores)
     summary = summaries.summary(scores)
-    write_table(destination / "episodes.parquet", episodes)
-    write_table(destination / "curves.parquet", curves)
+    write_table(destination / "episodes.parquet", _episode_table(each))
+    write_table(destination / "curves.parquet", _curve_table(replicas))
     write_table(destination / "scores.parquet", scores)
     write_table(destination / "summary.parquet", summary)
     write_text(destination / "summary.csv", summary.to_csv(index=False))
@@ -205,23 +207,54 @@ def _read_blocks(planned: PlannedRun, results: Path) -> list[Block]:
     return blocks
 
 
-def _tidy(planned: PlannedRun, block: Block) -> pd.DataFrame:
-    """A block's episodes, each row saying all that it belongs to."""
-    columns = ["variant", "environment", "run", "seed", "step", "episodic_return", "episodic_length"]
-    names = {"variant": planned.variant, "environment": planned.environment, "run": planned.name}
-    return block.episodes.assign(**names)[columns]
+def _episode_table(blocks: Sequence[tuple[PlannedRun, Block]]) -> pd.DataFrame:
+    """All episodes, each row saying all that it belongs to."""
+    parts = [(planned.variant, planned.environment, planned.name) for planned, _ in blocks]
+    names = _repeated(["variant", "environment", "run"], parts, [len(block.episodes) for _, block in blocks])
+    columns = ["seed", "step", "episodic_return", "episodic_length"]
+    values = pd.concat([block.episodes[columns] for _, block in blocks], ignore_index=True)
+    return pd.concat([names, values], axis=1)
+
+
+def _curve_table(replicas: Sequence[_Replica]) -> pd.DataFrame:
+    """The curves of all replicas, one below the other."""
+    curves = [replica.curve for replica in replicas]
+    parts = [(replica.planned.variant, replica.planned.environment) for replica in replicas]
+    lengths = [len(grid) for grid, _ in curves]
+    values = {
+        "seed": np.repeat([replica.seed for replica in replicas], lengths),
+        "step": np.concatenate([grid for grid, _ in curves]),
+        "episodic_return": np.concatenate([points for _, points in curves]),
+    }
+    return _repeated(["variant", "environment"], parts, lengths).astype("str").assign(**values)
+
+
+def _repeated(columns: Sequence[str], rows: Sequence[tuple[str, ...]], counts: Sequence[int]) -> pd.DataFrame:
+    """A table of texts, each row of which stands so many times; as categories, so that each text is kept once."""
+    return pd.DataFrame(
+        {
+            name: pd.Categorical(values).take(np.repeat(np.arange(len(rows)), counts))
+            for name, values in zip(columns, zip(*rows, strict=True), strict=True)
+        }
+    )
 
 
 def _replicas(planned: PlannedRun, block: Block) -> Iterable[_Replica]:
     """Each replica of a block, with its episodes up to the budget, so that all are judged at equal cost."""
     counted = block.episodes[block.episodes["step"] <= planned.run.steps]
+    episodes, metrics, evaluations = map(_rows_of_seeds, (counted, block.metrics, block.evaluations))
     for seed in block.record.seeds:
-        own = counted[counted["seed"] == seed]
+        own, updates = episodes(seed), metrics(seed)
         returns = _finite(own["episodic_return"])
-        metrics = block.metrics[block.metrics["seed"] == seed]
-        trained = int(metrics["step"].max()) if len(metrics) else 0
-        evaluated = _evaluated(block.evaluations[block.evaluations["seed"] == seed])
-        yield _Replica(planned, seed, trained, own["step"].to_numpy(), returns, metrics, evaluated)
+        trained = int(updates["step"].max()) if len(updates) else 0
+        evaluated = _evaluated(evaluations(seed))
+        yield _Replica(planned, seed, trained, own["step"].to_numpy(), returns, updates, evaluated)
+
+
+def _rows_of_seeds(table: pd.DataFrame) -> Callable[[int], pd.DataFrame]:
+    """Seed → its rows, of a table that is in the order of seeds, as those of blocks are."""
+    seeds = table["seed"].to_numpy()
+    return lambda seed: table.iloc[slice(*np.searchsorted(seeds, [seed, seed + 1]))]
 
 
 def _evaluated(episodes: pd.DataFrame) -> Floats:
@@ -241,19 +274,6 @@ def _grid(budget: int) -> Integers:
     return np.unique(np.linspace(0, budget, GRID_POINTS + 1).astype(np.int64)[1:])
 
 
-def _curve_table(replica: _Replica) -> pd.DataFrame:
-    grid, points = replica.curve()
-    return pd.DataFrame(
-        {
-            "variant": replica.planned.variant,
-            "environment": replica.planned.environment,
-            "seed": replica.seed,
-            "step": grid,
-            "episodic_return": points,
-        }
-    )
-
-
 def _score(replica: _Replica) -> dict[str, Any]:
     """One replica's row of scores; NaN where it has none, with the reason as its status."""
     row = {
@@ -269,7 +289,7 @@ def _score(replica: _Replica) -> dict[str, Any]:
     row |= dict.fromkeys(RETURNS, np.nan) | _evaluation_scores(replica)
     if replica.status != "scored":
         return row
-    _, points = replica.curve()
+    _, points = replica.curve
     return row | {
         "last_100": float(np.mean(replica.returns[-LAST_EPISODES:])),
         "area_under_curve": float(np.nanmean(points)),

@@ -10,7 +10,7 @@ import base64
 import os
 import re
 from collections.abc import Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -112,6 +112,15 @@ def _write(path: Path, text: str) -> Path:
 
 def render(page: str, context: View, html: Path, markdown: Path) -> None:
     """Write a page from its two templates, `<page>.html` and `<page>.md`."""
+    environment = _templates()
+    for path, suffix in ((html, "html"), (markdown, "md")):
+        template = environment.get_template(f"{page}.{suffix}")
+        _write(path, template.render(context, link=partial(_linked_from, path.parent)))
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, each compiled at its first use."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -121,9 +130,7 @@ def render(page: str, context: View, html: Path, markdown: Path) -> None:
         keep_trailing_newline=True,
     )
     environment.filters["md"] = _markdown
-    for path, suffix in ((html, "html"), (markdown, "md")):
-        template = environment.get_template(f"{page}.{suffix}")
-        _write(path, template.render(context, link=partial(_linked_from, path.parent)))
+    return environment
 
 
 def _linked_from(folder: Path, target: Path) -> str:

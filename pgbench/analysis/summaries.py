@@ -7,7 +7,7 @@ are; the others are bootstrapped, and with few replicas too narrow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -67,14 +67,19 @@ def effects(scores: pd.DataFrame) -> pd.DataFrame:
     columns = ["variant", "before", "environment", "pairs", *_columns("difference", _NOTHING)]
     columns += _columns("probability_of_improvement", _NOTHING)
     counted, labels = scaling.with_diverged(scores), scores["variant"].unique()
-    rows = [row for before, variant in pairwise(labels) for row in _compare(counted, variant, before)]
+    tables = {
+        str(environment): group.pivot(index="seed", columns="variant", values=SCORE)
+        for environment, group in counted.groupby("environment", sort=False)
+    }
+    rows = [row for before, variant in pairwise(labels) for row in _compare(tables, variant, before)]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _compare(scores: pd.DataFrame, variant: str, before: str) -> Iterator[dict[str, Any]]:
+def _compare(tables: Mapping[str, pd.DataFrame], variant: str, before: str) -> Iterator[dict[str, Any]]:
+    """The rows of one variant, from each environment's scores, a row a seed and a column a variant."""
     samples: list[Array] = []
-    for environment, group in scores.groupby("environment", sort=False):
-        table = group.pivot(index="seed", columns="variant", values=SCORE)[[variant, before]]
+    for environment, scores in tables.items():
+        table = scores[[variant, before]]
         paired = table.dropna()
         pair = [table[label].dropna().to_numpy() for label in (variant, before)]
         samples += pair

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,9 @@ def study_view(tables: StudyTables) -> View:
         "entry": citing.study_entry(plan, tables.provenance, tables.identity),
         "papers": [papers[key] for key in _cited(tables)],
         "environments": tables.environments,
-        "score_rows": [_score_row(tables, label) for label in tables.variants],
+        "score_rows": _score_rows(tables),
         "effect_columns": list(tables.effects["environment"].unique()),
-        "effect_rows": [_effect_row(tables, label) for label in tables.variants[1:]],
+        "effect_rows": _effect_rows(tables),
         "unscored": _unscored(tables.scores),
         "rungs": _rungs(plan),
         "start": [
@@ -131,7 +131,7 @@ def _outcome(effects: pd.DataFrame) -> str | None:
     single = effects[effects["environment"] != ALL_ENVIRONMENTS]
     if single.empty:
         return None
-    directions = [_direction(row) for _, row in single.iterrows()]
+    directions = [_direction(row) for row in single.to_dict("records")]
     higher, lower = directions.count("higher"), directions.count("lower")
     return (
         f"Of {wording.count(len(single), 'comparison')} of a variant with the one before it on one "
@@ -141,24 +141,35 @@ def _outcome(effects: pd.DataFrame) -> str | None:
     )
 
 
-def _direction(effect: pd.Series) -> str:
+def _direction(effect: Mapping[Hashable, Any]) -> str:
     """Whether an effect's interval lies above zero, below it or neither."""
     if effect["difference_low"] > 0:
         return "higher"
     return "lower" if effect["difference_high"] < 0 else "open"
 
 
-def _score_row(tables: StudyTables, label: str) -> View:
-    summary = tables.summary
-    cells = []
-    for environment in tables.environments:
-        own = summary[summary["environment"] == environment]
-        places = wording.decimals(own[["mean", "minimum", "maximum"]].to_numpy().ravel())
-        cells.append(_score_cell(own[own["variant"] == label].iloc[0], places))
-    return {"variant": label, "cells": cells}
+def _decimals(table: pd.DataFrame, columns: list[str]) -> dict[str, int]:
+    """Environment → decimals that suit its rows' numbers in these columns."""
+    return {
+        str(environment): wording.decimals(own[columns].to_numpy().ravel())
+        for environment, own in table.groupby("environment", sort=False)
+    }
 
 
-def _score_cell(cell: pd.Series, places: int) -> View:
+def _score_rows(tables: StudyTables) -> list[View]:
+    """A row a variant, a cell an environment."""
+    places = _decimals(tables.summary, ["mean", "minimum", "maximum"])
+    cells = {
+        (row["variant"], row["environment"]): _score_cell(row, places[row["environment"]])
+        for row in tables.summary.to_dict("records")
+    }
+    return [
+        {"variant": label, "cells": [cells[label, environment] for environment in tables.environments]}
+        for label in tables.variants
+    ]
+
+
+def _score_cell(cell: Mapping[Hashable, Any], places: int) -> View:
     reasons = [("diverged", "diverged"), ("no_episode", "no episode finished")]
     missing = [f"{cell[column]} {reason}" for column, reason in reasons if cell[column]]
     return {
@@ -175,18 +186,18 @@ def _score_cell(cell: pd.Series, places: int) -> View:
     }
 
 
-def _effect_row(tables: StudyTables, label: str) -> View:
-    own = tables.effects[tables.effects["variant"] == label]
-    return {
-        "variant": label,
-        "before": own["before"].iloc[0],
-        "cells": [_effect_cell(tables.effects, row) for _, row in own.iterrows()],
-    }
+def _effect_rows(tables: StudyTables) -> list[View]:
+    """A row a variant but the first, a cell an environment and one for all of them."""
+    places = _decimals(tables.effects, ["difference", "difference_low", "difference_high"])
+    rows: dict[str, View] = {}
+    for effect in tables.effects.to_dict("records"):
+        label, before = effect["variant"], effect["before"]
+        row = rows.setdefault(label, {"variant": label, "before": before, "cells": []})
+        row["cells"].append(_effect_cell(effect, places[effect["environment"]]))
+    return list(rows.values())
 
 
-def _effect_cell(effects: pd.DataFrame, row: pd.Series) -> View:
-    alike = effects[effects["environment"] == row["environment"]]
-    places = wording.decimals(alike[["difference", "difference_low", "difference_high"]].to_numpy().ravel())
+def _effect_cell(row: Mapping[Hashable, Any], places: int) -> View:
     over_all = row["environment"] == ALL_ENVIRONMENTS
     low, high = row["probability_of_improvement_low"], row["probability_of_improvement_high"]
     return {

@@ -276,3 +276,17 @@ def test_claims_are_judged_and_written_as_spreadsheets_too(table, gathered, plan
         read = pd.read_csv(gathered / f"{name}.csv")
         assert list(read.columns) == list(table(name).columns)
         assert len(read) == len(table(name)) > 0
+
+
+def test_rows_of_a_seed_are_those_that_a_mask_finds():
+    table = pd.DataFrame({"seed": [0, 0, 2, 2, 2, 5], "step": range(6)})
+    rows = gathering._rows_of_seeds(table)
+    for seed in range(-1, 7):
+        pd.testing.assert_frame_equal(rows(seed), table[table["seed"] == seed])
+
+
+def test_texts_stand_as_often_as_they_are_counted():
+    rows, counts = [("b", "x"), ("a", "x"), ("b", "y")], [2, 0, 3]
+    naive = [row for row, count in zip(rows, counts, strict=True) for _ in range(count)]
+    found = gathering._repeated(["first", "second"], rows, counts)
+    assert list(found.itertuples(index=False, name=None)) == naive

@@ -49,7 +49,7 @@ def planning_arguments(wildcards):
 
 def training_arguments(wildcards):
     """The command line of a run."""
-    return shlex.join(studies.training_arguments(RUNS[wildcards.run]))
+    return ARGUMENTS[wildcards.run]
 
 
 def blocks(wildcards):
@@ -84,7 +84,11 @@ try:
 except Refusal as refusal:
     refuse(refusal)
 
-RUNS = studies.runs_by_name(PLANS.values())
+# Of every run once, and not of every block: most of the time of a large plan's own functions went there.
+ARGUMENTS = {
+    name: shlex.join(studies.training_arguments(run))
+    for name, run in studies.runs_by_name(PLANS.values()).items()
+}
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet", "evaluations.parquet")

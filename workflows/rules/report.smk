@@ -35,9 +35,10 @@ rule page:
         runtime="1h",
     params:
         study=subpath(input.plan, parent=True),
+        into=subpath(output.html, parent=True),
         code=digests.code_digest(digests.ANALYSIS_CODE),
     shell:
-        "python -m pgbench report {params.study} --html {output.html} --markdown {output.markdown} > {log} 2>&1"
+        "python -m pgbench report {params.study} --into {params.into} > {log} 2>&1"
 
 
 rule index:
