@@ -25,9 +25,8 @@ def test_simulated_blocks_are_read_as_real_ones(benchmark_of, tmp_path: Path) ->
     assert len(plan.runs) == 50
     planned = plan.runs[0]
     (block,) = planned.blocks
-    episodes, metrics = reporting.simulate(planned, block, np.random.default_rng(0))
-    record = reporting.record_of(planned, block)
-    write_block(tmp_path, episodes, metrics, record)
+    tables = reporting.simulate(planned, block, np.random.default_rng(0))
+    write_block(tmp_path, tables, reporting.record_of(planned, block))
     read = read_block(tmp_path, planned.name)
     assert read.episodes.groupby("seed").size().between(500, 2000).all()
     assert (read.metrics.groupby("seed")["step"].max() >= planned.run.steps).all()

@@ -25,7 +25,7 @@ import pandas as pd
 from processes import run
 
 from pgbench.provenance import provenance
-from pgbench.results import RECORD, write_block
+from pgbench.results import RECORD, BlockTables, write_block
 from pgbench.studies import Configuration, PlannedRun, Preset, Study, StudyPlan, plan_study, seeds_of
 
 VARIANTS = 10
@@ -90,8 +90,8 @@ def study(number: int) -> StudyPlan:
     return plan_study(name, described, configuration)
 
 
-def simulate(planned: PlannedRun, block: str, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Episodes and metrics of a block that learns, each seed to a level of its own."""
+def simulate(planned: PlannedRun, block: str, rng: np.random.Generator) -> BlockTables:
+    """The tables of a block that learns, each seed to a level of its own, and that was not evaluated."""
     world = WORLDS[planned.environment]
     episodes, metrics = [], []
     for seed in seeds_of(block):
@@ -111,7 +111,8 @@ def simulate(planned: PlannedRun, block: str, rng: np.random.Generator) -> tuple
         keys = {"seed": seed, "iteration": np.arange(len(ends)), "step": ends}
         values = {name: rng.lognormal(size=len(ends)) for name in METRICS}
         metrics.append(pd.DataFrame(keys | values))
-    return pd.concat(episodes, ignore_index=True), pd.concat(metrics, ignore_index=True)
+    all_episodes = pd.concat(episodes, ignore_index=True)
+    return BlockTables(all_episodes, pd.concat(metrics, ignore_index=True), all_episodes.head(0))
 
 
 def record_of(planned: PlannedRun, block: str) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def write_results(plan: StudyPlan, folder: Path) -> None:
         for block in planned.blocks:
             place = folder / "runs" / planned.name / block
             if not (place / RECORD).exists():
-                write_block(place, *simulate(planned, block, rng), record_of(planned, block))
+                write_block(place, simulate(planned, block, rng), record_of(planned, block))
 
 
 def measure(commands: Sequence[Sequence[str]], cores: int) -> Stage:

@@ -28,7 +28,7 @@ VARIANTS, SEEDS, BLOCK = 10, 100, 10
 STUB = """
 # Stands for `python -m pgbench train … --into DIRECTORY`: the last argument is where the block belongs.
 python() {
-    touch "${@: -1}/episodes.parquet" "${@: -1}/metrics.parquet" "${@: -1}/run.json"
+    touch "${@: -1}"/{episodes,metrics,evaluations}.parquet "${@: -1}/run.json"
 }
 """
 
