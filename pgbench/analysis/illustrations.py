@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from pgbench.analysis import captions, figures, forests
@@ -13,10 +14,10 @@ from pgbench.specs import path_safe
 
 
 class Illustration(NamedTuple):
-    """A figure of a page: the name of its files, what it shows, and the text below it and instead of it."""
+    """A figure of a page: the name of its files, how it is drawn, and the text below it and instead of it."""
 
     name: str
-    drawing: Drawing
+    draw: Callable[[], Drawing]
     caption: str
     alternative: str
 
@@ -29,23 +30,24 @@ def study_illustrations(tables: StudyTables) -> Iterator[Illustration]:
     differences = tables.effects[tables.effects["environment"] != ALL_ENVIRONMENTS]
     if len(differences):
         words = "Differences from the variant before: a panel an environment, a row a variant, a line an interval."
-        yield Illustration("effects", forests.effects_forest(differences), captions.effects(tables), words)
+        draw = partial(forests.effects_forest, differences)
+        yield Illustration("effects", draw, captions.effects(tables), words)
     for environment in tables.environments:
         yield learning_curves(tables, environment)
 
 
 def claims(tables: StudyTables) -> Illustration:
     """The forest plot of a study's claims; it must have one."""
-    drawing = forests.claims_forest(tables.judgement.verdicts, tables.judgement.claims)
+    draw = partial(forests.claims_forest, tables.judgement.verdicts, tables.judgement.claims)
     words = "Claims: a row each, its effect and interval against the band in which the claim puts it."
-    return Illustration("claims", drawing, captions.claims(tables), words)
+    return Illustration("claims", draw, captions.claims(tables), words)
 
 
 def final_scores(tables: StudyTables) -> Illustration:
     """Final scores of every variant on every environment."""
-    drawing = figures.final_scores(tables.scores, tables.summary)
+    draw = partial(figures.final_scores, tables.scores, tables.summary)
     words = "Final scores on every environment: a row a variant, a dot a replica, a line for the interval."
-    return Illustration("final-scores", drawing, captions.final_scores(tables), words)
+    return Illustration("final-scores", draw, captions.final_scores(tables), words)
 
 
 def curves_name(environment: str) -> str:
@@ -56,10 +58,10 @@ def curves_name(environment: str) -> str:
 def learning_curves(tables: StudyTables, environment: str) -> Illustration:
     """Learning curves of every variant on one environment."""
     curves, scores = tables.curves, tables.scores
-    drawing = figures.learning_curves(
-        curves[curves["environment"] == environment], scores[scores["environment"] == environment]
+    draw = partial(
+        figures.learning_curves,
+        curves[curves["environment"] == environment],
+        scores[scores["environment"] == environment],
     )
     words = f"Learning curves on {environment}: a panel a variant, with every replica, their mean and its interval."
-    return Illustration(
-        curves_name(environment), drawing, captions.learning_curves(tables, environment), words
-    )
+    return Illustration(curves_name(environment), draw, captions.learning_curves(tables, environment), words)

@@ -1,7 +1,7 @@
 """Pages: one a study and an index, each as self-contained HTML and as Markdown.
 
 Beside a page lie its figures, `figures/<study>/*.svg` and `.png`, and its tables, `tables/<study>/*.csv` and
-`.tex`, with `citation.bib`; those of the index in `figures/index` and `tables/index`.
+`.tex`, with `citation.bib`; the tables of the index in `tables/index`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pgbench.analysis.illustrations import Illustration
 from pgbench.analysis.study_tables import load
 from pgbench.analysis.tables import PageTable, study_page_tables
 from pgbench.analysis.views import View, study_view
+from pgbench.refusals import Refusal
 from pgbench.storage import replacing, write_text
 
 TEMPLATES = Path(__file__).parents[2] / "workflows" / "report"
@@ -56,7 +57,7 @@ def write_study(directory: Path, html: Path, markdown: Path) -> None:
 def write_index(
     directories: Sequence[Path], html: Path, markdown: Path, laboratory: Sequence[Path] = ()
 ) -> None:
-    """Write the scoreboard of claims and the list of studies, whose pages are taken to stand beside it.
+    """Write the scoreboard of claims and the list of studies, whose pages and figures must stand beside it.
 
     Args:
         directories: one a study, as `write_study` takes it; one at least.
@@ -65,13 +66,13 @@ def write_index(
         laboratory: directories of measurements, whose page stands beside it too, if there are any.
 
     Raises:
-        Refusal: if a plan, a record or a table is missing or unreadable.
+        Refusal: if a plan, a record, a table or a study's figure is missing or unreadable.
     """
     studies = [load(directory) for directory in directories]
     view = scoreboard.index_view(studies, laboratory)
     for headline, tables in zip(view["studies"], studies, strict=True):
-        overview = illustrations.final_scores(tables)._replace(name=tables.plan.name)
-        headline["overview"] = publish(overview, html.parent / "figures" / "index")
+        overview = illustrations.final_scores(tables)
+        headline["overview"] = _published(overview, html.parent / "figures" / tables.plan.name)
     folder = html.parent / "tables" / "index"
     context = view | {
         "files": _write_tables(scoreboard.index_tables(studies, view, laboratory), folder),
@@ -83,12 +84,22 @@ def write_index(
 def publish(figure: Illustration, folder: Path) -> View:
     """Write a figure as SVG and PNG; return what a template needs to show it."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"svg": figure.drawing.svg, "png": figure.drawing.png}
-    paths = {suffix: folder / f"{figure.name}.{suffix}" for suffix in files}
-    for suffix, content in files.items():
-        with replacing(paths[suffix]) as temporary:
+    drawing = figure.draw()
+    for suffix, content in (("svg", drawing.svg), ("png", drawing.png)):
+        with replacing(folder / f"{figure.name}.{suffix}") as temporary:
             temporary.write_bytes(content)
-    encoded = base64.b64encode(figure.drawing.svg).decode()
+    return _published(figure, folder)
+
+
+def _published(figure: Illustration, folder: Path) -> View:
+    """What a template needs to show a figure that has been written to a folder."""
+    paths = {suffix: folder / f"{figure.name}.{suffix}" for suffix in ("svg", "png")}
+    try:
+        encoded = base64.b64encode(paths["svg"].read_bytes()).decode()
+    except OSError as error:
+        raise Refusal(
+            f"{paths['svg']}: cannot be read ({error.strerror}); `python -m pgbench report` writes it"
+        ) from None
     uri = f"data:image/svg+xml;base64,{encoded}"
     return {**paths, "uri": uri, "caption": figure.caption, "alt": figure.alternative}
 

@@ -48,7 +48,7 @@ def _section(directory: Path, papers: Mapping[str, str], folder: Path) -> View:
         figure = Drawing((directory / "figure.svg").read_bytes(), (directory / "figure.png").read_bytes())
     except OSError as error:
         raise Refusal(f"{directory}: is not a whole measurement ({error}); {REMEDY}") from None
-    illustration = Illustration(entry.name, figure, entry.caption, f"{entry.title}. {entry.caption}")
+    illustration = Illustration(entry.name, lambda: figure, entry.caption, f"{entry.title}. {entry.caption}")
     return {
         **entry.model_dump(),
         "figure": publish(illustration, folder),

@@ -118,13 +118,14 @@ def test_a_reduced_preset_is_said_in_plain_sight(reports):
         )
 
 
-def test_the_full_budget_needs_no_such_notice(gathered, tmp_path):
+def test_the_full_budget_needs_no_such_notice(gathered, reports, tmp_path):
     plan = StudyPlan.model_validate_json((gathered / "plan.json").read_bytes())
     full = plan.study.model_copy(
         update={"seeds": 5, "environments": dict.fromkeys(plan.study.environments, 20_000)}
     )
     shutil.copytree(gathered, tmp_path / "full")
     (tmp_path / "full" / "plan.json").write_text(plan.model_copy(update={"study": full}).model_dump_json())
+    shutil.copytree(reports / "figures", tmp_path / "figures")
     write_index([tmp_path / "full"], tmp_path / "index.html", tmp_path / "index.md")
     assert "not a replication" not in (tmp_path / "index.md").read_text()
 
@@ -243,7 +244,15 @@ def test_the_scoreboard_has_every_claim_and_what_it_is_filtered_by(reports, gath
     assert "filter" in board.ids
 
 
-def test_the_scoreboard_has_the_statements_of_the_laboratory_too(gathered, tmp_path):
+def test_an_index_without_its_pages_says_what_writes_them(gathered, tmp_path):
+    with pytest.raises(
+        Refusal, match=r"final-scores.svg: cannot be read .*`python -m pgbench report` writes it"
+    ):
+        write_index([gathered], tmp_path / "index.html", tmp_path / "index.md")
+
+
+def test_the_scoreboard_has_the_statements_of_the_laboratory_too(gathered, reports, tmp_path):
+    shutil.copytree(reports / "figures", tmp_path / "figures")
     measured = tmp_path / "divergence"
     running.write("divergence", "smoke", 0, measured)
     write_index([gathered], tmp_path / "index.html", tmp_path / "index.md", [measured])

@@ -49,7 +49,6 @@ rule index:
     output:
         html="reports/index.html",
         markdown="reports/index.md",
-        figures=directory("reports/figures/index"),
         tables=directory("reports/tables/index"),
     log:
         "results/logs/index.log",
