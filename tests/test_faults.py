@@ -4,6 +4,7 @@ Faults of finished blocks are in `test_results.py`, kills in `test_checkpoints.p
 """
 
 import errno
+import gc
 import io
 import os
 import pickle
@@ -322,6 +323,7 @@ def test_without_memory_it_says_so_and_goes_on_with_more(tmp_path, often):
     blocks.train_block(run, SEEDS, tmp_path / "whole")
     interrupt(3, tmp_path / "interrupted", run)
     arguments = [*studies.training_arguments(run), "--seeds", "0-1", "--into", str(tmp_path / "interrupted")]
+    gc.collect()  # what the two trainings left behind must not be there for the third
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

@@ -82,7 +82,7 @@ def test_a_component_takes_a_model_and_a_case(checkout: Path) -> None:
     insert(components, "Baseline = Annotated[\n", f"{model}\n\n")
     insert(components, "    | LearnedActionValue,\n", f"    | {name}\n")
     (command,) = re.findall(r"^    python (-m pgbench train .*median_return)$", README, flags=re.MULTILINE)
-    into = ["--into", "block"]
+    into = ["--seeds", "0-1", "--into", "block"]
     assert "Expected code to be unreachable" in call(checkout, *command.split(), *into).stderr
 
     last_case = "        case _:\n            assert_never(baseline)\n\n\ndef critic_targets"

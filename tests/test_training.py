@@ -110,9 +110,9 @@ def members(kind):
 @pytest.mark.parametrize("name", members("whole_episodes"))
 def test_methods_on_whole_episodes_learn_the_bandit(name):
     algorithm = small(
-        name, **{"data.episodes": 16, "update.optimiser.learning_rate": 0.02, "networks.hidden": (16,)}
+        name, **{"data.episodes": 16, "update.optimiser.learning_rate": 0.05, "networks.hidden": (16,)}
     )
-    history = records(algorithm, [0, 1], "Bandit-v0", steps=1600)
+    history = records(algorithm, [0, 1], "Bandit-v0", steps=800)
     assert np.mean([e.episodic_return for r in history[-10:] for e in r.episodes]) > 0.95
     assert np.mean([e.episodic_return for r in history[:3] for e in r.episodes]) < 0.75
 
@@ -120,8 +120,9 @@ def test_methods_on_whole_episodes_learn_the_bandit(name):
 @pytest.mark.parametrize("name", members("fixed_horizon"))
 def test_methods_on_a_fixed_horizon_learn_the_bandit(name):
     first_order = hasattr(lineage.LINEAGE[name].algorithm.update, "optimiser")
-    faster = {"update.optimiser.learning_rate": 0.02} if first_order else {}
-    history = records(small(name, **faster, **{"networks.hidden": (16,)}), [0, 1], "Bandit-v0", steps=2560)
+    faster = {"update.optimiser.learning_rate": 0.05} if first_order else {}
+    steps = 1280 if first_order else 2560
+    history = records(small(name, **faster, **{"networks.hidden": (16,)}), [0, 1], "Bandit-v0", steps=steps)
     assert np.mean([e.episodic_return for e in history[-1].episodes]) > 0.95
 
 
