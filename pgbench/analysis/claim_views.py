@@ -75,7 +75,7 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
         "source": f"{citation(papers[row['paper']])}, {row['where']}",
         "caveat": row["caveat"],
         "verdict": row["verdict"],
-        "reservation": row["reservation"].removeprefix("at "),
+        "reservation": row["reservation"].removeprefix("at ") if judged else "",
         "reason": "; ".join(filter(None, (row["reason"], row["mismatches"]))),
         "compared": " − ".join(label for label in (row["variant"], row["comparator"]) if label),
         "score": row["score"],

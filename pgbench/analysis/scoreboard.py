@@ -10,7 +10,7 @@ import pandas as pd
 
 from pgbench.analysis import citing
 from pgbench.analysis.claim_views import claim_rows, verdict_counts
-from pgbench.analysis.claims import VERDICT_NAMES
+from pgbench.analysis.claims import REPLICATED, VERDICT_NAMES
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.analysis.tables import PageTable, printed_claims
 from pgbench.analysis.views import headline_view
@@ -32,19 +32,19 @@ def index_view(studies: Sequence[StudyTables], laboratory: Sequence[Path] = ()) 
         Refusal: if a measurement is not whole.
     """
     papers = read_papers()
-    rows = [
+    claims = [
         row | {"study": tables.plan.name, "page": tables.plan.name, "anchor": f"claim-{row['id']}"}
         for tables in studies
         for row in claim_rows(tables.judgement, papers)
     ]
-    rows += [row for directory in laboratory for row in _measured(directory, papers)]
+    statements = [row for directory in laboratory for row in _measured(directory, papers)]
     measured = [citing.identifier(directory) for directory in laboratory]
     identity = citing.joint_identifier([*(tables.identity for tables in studies), *measured])
     return {
-        "rows": rows,
-        "laboratory": bool(laboratory),
-        "tally": verdict_counts(pd.DataFrame(rows, columns=["verdict"])),
-        "papers": _by_paper(rows),
+        "rows": claims + statements,
+        "tally": _tally(claims),
+        "laboratory": _tally(statements) if statements else [],
+        "papers": _by_paper(claims, statements),
         "verdicts": VERDICT_NAMES,
         "studies": [headline_view(tables) for tables in studies],
         "identity": identity,
@@ -92,11 +92,27 @@ def _numbers(directory: Path) -> pd.DataFrame:
     return named[columns].assign(study=LABORATORY, claim=read_record(directory).measurement.name)
 
 
-def _by_paper(rows: Sequence[View]) -> list[View]:
-    """Each paper, with how many of its claims have which verdict; the most often tested first."""
-    papers = sorted(dict.fromkeys(row["paper"] for row in rows))
-    counted = [(paper, [row["verdict"] for row in rows if row["paper"] == paper]) for paper in papers]
+def _tally(rows: Sequence[View]) -> list[tuple[str, int]]:
+    return verdict_counts(pd.DataFrame(rows, columns=["verdict"]))
+
+
+def _by_paper(claims: Sequence[View], statements: Sequence[View]) -> list[View]:
+    """Each paper, with how many of its claims have which verdict; the most often tested first.
+
+    What the laboratory says is counted apart: statements that are exact would drown claims that take training.
+    """
+
+    def verdicts(rows: Sequence[View], paper: str) -> list[str]:
+        return [row["verdict"] for row in rows if row["paper"] == paper]
+
+    papers = sorted({row["paper"] for row in [*claims, *statements]})
+    counted = [(paper, verdicts(claims, paper), verdicts(statements, paper)) for paper in papers]
     return [
-        {"name": paper, "counts": [verdicts.count(name) for name in VERDICT_NAMES], "total": len(verdicts)}
-        for paper, verdicts in sorted(counted, key=lambda pair: -len(pair[1]))
+        {
+            "name": paper,
+            "total": len(trained),
+            "counts": [trained.count(name) for name in VERDICT_NAMES],
+            "measured": f"{measured.count(REPLICATED)} of {len(measured)}" if measured else "",
+        }
+        for paper, trained, measured in sorted(counted, key=lambda each: (-len(each[1]), -len(each[2])))
     ]

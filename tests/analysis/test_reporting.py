@@ -263,6 +263,10 @@ def test_the_scoreboard_has_the_statements_of_the_laboratory_too(gathered, repor
     assert {row["data-verdict"] for row in own} == {"replicated"}
     assert {row["data-paper"] for row in own} >= {"Kakade 2001"}
     assert "laboratory.html#divergence" in board.links
+    text = re.sub(r"\s+", " ", "".join(board.text))
+    assert f"In the laboratory, besides: {len(statements)} replicated." in text
+    verdicts = pd.read_parquet(gathered / "verdicts.parquet")["verdict"]
+    assert f"{(verdicts == 'replicated').sum()} replicated" in text
     listed = pd.read_csv(tmp_path / "tables/index/claims.csv").set_index("study").loc["laboratory"]
     assert listed["effect"].to_numpy() == pytest.approx(statements["estimate"].to_numpy())
     assert scoreboard.index_view([load(gathered)])["identity"] not in words(tmp_path / "index.html")

@@ -274,7 +274,13 @@ def _statements(table: pd.DataFrame) -> list[Statement]:
     )
     return [
         says("The naive V learns the value of the buffer’s policy", "replay_naive", buffer, "below", SMALL),
-        says("The naive V does not learn that of the present policy", "replay_naive", present, "above", 0.01),
+        says(
+            "The naive V does not learn the value of the present policy",
+            "replay_naive",
+            present,
+            "above",
+            0.01,
+        ),
         says("Q with the buffer’s a′ learns the buffer’s Q", "replay_unrepaired", buffer, "below", SMALL),
         says("Q with a′ of the present policy learns the present Q", "replay", present, "below", SMALL),
         says(
@@ -285,7 +291,7 @@ def _statements(table: pd.DataFrame) -> list[Statement]:
             SMALL,
         ),
         *(
-            says(f"The actor of ‘{VARIANTS[name]}’ does not follow it", name, actor, "above", 0.01)
+            says(f"The actor of ‘{VARIANTS[name]}’ does not follow the gradient", name, actor, "above", 0.01)
             for name in wrong
         ),
         says(

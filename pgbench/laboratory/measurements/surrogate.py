@@ -172,7 +172,7 @@ def _orders(table: pd.DataFrame) -> list[Statement]:
     for way in WAYS:
         for quantity, what, expected in (
             ("value_error", "The error of the surrogate’s value is of second order", 2.0),
-            ("gradient_error", "The error of its gradient is of first order", 1.0),
+            ("gradient_error", "The error of the surrogate’s gradient is of first order", 1.0),
             ("state_distance", "The distributions of states part to first order", 1.0),
         ):
             text = f"{what} ({way})"
