@@ -68,8 +68,8 @@ def _train(trainer: Trainer, identity: Identity, directory: Path, start: History
     """Train from the beginning, or from what was saved, and write the block."""
     run, seeds = identity.run, identity.seeds
     clock, name = time.monotonic(), studies.run_name(run)
-    tables = Tables(seeds, run.steps)
-    before = _resume(trainer, tables, saved, start)
+    tables = Tables(seeds)
+    before = _resume(trainer, saved, start)
 
     def history() -> History:
         seconds, steps = before.seconds + time.monotonic() - clock, int(trainer.sampler.steps.sum())
@@ -85,9 +85,9 @@ def _train(trainer: Trainer, identity: Identity, directory: Path, start: History
     results.write_block(directory, saved.rows(tables), dict(history()) | ended)
 
 
-def _resume(trainer: Trainer, tables: Tables, saved: Checkpoints, start: History) -> History:
+def _resume(trainer: Trainer, saved: Checkpoints, start: History) -> History:
     """Go to where the last checkpoint was taken, if there is one; how the block came to where it is now."""
-    before = saved.load(trainer, tables)
+    before = saved.load(trainer)
     if before is None:
         return start
     say(f"goes on from a checkpoint after {trainer.iteration:,} iterations")

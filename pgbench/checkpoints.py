@@ -85,7 +85,7 @@ class Checkpoints:
         self._next = time.monotonic() + every
         self._parts: tuple[TableRecords, ...] = ()
 
-    def load(self, trainer: Trainer, tables: Tables) -> History | None:
+    def load(self, trainer: Trainer) -> History | None:
         """Restore the latest checkpoint, whose rows stay on the disk; how it came about, or None if there is none.
 
         Raises:
@@ -105,11 +105,10 @@ class Checkpoints:
         self._parts = checkpoint.parts
         self._rows()  # refuses a damaged part now, before hours are added to it
         try:
-            values = _load(state)
+            saved = _load(state)
         except (ValueError, KeyError, BadZipFile) as error:
             raise Refusal(f"{state}: holds no state ({error}); {self._remedy}") from None
-        trainer.restore(values["trainer"])
-        tables.restore(values["tables"])
+        trainer.restore(saved)
         return checkpoint.history
 
     @property
@@ -150,7 +149,6 @@ class Checkpoints:
 
     def _write(self, trainer: Trainer, tables: Tables, history: History) -> None:
         """Write all that is new, then the record, which makes it valid, then delete what that replaces."""
-        state = {"trainer": trainer.state(), "tables": tables.state()}
         self._directory.mkdir(parents=True, exist_ok=True)
         number = len(self._parts)
         part = TableRecords(
@@ -161,7 +159,7 @@ class Checkpoints:
         )
         path = self._state(trainer.iteration)
         with replacing(path) as temporary:
-            _dump(temporary, state)
+            _dump(temporary, trainer.state())
             digest = sha256(temporary)
         checkpoint = Checkpoint(
             identity=self._identity,

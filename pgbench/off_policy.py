@@ -34,12 +34,12 @@ def update(
 
     Returns:
         `[S]` each: the critic's mean loss over its steps, the actor's mean gradient norm, and what the last
-        minibatch shows of the whole update.
+        minibatch shows of the whole update; nothing if it is not watched.
     """
     method, fit, batch_size = _choices(algorithm)
     chance = Chance(progress.seeds, progress.iteration)
     memory.add(rollout, next_actions(learner, rollout, chance))
-    before = learner.actor.values.detach().clone()
+    before = learner.actor.values.detach().clone()  # which the metrics start from
     losses = norms = torch.zeros(len(progress.seeds))
     for _ in range(method.steps):
         for _ in range(fit.steps):
@@ -47,6 +47,8 @@ def update(
             losses = losses + fit_critic(algorithm, fit, learner, drawn, chance, progress)
         part = credited(algorithm, learner, drawn, chance)
         norms = norms + step_policy(algorithm, method, learner, part, progress)
+    if not progress.watched:
+        return {}
     return {
         "value_loss": losses / (method.steps * fit.steps),
         "gradient_norm": norms / method.steps,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,6 @@ from pgbench.results import KEYS, BlockTables
 from pgbench.training import Record
 
 SECONDS_BETWEEN_LINES = 10.0
-METRIC_ROWS = 1000
-"""Rows of metrics that a replica leaves behind, about, at most: methods that learn from every step take many more
-updates than anybody can look at."""
 
 
 def say(text: str, output: TextIO | None = None) -> None:
@@ -29,20 +26,14 @@ def say(text: str, output: TextIO | None = None) -> None:
 
 
 class Tables:
-    """The rows of a block's tables as they come.
-
-    All episodes and evaluations are kept, and the metrics of a replica's first update in each thousandth of its
-    budget.
+    """The rows of a block's tables as they come: all episodes and evaluations, and the metrics that were measured.
 
     Args:
         seeds: one for each replica.
-        budget: environment steps of each replica.
     """
 
-    def __init__(self, seeds: Sequence[int], budget: int) -> None:
+    def __init__(self, seeds: Sequence[int]) -> None:
         self._seeds = np.asarray(seeds)
-        self._budget = budget
-        self._part = np.full(len(self._seeds), -1)
         self._rows: dict[str, list[pd.DataFrame]] = {name: [] for name in KEYS}
 
     def add(self, record: Record) -> None:
@@ -50,10 +41,7 @@ class Tables:
         for name, episodes in (("episodes", record.episodes), ("evaluations", record.evaluations)):
             if episodes:
                 self._rows[name].append(pd.DataFrame([asdict(episode) for episode in episodes]))
-        part = record.steps * METRIC_ROWS // self._budget
-        kept = record.running & (part > self._part)
-        self._part = np.where(record.running, part, self._part)
-        if not kept.any():
+        if not record.measured.any():
             return
         columns = {
             "seed": self._seeds,
@@ -61,7 +49,7 @@ class Tables:
             "step": record.steps,
             **{name: values.double().numpy() for name, values in record.statistics.items()},
         }
-        self._rows["metrics"].append(pd.DataFrame(columns)[kept])
+        self._rows["metrics"].append(pd.DataFrame(columns)[record.measured])
 
     def rows(self) -> BlockTables:
         """All rows so far; a table that has none has its keys as columns."""
@@ -80,14 +68,6 @@ class Tables:
         """Forget all rows so far; they are kept elsewhere."""
         for rows in self._rows.values():
             rows.clear()
-
-    def state(self) -> dict[str, Any]:
-        """What decides which metrics are kept from here on, for `restore`; not the rows."""
-        return {"part": self._part}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue after the rows of the tables whose `state` this is."""
-        self._part = np.array(state["part"])
 
 
 class Progress:

@@ -17,6 +17,11 @@ from pgbench.learners import Learner
 from pgbench.replay import ReplayMemory
 from pgbench.rollouts import Episode, Rollout, Sampler
 
+METRIC_ROWS = 1000
+"""Rows of metrics that a replica leaves behind, about, at most, each of the first update in another part of its
+budget: methods that learn from every step take many more updates than anybody can look at, and to measure one takes
+about as long as to learn from it."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -26,6 +31,7 @@ class Record:
         iteration: from 0.
         steps: `[S]`, environment steps of each replica so far.
         running: `[S]`, boolean: replicas that this iteration trained.
+        measured: `[S]`, boolean: those of them whose metrics are kept; without any there are no statistics.
         episodes: the training episodes that finished in it.
         statistics: metrics of the update, `[S]` each.
         evaluations: the episodes of evaluations that were made after it.
@@ -34,6 +40,7 @@ class Record:
     iteration: int
     steps: NDArray[np.int64]
     running: NDArray[np.bool_]
+    measured: NDArray[np.bool_]
     episodes: list[Episode]
     statistics: Statistics
     evaluations: list[Episode] = field(default_factory=list)
@@ -78,14 +85,23 @@ class Trainer:
         algorithm, sampler, learner = self.run.algorithm, self.sampler, self.learner
         iteration, running, before = self.iteration, self.running, sampler.steps.copy()
         remaining = torch.from_numpy(1.0 - before / self.run.steps)
-        progress = updates.Progress(iteration, self.seeds, torch.from_numpy(running), remaining)
         rollout = estimation.collect(algorithm.data, sampler, learner, iteration, running)
+        measured = running & self._metrics_due(before)
+        progress = updates.Progress(
+            iteration, self.seeds, torch.from_numpy(running), remaining, bool(measured.any())
+        )
         seen = self.look(learner, sampler, rollout, progress)
         statistics = seen | improve(algorithm, learner, self.memory, rollout, progress)
         self.running = running & (sampler.steps < self.run.steps) & ~learner.diverged().numpy()
         self.iteration += 1
         evaluations = evaluation.evaluate(self.run, self.seeds, learner, sampler, before)
-        return Record(iteration, sampler.steps.copy(), running, rollout.episodes, statistics, evaluations)
+        steps = sampler.steps.copy()
+        return Record(iteration, steps, running, measured, rollout.episodes, statistics, evaluations)
+
+    def _metrics_due(self, before: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether a replica has come to another part of its budget, `[S]`; all have in the first iteration."""
+        parts, earlier = (steps * METRIC_ROWS // self.run.steps for steps in (self.sampler.steps, before))
+        return (parts > earlier) | (self.iteration == 0)
 
     def state(self) -> dict[str, Any]:
         """All that the iterations to come depend on: arrays, tensors and JSON-able values, nested.

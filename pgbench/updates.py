@@ -33,12 +33,14 @@ class Progress:
         seeds: one for each replica.
         running: `[S]`, boolean; the others keep every bit.
         remaining: `[S]`, float64: the fraction of the budget that is left, in (0, 1].
+        watched: whether metrics are asked for.
     """
 
     iteration: int
     seeds: Sequence[int]
     running: Tensor
     remaining: Tensor
+    watched: bool = True
 
     def learning_rate(self, optimiser: c.Adam) -> Tensor:
         """`[S]`, the step size of this update."""
@@ -177,8 +179,8 @@ def _fit_separately(
 
 
 def update(algorithm: Algorithm, learner: Learner, batch: Batch, progress: Progress) -> Statistics:
-    """Improve policy and critic on a batch; metrics of what it did."""
-    before = gradient_signal_to_noise(learner, batch)
+    """Improve policy and critic on a batch; metrics of what it did, or none if it is not watched."""
+    before = gradient_signal_to_noise(learner, batch) if progress.watched else {}
     match algorithm.update:
         case c.GradientStep() as method:
             done = _gradient_steps(algorithm, method, learner, batch, progress)
@@ -199,10 +201,12 @@ def update(algorithm: Algorithm, learner: Learner, batch: Batch, progress: Progr
             pass
         case other:
             assert_never(other)
+    penalty = _penalty(algorithm.surrogate, learner, batch, progress)
+    if not progress.watched:
+        return {}
     after = learner.evaluate_in_chunks(batch.transitions.observations)
-    moved = measure(learner, batch, after)
     clipped = _clipping(algorithm.surrogate, batch, after)
-    return before | moved | clipped | done | _penalty(algorithm.surrogate, learner, moved["kl"], progress)
+    return before | measure(learner, batch, after) | clipped | done | penalty
 
 
 def _clipping(surrogate: c.Surrogate, batch: Batch, after: Evaluation) -> Statistics:
@@ -214,13 +218,13 @@ def _clipping(surrogate: c.Surrogate, batch: Batch, after: Evaluation) -> Statis
             return {}
 
 
-def _penalty(surrogate: c.Surrogate, learner: Learner, divergence: Tensor, progress: Progress) -> Statistics:
+def _penalty(surrogate: c.Surrogate, learner: Learner, batch: Batch, progress: Progress) -> Statistics:
     """The β of this update, for surrogates that have one; an adaptive penalty also sets the next update's."""
     match surrogate:
         case c.FixedPenalty():
             return {"beta": learner.beta}
         case c.AdaptivePenalty(target=target):
-            beta = learner.beta
+            beta, divergence = learner.beta, mean_kl(learner, batch)
             learner.beta = torch.where(progress.running, adapt_beta(beta, divergence, target), beta)
             return {"beta": beta}
         case _:

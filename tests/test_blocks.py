@@ -1,5 +1,6 @@
 import errno
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -38,11 +39,12 @@ def test_a_block_reads_back_with_its_record(tmp_path):
 
 def record(iteration, running=(True, True), episodes=()):
     steps = np.array([100, 50]) * (iteration + 1)
-    return Record(iteration, steps, np.array(running), list(episodes), {"loss": torch.tensor([1.0, 2.0])})
+    who = np.array(running)
+    return Record(iteration, steps, who, who, list(episodes), {"loss": torch.tensor([1.0, 2.0])})
 
 
 def test_tables_hold_only_the_replicas_that_ran():
-    tables = Tables([7, 8], budget=1000)
+    tables = Tables([7, 8])
     tables.add(record(0))
     tables.add(record(1, running=(True, False), episodes=[Episode(7, 90, 12.0, 12, True)]))
     assert tables.rows().metrics.seed.tolist() == [7, 8, 7]
@@ -52,23 +54,15 @@ def test_tables_hold_only_the_replicas_that_ran():
     pd.testing.assert_frame_equal(tables.rows().episodes, expected)
 
 
-def test_metrics_of_many_small_updates_are_thinned_each_replicas_by_its_own_steps():
-    tables, alone = Tables([7, 8], budget=100_000), Tables([8], budget=100_000)
-    for iteration in range(5000):
-        steps, running = np.array([20, 7]) * (iteration + 1), np.array([True, iteration < 4000])
-        loss = torch.tensor([1.0, 2.0]) * iteration
-        tables.add(Record(iteration, steps, running, [], {"loss": loss}))
-        alone.add(Record(iteration, steps[1:], running[1:], [], {"loss": loss[1:]}))
-    metrics = tables.rows().metrics
-    first, second = (metrics[metrics.seed == seed].reset_index(drop=True) for seed in (7, 8))
-    assert len(first) == 1000 + 1
-    assert (first.step // 100).is_unique
-    assert (first.step[1:] % 100 < 20).all()
-    pd.testing.assert_frame_equal(second, alone.rows().metrics)
+def test_tables_hold_only_the_metrics_that_were_measured():
+    tables = Tables([7, 8])
+    tables.add(replace(record(0), measured=np.array([False, True])))
+    tables.add(replace(record(1), measured=np.array([False, False]), statistics={}))
+    assert tables.rows().metrics[["seed", "iteration"]].to_numpy().tolist() == [[8, 0]]
 
 
 def test_without_an_episode_the_table_is_empty_and_has_its_columns():
-    tables = Tables([7, 8], budget=1000)
+    tables = Tables([7, 8])
     tables.add(record(0))
     assert {
         name: str(kind) for name, kind in tables.rows().episodes.dtypes.items()
@@ -80,7 +74,7 @@ def test_progress_says_how_far_and_how_long():
     progress = Progress("ppo", 100, output)
     progress.add(record(0, episodes=[Episode(7, 90, 12.0, 12, True)]))
     assert not output.getvalue()
-    finished = Record(1, np.array([100, 110]), np.array([True, True]), [], {})
+    finished = Record(1, np.array([100, 110]), np.array([True, True]), np.array([True, True]), [], {})
     progress.add(finished)
     line = output.getvalue()
     assert "100%" in line
@@ -93,7 +87,7 @@ def test_progress_counts_only_what_this_process_did(monkeypatch):
     monkeypatch.setattr(tracking.time, "monotonic", lambda: next(clock))
     output = io.StringIO()
     progress = Progress("ppo", 1000, output, before=600)
-    progress.add(Record(1, np.array([500, 500]), np.array([True, True]), [], {}))
+    progress.add(Record(1, np.array([500, 500]), np.array([True, True]), np.array([True, True]), [], {}))
     assert "20 steps/s" in output.getvalue()  # 400 of them in 20 s
     assert "0:00:50 left" in output.getvalue()
 
@@ -104,4 +98,4 @@ class Full(io.StringIO):
 
 
 def test_progress_that_cannot_be_written_does_not_end_training():
-    Progress("ppo", 100, Full()).add(Record(1, np.array([100]), np.array([True]), [], {}))
+    Progress("ppo", 100, Full()).add(Record(1, np.array([100]), np.array([True]), np.array([True]), [], {}))

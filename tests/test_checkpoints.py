@@ -191,11 +191,11 @@ def test_a_checkpoint_that_took_long_makes_the_next_one_wait(monkeypatch, tmp_pa
 
 def test_a_checkpoint_adds_to_the_tables_instead_of_writing_them_again(tmp_path, often):
     run = run_of("ppo", steps=512)
-    trainer, tables = training.Trainer(run, SEEDS), Tables(SEEDS, run.steps)
+    trainer, tables = training.Trainer(run, SEEDS), Tables(SEEDS)
     identity = checkpoints.Identity(run=run, seeds=tuple(SEEDS), code_digests=("", ""), versions={})
     history = History(**provenance(), code_digest="", started=datetime.now(UTC), seconds=0.0, steps=0)
     saved = Checkpoints(tmp_path, identity, 0.0)
-    whole = Tables(SEEDS, run.steps)
+    whole = Tables(SEEDS)
     for number, record in enumerate(trainer.records(), start=1):
         tables.add(record)
         whole.add(record)

@@ -1,5 +1,7 @@
 """Evaluations are what they say, training does not notice them, and a replica's do not depend on its block."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -59,9 +61,7 @@ def test_training_keeps_every_bit(name, environment, actions):
     assert evaluations(evaluated)
     assert not evaluations(plain)
     for seed in SEEDS:
-        silent = [
-            training.Record(r.iteration, r.steps, r.running, r.episodes, r.statistics) for r in evaluated
-        ]
+        silent = [replace(record, evaluations=[]) for record in evaluated]
         assert trace(silent, SEEDS, seed) == trace(plain, SEEDS, seed)
 
 

@@ -31,13 +31,45 @@ def trace(records, seeds, seed):
         (
             record.iteration,
             record.steps[row],
-            *(values[row].item().hex() for values in record.statistics.values()),
+            *(values[row].item().hex() for values in record.statistics.values() if record.measured[row]),
             *(episode for episode in record.episodes if episode.seed == seed),
             *(episode for episode in record.evaluations if episode.seed == seed),
         )
         for record in records
         if record.running[row]
     ]
+
+
+@pytest.mark.parametrize("name", ["ppo_adaptive_kl", "online_actor_critic", "replay"])
+def test_metrics_are_measured_now_and_then_and_change_nothing(name, monkeypatch):
+    run = specs.Run(algorithm=small(name), environment="CartPole-v1", steps=512)
+    found = {}
+    for rows in (4, 10**9):
+        monkeypatch.setattr(training, "METRIC_ROWS", rows)
+        trainer = training.Trainer(run, [0, 1])
+        found[rows] = (list(trainer.records()), trainer.learner)
+    (sparse, learner), (dense, other) = found.values()
+    for part, same in zip(learner.parts, other.parts, strict=True):
+        assert torch.equal(part.values, same.values)
+    assert all(record.measured.all() for record in dense)
+    assert sum(record.measured[0] for record in sparse) <= 5
+    for record, whole in zip(sparse, dense, strict=True):
+        assert record.episodes == whole.episodes
+        assert (record.statistics != {}) == record.measured.any()
+        for metric, values in record.statistics.items():
+            torch.testing.assert_close(values, whole.statistics[metric], rtol=0, atol=0, equal_nan=True)
+
+
+def test_each_replicas_metrics_are_measured_by_its_own_steps(monkeypatch):
+    """A replica's first update is measured, and then the first in each further quarter of its budget."""
+    monkeypatch.setattr(training, "METRIC_ROWS", 4)
+    run = specs.Run(algorithm=small("average_baseline"), environment="CartPole-v1", steps=1000)
+    before, every = np.zeros(3, dtype=np.int64), list(training.train(run, [0, 1, 2]))
+    for record in every:
+        crossed = record.steps * 4 // 1000 > before * 4 // 1000
+        assert (record.measured == (record.running & (crossed | (record.iteration == 0)))).all()
+        before = record.steps
+    assert not all(record.measured.all() == record.measured.any() for record in every)
 
 
 MUJOCO = [

@@ -56,7 +56,7 @@ class Ledger:
 def time_by_part(algorithm: Algorithm, environment: str, replicas: int, steps: int) -> dict[str, float]:
     """Microseconds of an environment step that each of `PARTS` takes."""
     run, ledger = specs.Run(algorithm=algorithm, environment=environment, steps=steps), Ledger()
-    tables = Tables(range(replicas), steps)
+    tables = Tables(range(replicas))
     trainer = training.Trainer(run, range(replicas))
     act = trainer.learner.act
 
