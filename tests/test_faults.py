@@ -4,11 +4,9 @@ Faults of finished blocks are in `test_results.py`, kills in `test_checkpoints.p
 """
 
 import errno
-import gc
 import io
 import os
 import pickle
-import resource
 import shutil
 import subprocess
 import sys
@@ -316,6 +314,18 @@ def test_a_damaged_checkpoint_once_deleted_costs_only_time(interrupted, whole):
 # Training that cannot go on
 
 
+LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from pgbench import __main__ as command_line, blocks
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**26, used + 2**26))
+sys.argv = ["pgbench", "train", *sys.argv[1:]]
+command_line.main()
+"""
+"""A training in a process of its own, which may take 64 MiB more than its libraries."""
+
+
 def test_without_memory_it_says_so_and_goes_on_with_more(tmp_path, often):
     few = {"data.warm_up": 64, "data.batch_size": 8, "baseline.fit.steps": 1, "networks.hidden": (8,)}
     large = specs.replace(lineage.LINEAGE["replay"].algorithm, few | {"data.capacity": 2_000_000})
@@ -323,26 +333,13 @@ def test_without_memory_it_says_so_and_goes_on_with_more(tmp_path, often):
     blocks.train_block(run, SEEDS, tmp_path / "whole")
     interrupt(3, tmp_path / "interrupted", run)
     arguments = [*studies.training_arguments(run), "--seeds", "0-1", "--into", str(tmp_path / "interrupted")]
-    gc.collect()  # what the two trainings left behind must not be there for the third
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        sys.stderr = os.fdopen(writing, "w", buffering=1)
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + 2**25, used + 2**25))
-        sys.argv = ["pgbench", "train", *arguments]
-        try:
-            command_line.main()
-        except SystemExit as stop:
-            os._exit(int(stop.code or 0))
-        finally:
-            os._exit(70)
-    os.close(writing)
-    with os.fdopen(reading) as stream:
-        message = stream.read()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1, message
-    assert "there is not enough memory" in message
-    assert "Traceback" not in message
+    command = [sys.executable, "-c", LITTLE_MEMORY, *arguments]
+    little = subprocess.run(
+        command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False
+    )
+    assert little.returncode == 1, little.stderr
+    assert "there is not enough memory" in little.stderr
+    assert "Traceback" not in little.stderr
     blocks.train_block(run, SEEDS, tmp_path / "interrupted")
     assert same(tmp_path / "interrupted", tmp_path / "whole")
 
