@@ -14,7 +14,7 @@ from pgbench.analysis.claims import REPLICATED, VERDICT_NAMES
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.analysis.tables import PageTable, printed_claims
 from pgbench.analysis.views import headline_view
-from pgbench.laboratory.records import VERDICTS, read_record, read_statements
+from pgbench.laboratory.records import VERDICTS, read_record, read_statements, statement_rows
 from pgbench.references import read_papers
 
 View = dict[str, Any]
@@ -79,14 +79,15 @@ def _measured(directory: Path, papers: Mapping[str, str]) -> list[View]:
         | {key: row[key] for key in ("statement", "paper", "source", "verdict", "interval")}
         | {"judged": True, "effect": row["estimate"], "claimed": f"{row['quantity']} {row['expected']}"}
         | {"study": LABORATORY, "page": LABORATORY, "anchor": name}
-        for row in read_statements(directory, papers)
+        for row in statement_rows(read_statements(directory), papers)
     ]
 
 
 def _numbers(directory: Path) -> pd.DataFrame:
     """The statements of a measurement with the columns of verdicts that they have."""
-    statements = pd.read_parquet(directory / "statements.parquet")
-    named = statements.rename(columns={"estimate": "effect", "outcome": "verdict", "quantity": "score"})
+    named = read_statements(directory).rename(
+        columns={"estimate": "effect", "outcome": "verdict", "quantity": "score"}
+    )
     named["verdict"] = named["verdict"].map(VERDICTS)
     columns = ["statement", "paper", "where", "score", "verdict", "effect", "low", "high"]
     return named[columns].assign(study=LABORATORY, claim=read_record(directory).measurement.name)

@@ -49,20 +49,25 @@ def read_record(directory: Path) -> Performed:
         raise Refusal(f"{directory / RECORD}: cannot be used ({reason}); {REMEDY}") from None
 
 
-def read_statements(directory: Path, papers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The statements of a measurement, each as its row reads.
-
-    Args:
-        directory: of the measurement.
-        papers: BibTeX entries by key.
+def read_statements(directory: Path) -> pd.DataFrame:
+    """The statements of a measurement, as `statements.as_table` made them.
 
     Raises:
         Refusal: if the table is missing or unreadable.
     """
     try:
-        table = pd.read_parquet(directory / "statements.parquet")
+        return pd.read_parquet(directory / "statements.parquet")
     except (OSError, ValueError) as error:
         raise Refusal(f"{directory}: is not a whole measurement ({error}); {REMEDY}") from None
+
+
+def statement_rows(table: pd.DataFrame, papers: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Statements, each as its row reads.
+
+    Args:
+        table: from `read_statements`.
+        papers: BibTeX entries by key.
+    """
     return [_statement(row, papers) for _, row in table.iterrows()]
 
 

@@ -12,7 +12,14 @@ from pgbench.analysis.drawing import Drawing
 from pgbench.analysis.illustrations import Illustration
 from pgbench.analysis.reporting import publish, render
 from pgbench.analysis.views import View
-from pgbench.laboratory.records import OUTCOMES, REMEDY, Performed, read_record, read_statements
+from pgbench.laboratory.records import (
+    OUTCOMES,
+    REMEDY,
+    Performed,
+    read_record,
+    read_statements,
+    statement_rows,
+)
 from pgbench.references import read_papers
 from pgbench.refusals import Refusal
 
@@ -52,7 +59,7 @@ def _section(directory: Path, papers: Mapping[str, str], folder: Path) -> View:
     return {
         **entry.model_dump(),
         "figure": publish(illustration, folder),
-        "statements": read_statements(directory, papers),
+        "statements": statement_rows(read_statements(directory), papers),
         "seconds": wording.duration(record.seconds),
     }
 

@@ -11,7 +11,7 @@ from pgbench.laboratory import running
 from pgbench.laboratory.catalogue import CATALOGUE, SIZES
 from pgbench.laboratory.ensembles import divergence, random_worlds
 from pgbench.laboratory.measurements import MODULES, off_policy, trust_region
-from pgbench.laboratory.records import read_record, read_statements, significant
+from pgbench.laboratory.records import read_record, read_statements, significant, statement_rows
 from pgbench.laboratory.reporting import write_page
 from pgbench.laboratory.sources import NOTE
 from pgbench.laboratory.statements import Statement, as_table, statement
@@ -86,9 +86,10 @@ def test_the_page_shows_every_measurement(written, tmp_path):
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_every_statement_has_a_source_that_is_listed(written, name):
-    statements = pd.read_parquet(written / name / "statements.parquet")
+    statements = read_statements(written / name)
     assert set(statements["paper"]) <= set(read_papers())
-    assert read_statements(written / name, read_papers())[0]["source"].endswith(statements["where"].iloc[0])
+    first = statement_rows(statements, read_papers())[0]
+    assert first["source"].endswith(statements["where"].iloc[0])
 
 
 def test_a_page_without_its_measurements_says_what_writes_them(written, tmp_path):

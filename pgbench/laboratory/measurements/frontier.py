@@ -176,9 +176,6 @@ def _bias(table: pd.DataFrame, **settings: Any) -> np.ndarray:
 
 
 def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
-    exactly = intervals.exactly
-    wrong = _bias(table, critic="wrong", family=LAMBDA, gamma=1.0)
-    steps = _bias(table, critic="wrong", family=STEPS, gamma=1.0)
     discounts = [
         _bias(table, critic="exact", family=LAMBDA, gamma=gamma)[-1] for gamma in sorted(GAMMAS)[::-1]
     ]
@@ -187,10 +184,27 @@ def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
             "With the exact critic and γ = 1 neither n nor λ biases the gradient",
             GAE_PAPER,
             "largest relative bias over n and λ",
-            exactly(_bias(table, critic="exact", gamma=1.0).max()),
+            intervals.exactly(_bias(table, critic="exact", gamma=1.0).max()),
             "below",
             SMALL,
         ),
+        *_of_a_wrong_critic(table),
+        statement(
+            "A discount biases the undiscounted gradient whatever the critic, and the more the lower γ is",
+            GAE_PAPER,
+            "least change of the relative bias from one γ to the next lower one, λ = 1",
+            intervals.exactly(np.diff(discounts).min()),
+            "above",
+            0.0,
+        ),
+    ]
+
+
+def _of_a_wrong_critic(table: pd.DataFrame) -> list[Statement]:
+    exactly = intervals.exactly
+    wrong = _bias(table, critic="wrong", family=LAMBDA, gamma=1.0)
+    steps = _bias(table, critic="wrong", family=STEPS, gamma=1.0)
+    return [
         statement(
             "With a wrong critic the bias falls as λ grows",
             NOTE,
@@ -214,14 +228,6 @@ def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
             exactly(steps[-1]),
             "below",
             SMALL,
-        ),
-        statement(
-            "A discount biases the undiscounted gradient whatever the critic, and the more the lower γ is",
-            GAE_PAPER,
-            "least change of the relative bias from one γ to the next lower one, λ = 1",
-            exactly(np.diff(discounts).min()),
-            "above",
-            0.0,
         ),
     ]
 
