@@ -97,6 +97,17 @@ def measure(
 
 
 @app.command()
+def measure_growth(
+    rounds: Annotated[int, typer.Option(help="The median of so many measurements is kept.", min=1)] = 3,
+    into: Annotated[Path, typer.Option(help="Where the table goes.")] = Path("workflows/growth.csv"),
+) -> None:
+    """Measure on this machine how speed and memory grow with replicas, width and environments."""
+    from pgbench.measuring_growth import measure as measured
+
+    _write(into, measured(rounds))
+
+
+@app.command()
 def train(
     algorithm: Annotated[str, typer.Argument(help="A member of the lineage, such as ppo.")],
     environment: Annotated[str, typer.Argument(help="A Gymnasium id, such as HalfCheetah-v5.")],
@@ -218,11 +229,14 @@ def index(
         list[Path] | None,
         typer.Option(help="Directory of a measurement, whose page stands beside it; may be repeated."),
     ] = None,
+    growth: Annotated[
+        Path | None, typer.Option(help="How training grows, as measure-growth writes it; none: left out.")
+    ] = None,
 ) -> None:
     """Write the page that leads to all studies."""
     from pgbench.analysis import reporting
 
-    reporting.write_index(directories, html, markdown, laboratory or [])
+    reporting.write_index(directories, html, markdown, laboratory or [], growth)
 
 
 @app.command()

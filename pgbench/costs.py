@@ -8,7 +8,6 @@ model is multiplied by how long they took in truth. Imports no tensor library.
 
 from __future__ import annotations
 
-import csv
 import heapq
 import json
 import statistics
@@ -23,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, Valid
 from pgbench import lineage
 from pgbench.components import Specification
 from pgbench.environments import time_limit
+from pgbench.measured import read_measured
 from pgbench.refusals import Refusal, explain
 from pgbench.specs import Algorithm, Run, difference
 
@@ -210,11 +210,7 @@ def read_costs(path: Path, finished: Iterable[FinishedBlock]) -> CostModel:
 
 
 def _read_measurements(path: Path) -> Iterator[Measurement]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise Refusal(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from None
-    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
+    for row in read_measured(path, REMEDY).rows:
         try:
             yield Measurement.model_validate(row)
         except ValidationError as error:

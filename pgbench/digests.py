@@ -27,7 +27,10 @@ TRAINING_CODE = (
     "trust_regions.py",
     "updates.py",
 )
-ANALYSIS_CODE = ("analysis", "results.py", "storage.py", "claims.py", "references.py", "scores.py")
+ANALYSIS_CODE = (
+    *("analysis", "results.py", "storage.py", "claims.py", "references.py", "scores.py"),
+    *("growth.py", "measured.py"),
+)
 
 
 def training_code_digest() -> str:

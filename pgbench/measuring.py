@@ -25,6 +25,7 @@ from pgbench import environments, estimation, lineage, studies
 from pgbench.costs import Measurement, each_step, label
 from pgbench.environments.classic import SYSTEMS
 from pgbench.environments.mujoco_tasks import TASKS
+from pgbench.measured import ORIGIN
 from pgbench.provenance import Provenance, provenance
 from pgbench.specs import Algorithm, Run
 from pgbench.training import train
@@ -49,7 +50,7 @@ def measure(plans: Sequence[studies.StudyPlan], rounds: int) -> str:
         The text of a `costs.csv`.
     """
     torch.set_num_threads(1)
-    origin = _origin()  # before measuring: a checkout may be edited meanwhile
+    head = _head()  # before measuring: a checkout may be edited meanwhile
     chosen = [member.algorithm for member in lineage.LINEAGE.values()]
     chosen += [algorithm for plan in plans for algorithm in plan.algorithms.values()]
     algorithms = {label(algorithm): algorithm for algorithm in chosen}
@@ -65,15 +66,19 @@ def measure(plans: Sequence[studies.StudyPlan], rounds: int) -> str:
                 rows = replicas * estimation.environments_each(algorithm.data)
                 net = _learning(algorithm, replicas) - each_step(points, rows)
                 learning.setdefault((name, replicas), []).append(max(net, 0.0))
-    return "\n".join([origin, *_lines(stepping, learning, algorithms, [_start() for _ in range(rounds)])])
+    return "\n".join([head, *_lines(stepping, learning, algorithms, [_start() for _ in range(rounds)])])
 
 
-def _learning(algorithm: Algorithm, replicas: int) -> float:
-    """Microseconds a step of the reference environment, all told.
+def training_cost(run: Run, replicas: int) -> float:
+    """Microseconds of CPU time for a step of one replica, all told, at the beginning of training.
 
     The first iteration is left out, unless it takes so long alone that it is the measurement.
+
+    Args:
+        run: its budget must outlast the measurement.
+        replicas: in lockstep.
     """
-    records = train(Run(algorithm=algorithm, environment=REFERENCE, steps=BUDGET), range(replicas))
+    records = train(run, range(replicas))
     begin, before = time.process_time(), 0
     first = next(records)
     done = int(first.steps.sum())
@@ -82,6 +87,11 @@ def _learning(algorithm: Algorithm, replicas: int) -> float:
         while time.process_time() - begin < SECONDS:
             done = int(next(records).steps.sum())
     return (time.process_time() - begin) / (done - before) * 1e6
+
+
+def _learning(algorithm: Algorithm, replicas: int) -> float:
+    """Microseconds a step of the reference environment."""
+    return training_cost(Run(algorithm=algorithm, environment=REFERENCE, steps=BUDGET), replicas)
 
 
 def _stepping(environment: str, rows: int) -> float:
@@ -140,11 +150,8 @@ def _line(part: str, name: str, replicas: int, environments_each: int, figures: 
     return f"{part},{quoted},{replicas},{environments_each},{cost},{len(figures)}"
 
 
-def _origin() -> str:
+def _head() -> str:
     """Comments that say where the figures come from."""
-    found = Provenance.model_validate(provenance())
-    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
-    busy, _, _ = os.getloadavg()
     return f"""\
 # What training costs, for `python -m pgbench plan`. Written by `python -m pgbench measure`; see pgbench/costs.py.
 # Microseconds of CPU time of one thread for one step of one environment.
@@ -153,6 +160,15 @@ def _origin() -> str:
 # lockstep and `environments` in each, at the beginning of training. Methods that take whole episodes cost more a
 # step where episodes are shorter than the 200 steps there, most of all on CartPole-v1 before they learn.
 # Short runs, medians of `rounds`. Waiting, for memory or for whatever else ran, is not in CPU time.
-# Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {found.machine.processor}, {found.machine.cores} cores, \
+{origin()}"""
+
+
+def origin() -> str:
+    """The last comment of a file of measurements: when, where, and with which versions and commit."""
+    found = Provenance.model_validate(provenance())
+    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
+    busy, _, _ = os.getloadavg()
+    return f"""\
+# {ORIGIN}{datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {found.machine.processor}, {found.machine.cores} cores, \
 {busy:.1f} jobs running; {found.machine.platform};
 # {versions}; commit {found.commit}."""

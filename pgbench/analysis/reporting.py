@@ -16,11 +16,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from pgbench.analysis import growth as growing
 from pgbench.analysis import illustrations, latex, scoreboard
 from pgbench.analysis.illustrations import Illustration
 from pgbench.analysis.study_tables import load
 from pgbench.analysis.tables import PageTable, study_page_tables
 from pgbench.analysis.views import View, study_view
+from pgbench.growth import read_growth
 from pgbench.refusals import Refusal
 from pgbench.storage import replacing, write_text
 
@@ -55,7 +57,11 @@ def write_study(directory: Path, html: Path, markdown: Path) -> None:
 
 
 def write_index(
-    directories: Sequence[Path], html: Path, markdown: Path, laboratory: Sequence[Path] = ()
+    directories: Sequence[Path],
+    html: Path,
+    markdown: Path,
+    laboratory: Sequence[Path] = (),
+    growth: Path | None = None,
 ) -> None:
     """Write the scoreboard of claims and the list of studies, whose pages and figures must stand beside it.
 
@@ -64,6 +70,7 @@ def write_index(
         html: the self-contained page.
         markdown: the same page for code hosts.
         laboratory: directories of measurements, whose page stands beside it too, if there are any.
+        growth: how training grows, as `pgbench measure-growth` writes it; none: the page does not say.
 
     Raises:
         Refusal: if a plan, a record, a table or a study's figure is missing or unreadable.
@@ -77,8 +84,18 @@ def write_index(
     context = view | {
         "files": _write_tables(scoreboard.index_tables(studies, view, laboratory), folder),
         "bibliography": _write(folder / "citation.bib", view["entry"] + "\n"),
+        "growth": None if growth is None else _growth_view(growth, html.parent / "figures" / "index"),
     }
     render("index", context, html, markdown)
+
+
+def _growth_view(table: Path, folder: Path) -> View:
+    """How training grows: a figure, which is written to a folder, and a sentence on the block size."""
+    grown = read_growth(table)
+    return {
+        "figure": publish(growing.illustration(grown), folder),
+        "sentence": growing.block_size_sentence(grown, growing.configured_block_size()),
+    }
 
 
 def publish(figure: Illustration, folder: Path) -> View:

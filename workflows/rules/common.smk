@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from pgbench import digests, studies
+from pgbench import digests, growth, studies
 from pgbench.laboratory import catalogue
 from pgbench.refusals import Refusal, nearest, read_yaml
 
@@ -91,6 +91,8 @@ ARGUMENTS = {
 }
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
+# Whoever has no such table has a report without it.
+GROWTH = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows").glob("growth.csv")))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet", "evaluations.parquet")
 LABORATORY_CODE = (*digests.TRAINING_CODE, *digests.ANALYSIS_CODE, "laboratory")
 # A preset of one's own measures as much as `standard` does.

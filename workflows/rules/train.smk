@@ -15,7 +15,7 @@ rule train:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growth.JOB_MEGABYTES,
         disk_mb=500,
         runtime="1d",
     params:
