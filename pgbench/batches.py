@@ -48,6 +48,10 @@ class Transitions:
         """Some of the transitions of every replica."""
         return self._each(lambda column: column[:, rows])
 
+    def split(self, parts: int) -> Transitions:
+        """The transitions of every replica in equal parts, each as a replica of its own, `[S · parts, …]`."""
+        return self._each(lambda column: column.reshape(parts * len(column), -1, *column.shape[2:]))
+
     def take(self, order: Tensor) -> Transitions:
         """The transitions in the order `[S, K]` of indices, each replica by its own."""
         replicas, count = self.advantages.shape

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from pgbench.batches import Batch
+from pgbench.batches import Batch, Transitions
 from pgbench.functional import objectives
 from pgbench.functional.moments import average, explained_variance, signal_to_noise
 from pgbench.learners import Evaluation, Learner, chunks
 from pgbench.policies import kl
+from pgbench.rollouts import CHUNK
 
 Statistics = dict[str, Tensor]
 """Metrics of an update, `[S]` each."""
@@ -43,21 +46,33 @@ def gradient_signal_to_noise(learner: Learner, batch: Batch) -> Statistics:
     which are independent; of a single environment, stretches of steps, dealt out in turn. No metric where the batch
     has only one part, or where a baseline corrects the gradient afterwards.
     """
-    data = batch.transitions
+    data, actor = batch.transitions, learner.actor.values
     each = batch.rollout.rewards.shape[2]
     index = torch.arange(len(data))
     groups = index % each % GROUPS if each > 1 else index // STRETCH % (GROUPS // 2)
     count = int(groups.max()) + 1
     if count == 1 or batch.correction is not None:
         return {}
-    parts = torch.zeros(count, *learner.actor.values.shape)
-    for rows in chunks(len(data)):
-        part = data.part(rows)
-        gain = part.weights * part.advantages * learner.distribution(part.observations).log_prob(part.actions)
-        for group in set(groups[rows].tolist()):
-            mine = gain[:, groups[rows] == group].sum()
-            parts[group] += torch.autograd.grad(mine, learner.actor.values, retain_graph=True)[0]
-    return {"gradient_signal_to_noise": signal_to_noise(count * parts)}
+    # each part is a replica of its own, so that all gradients are those of one pass
+    parts = _as_replicas(data, groups, count)
+    copies = actor.detach().repeat_interleave(count, 0).requires_grad_()
+    for rows in chunks(len(parts), CHUNK // GROUPS):
+        part = parts.part(rows)
+        log_probs = learner.distribution(part.observations, copies).log_prob(part.actions)
+        (part.weights * part.advantages * log_probs).sum().backward()  # type: ignore[no-untyped-call]
+    assert copies.grad is not None
+    gradients = copies.grad.reshape(len(actor), count, -1).transpose(0, 1).contiguous()
+    return {"gradient_signal_to_noise": signal_to_noise(count * gradients)}
+
+
+def _as_replicas(data: Transitions, groups: Tensor, count: int) -> Transitions:
+    """The transitions `[S, N]` of each of `count` groups `[N]` as a replica's, `[S·K, …]`, short ones filled up."""
+    members = [torch.nonzero(groups == group).flatten() for group in range(count)]
+    length = max(len(each) for each in members)
+    order = torch.cat([torch.nn.functional.pad(each, (0, length - len(each))) for each in members])
+    real = torch.cat([torch.arange(length) < len(each) for each in members])
+    ordered = data.take(order.expand(len(data.weights), -1))
+    return replace(ordered, weights=ordered.weights * real).split(count)
 
 
 @torch.no_grad()

@@ -17,9 +17,9 @@ from pgbench.rollouts import CHUNK, Act
 from pgbench.streams import stream
 
 
-def chunks(count: int) -> Iterator[slice]:
-    """Slices that cover `count` transitions, `CHUNK` at a time."""
-    return (slice(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK))
+def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
+    """Slices that cover `count` transitions, `size` at a time."""
+    return (slice(first, min(first + size, count)) for first in range(0, count, size))
 
 
 @dataclass

@@ -192,7 +192,9 @@ def _on_vector_boundaries(inputs: Tensor) -> Tensor:
     vector width, all that follows from the inputs lies alike for every replica; a single row is a dot product a
     unit, for which it does not matter.
     """
-    missing = -inputs.shape[1] % VECTOR_WIDTH if inputs.shape[1] > 1 else 0
+    if inputs.shape[1] == 1:
+        return inputs
+    missing = -inputs.shape[1] % VECTOR_WIDTH
     boundary = VECTOR_WIDTH * inputs.element_size()
     if missing or inputs.data_ptr() % boundary or inputs.stride(0) % VECTOR_WIDTH:
         return torch.nn.functional.pad(inputs, (0, 0, 0, missing))
