@@ -26,6 +26,7 @@ STYLE = {
     "font.size": 9.0,
     "axes.titlesize": 9.0,
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # matplotlib would look for what is in its way, at every drawing
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#666666",
@@ -87,6 +88,7 @@ def render(figure: Figure) -> Drawing:
     figure.set_layout_engine("none")  # laid out: once is enough for both formats
     svg, png = io.BytesIO(), io.BytesIO()
     # `savefig` would draw each of them twice. SVG comes last, for it sets the resolution to its own.
-    FigureCanvasAgg(figure).print_png(png)  # type: ignore[no-untyped-call]
+    # Level 3 takes half the time of the default, for files that are up to a fifth larger.
+    FigureCanvasAgg(figure).print_png(png, pil_kwargs={"compress_level": 3})  # type: ignore[no-untyped-call]
     FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
     return Drawing(svg.getvalue(), png.getvalue())

@@ -50,6 +50,19 @@ def test_all_active_is_the_default() -> None:
     assert np.array_equal(one.variance, other.variance)
 
 
+def test_the_update_of_a_single_environment_has_the_bits_of_any_batch() -> None:
+    values = np.random.default_rng(0).normal(5.0, 3.0, size=(200, 10, 1, 17))
+    quick, general = RunningMoments(10, 17), RunningMoments(11, 17)
+    everyone = np.ones((10, 1), dtype=np.bool_)
+    for batch in values:
+        quick.update(batch, everyone)
+    beside_an_idle_row = np.concatenate([values, np.full_like(values[:, :1], np.nan)], axis=1)
+    for batch in beside_an_idle_row:
+        general.update(batch, np.arange(11)[:, None] < 10)
+    for name, state in quick.state().items():
+        assert np.array_equal(state, general.state()[name][:10]), name
+
+
 @pytest.mark.parametrize("replicas", [1, 2, 3, 10])
 @pytest.mark.parametrize("environments", [1, 2, 3, 8, 16, 17])
 def test_a_replica_does_not_depend_on_the_others(replicas: int, environments: int) -> None:
