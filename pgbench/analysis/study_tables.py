@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ValidationError
 
 from pgbench.analysis import citing
 from pgbench.analysis.claims import Judgement
@@ -67,5 +68,7 @@ def load(directory: Path) -> StudyTables:
             provenance=StudyProvenance.model_validate_json((directory / "provenance.json").read_bytes()),
             identity=citing.identifier(directory),
         )
+    except ValidationError:
+        raise Refusal(f"{directory}: was gathered by another version of pgbench; gather it again") from None
     except (OSError, ValueError) as error:
         raise Refusal(f"{directory}: is not a gathered study ({error}); gather it again") from None

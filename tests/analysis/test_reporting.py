@@ -1,6 +1,7 @@
 """The pages: complete, escaped, self-contained, and made of the tables."""
 
 import base64
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -304,6 +305,16 @@ def test_ideas_of_all_steps_between_two_variants():
 def test_a_study_that_was_not_gathered_is_refused(tmp_path):
     with pytest.raises(Refusal, match=r"is not a gathered study .*gather it again"):
         write_study(tmp_path, tmp_path / "a.html", tmp_path / "a.md")
+
+
+def test_a_study_of_another_version_is_refused_in_one_sentence(smallest, tmp_path):
+    study = tmp_path / "study"
+    shutil.copytree(smallest, study)
+    plan = json.loads((study / "plan.json").read_text())
+    (study / "plan.json").write_text(json.dumps(plan | {"forgotten": 1}))
+    with pytest.raises(Refusal, match=r"gathered by another version of pgbench; gather it again") as refusal:
+        write_study(study, tmp_path / "a.html", tmp_path / "a.md")
+    assert "\n" not in str(refusal.value)
 
 
 def test_one_variant_with_one_seed_has_a_page_without_intervals_or_comparisons(smallest, tmp_path):
