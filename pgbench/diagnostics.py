@@ -53,7 +53,8 @@ def gradient_signal_to_noise(learner: Learner, batch: Batch) -> Statistics:
     count = int(groups.max()) + 1
     if count == 1 or batch.correction is not None:
         return {}
-    # each part is a replica of its own, so that all gradients are those of one pass
+    # Each part is a replica of its own, so that all gradients are those of one pass. Chunks of this size divide the
+    # parts of whole episodes, idle rows included, so that rounding does not depend on how many of these there are.
     parts = _as_replicas(data, groups, count)
     copies = actor.detach().repeat_interleave(count, 0).requires_grad_()
     for rows in chunks(len(parts), CHUNK // GROUPS):

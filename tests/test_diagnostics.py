@@ -36,6 +36,16 @@ def test_stretches_of_steps_are_the_parts_of_a_single_environment():
     torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
 
 
+def test_parts_of_different_lengths_count_each_transition_once():
+    _, learner, _, batch = setting(
+        "fixed_horizon", data=components.FixedHorizon(steps=2 * STRETCH + STRETCH // 2)
+    )
+    rows = torch.arange(batch.size)
+    parts = naive_parts(learner, batch, [rows // STRETCH == part for part in range(3)])
+    found = gradient_signal_to_noise(learner, batch)["gradient_signal_to_noise"]
+    torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
+
+
 def test_a_single_transition_and_a_corrected_gradient_have_no_parts():
     _, learner, _, batch = setting("online_actor_critic", data=components.FixedHorizon(steps=1))
     assert gradient_signal_to_noise(learner, batch) == {}

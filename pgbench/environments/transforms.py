@@ -42,15 +42,7 @@ class RunningMoments:
             values: A batch [S, E, D].
             active: Which of its entries count [S, E]; all by default.
         """
-        if active is not None and active.all():
-            active = None
-        if (
-            active is None and values.shape[1] == 1
-        ):  # Welford's update; the same bits as below, in half the time
-            none = np.zeros_like(self.mean)
-            added, batch_mean, batch_variance = np.ones_like(self.count), values[:, 0], none
-        else:
-            added, batch_mean, batch_variance = _batch_moments(values, active)
+        added, batch_mean, batch_variance = _batch_moments(values, active)
         # Chan's formula with the batch's share of all samples: a share of 0 changes no bit
         self.count = self.count + added
         share = added / self.count
@@ -195,7 +187,12 @@ class RewardScaler:
 
 def _batch_moments(values: FloatArray, active: BoolArray | None) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Number [S, 1], mean [S, D] and variance [S, D] of a batch's entries [S, E, D] that count [S, E]."""
-    if active is None:
+    everyone = active is None or bool(active.all())
+    if everyone and values.shape[1] == 1:
+        # each is a mean of its own: the same bits as below, in half the time
+        mean = values[:, 0]
+        return np.ones((len(values), 1)), mean, np.zeros_like(mean)
+    if active is None or everyone:
         weights = np.ones((*values.shape[:2], 1))
     else:
         weights = active[:, :, None].astype(np.float64)
