@@ -13,7 +13,7 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from pgbench.environments import FrozenNormaliser
+from pgbench.environments.transforms import FrozenNormaliser
 from pgbench.learners import Learner
 from pgbench.rollouts import Act, Episode, Noise, Sampler
 from pgbench.specs import Evaluation, Run

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pgbench.components import Initialisation, Networks
 from pgbench.environments import Box, Discrete
-from pgbench.functional.adam import AdamState, adam_step
+from pgbench.functional.adam import AdamState, adam_step, row_norms
 from pgbench.policies import Distribution, Perceptron, Policy, Role
 from pgbench.rollouts import CHUNK, Act
 from pgbench.streams import stream
@@ -70,7 +70,7 @@ def take_step(
         `[S]`, the gradient's norm before it was shortened.
     """
     gradients = [part.pop_gradient() for part in parts]
-    norms = torch.stack([gradient.square().sum(1) for gradient in gradients]).sum(0).sqrt()
+    norms = row_norms(gradients)
     for part, gradient in zip(parts, gradients, strict=True):
         if max_gradient_norm is not None:
             gradient.mul_((max_gradient_norm / (norms + 1e-6)).clamp(max=1.0).unsqueeze(-1))
@@ -150,15 +150,14 @@ class Learner:
 
     def distribution(self, observations: Tensor, parameters: Tensor | None = None) -> Distribution:
         """π(·|s) for observations `[S, N, O]`, with other parameters `[S, P]` than the present ones if given."""
-        views = self.policy_network.views(self.actor.values if parameters is None else parameters)
-        outputs = self.policy_network.forward(views, observations)[..., : self.policy.outputs]
-        return self.policy.distribution(outputs, views[-1])
+        parameters = self.actor.values if parameters is None else parameters
+        outputs, free = self.policy_network(parameters, observations)
+        return self.policy.distribution(outputs[..., :-1] if self.shared else outputs, free)
 
     def values(self, observations: Tensor) -> Tensor:
         """V(s) `[S, N]` for observations `[S, N, O]`; zeros without a critic."""
         if self.critic is not None:
-            views = self.value_network.views(self.critic.values)
-            return self.value_network.forward(views, observations).squeeze(-1)
+            return self.value_network(self.critic.values, observations)[0].squeeze(-1)
         return self.evaluate(observations).values
 
     def action_values(self, observations: Tensor, actions: Tensor) -> Tensor:
@@ -169,11 +168,10 @@ class Learner:
         """
         if self.critic is None or not self.of_actions:
             raise ValueError("action values need a critic of actions")
-        views = self.value_network.views(self.critic.values)
         if isinstance(self.policy.actions, Discrete):
-            outputs = self.value_network.forward(views, observations)
+            outputs, _ = self.value_network(self.critic.values, observations)
             return outputs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
-        return self.value_network.forward(views, torch.cat([observations, actions], -1)).squeeze(-1)
+        return self.value_network(self.critic.values, torch.cat([observations, actions], -1))[0].squeeze(-1)
 
     def evaluate(self, observations: Tensor) -> Evaluation:
         """Policy and critic on observations `[S, N, O]`, shared layers once."""
@@ -182,9 +180,8 @@ class Learner:
             without = self.critic is None or self.of_actions
             values = no_values if without else self.values(observations)
             return Evaluation(self.distribution(observations), values)
-        views = self.policy_network.views(self.actor.values)
-        outputs = self.policy_network.forward(views, observations)
-        return Evaluation(self.policy.distribution(outputs[..., :-1], views[-1]), outputs[..., -1])
+        outputs, free = self.policy_network(self.actor.values, observations)
+        return Evaluation(self.policy.distribution(outputs[..., :-1], free), outputs[..., -1])
 
     @torch.no_grad()
     def evaluate_in_chunks(self, observations: Tensor) -> Evaluation:
@@ -195,12 +192,10 @@ class Learner:
 
     def _present(self) -> Callable[[Tensor], Distribution]:
         """π(·|s) of the present parameters, for observations `[S, E, O]` and without gradients."""
-        views = self.policy_network.views(self.actor.values.detach())
 
         @torch.no_grad()
         def present(observations: Tensor) -> Distribution:
-            outputs = self.policy_network.forward(views, observations)[..., : self.policy.outputs]
-            return self.policy.distribution(outputs, views[-1])
+            return self.distribution(observations)
 
         return present
 

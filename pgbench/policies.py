@@ -1,9 +1,10 @@
 """Policies and value networks over the replica axis.
 
-All parameters of a network are one matrix `[S, P]`, a row a replica; layers are views of its columns. Two things
-make a replica's bits independent of the block: P is padded to a multiple of 16, so that every row begins at a
-full vector, and so are the rows of its inputs; and a layer with a single output is a product and a sum, not a
-batched matrix product.
+All parameters of a network are one matrix `[S, P]`, a row a replica; layers are views of its columns. In single
+precision, in which training computes, a network is evaluated by the loops of `functional.perceptron`. What they compute
+is written down as `Perceptron.forward`, of which second derivatives are taken too. There, two things make a replica's
+bits independent of the block: P is padded to a multiple of 16, so that every row begins at a full vector, and so are
+the rows of its inputs; and a layer with a single output is a product and a sum, not a batched matrix product.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from functools import cached_property
+from typing import Any, Literal, assert_never
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pgbench import components
 from pgbench.environments import Box, Discrete
+from pgbench.functional import perceptron
 
 VECTOR_WIDTH = 16
 Role = Literal["policy", "value"]
@@ -133,11 +137,25 @@ class Perceptron:
         layers = zip(self.sizes[:-1], self.sizes[1:], strict=True)
         return [*(shape for i, o in layers for shape in ((i, o), (1, o))), (1, self.free)]
 
+    @cached_property
+    def layers(self) -> NDArray[np.int64]:
+        """`sizes`, as compiled loops read them."""
+        return np.array(self.sizes)
+
+    @property
+    def tanh(self) -> bool:
+        """Whether the activation is tanh; else it is ReLU."""
+        return self.activation == "tanh"
+
+    @cached_property
+    def used(self) -> int:
+        """How many parameters the layers use; the free ones follow them."""
+        return sum(math.prod(shape) for shape in self.shapes) - self.free
+
     @property
     def width(self) -> int:
         """P: the parameters of a row, padded to a multiple of the vector width."""
-        count = sum(math.prod(shape) for shape in self.shapes)
-        return -(-count // VECTOR_WIDTH) * VECTOR_WIDTH
+        return -(-(self.used + self.free) // VECTOR_WIDTH) * VECTOR_WIDTH
 
     def views(self, parameters: Tensor) -> list[Tensor]:
         """The parameters `[S, P]` as tensors `[S, *shape]`, one for each of `shapes`."""
@@ -146,6 +164,36 @@ class Perceptron:
         return [
             column.reshape(len(column), *shape) for column, shape in zip(columns, self.shapes, strict=True)
         ]
+
+    def __call__(self, parameters: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs `[S, N, O]` for parameters `[S, P]` and inputs `[S, N, I]`; and the free parameters `[S, 1, F]`.
+
+        Inputs have no gradient in single precision.
+        """
+        if parameters.dtype != torch.float32:
+            return self.by_definition(parameters, inputs)
+        if torch.is_grad_enabled():
+            return _Compiled.apply(parameters, inputs, self)  # type: ignore[no-any-return, no-untyped-call]
+        parameters = parameters.detach()
+        return self.compute(parameters, inputs)[0], self.free_of(parameters)
+
+    def compute(self, parameters: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs `[S, N, O]` and hidden units `[S, N · H]` by compiled loops, in single precision."""
+        replicas, rows, _ = inputs.shape
+        hidden = inputs.new_empty(replicas, rows * sum(self.sizes[1:-1]))
+        outputs = inputs.new_empty(replicas, rows, self.sizes[-1])
+        arrays = parameters.numpy(), inputs.numpy(), hidden.numpy(), outputs.numpy()
+        perceptron.forward(self.layers, self.tanh, *arrays)
+        return outputs, hidden
+
+    def free_of(self, parameters: Tensor) -> Tensor:
+        """The free parameters `[S, 1, F]` among all `[S, P]`."""
+        return parameters[:, self.used : self.used + self.free].unsqueeze(1)
+
+    def by_definition(self, parameters: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """As a call, by operations of torch, which can be differentiated again."""
+        views = self.views(parameters)
+        return self.forward(views, inputs), views[-1]
 
     def forward(self, views: Sequence[Tensor], inputs: Tensor) -> Tensor:
         """Outputs `[S, N, O]` for inputs `[S, N, I]`, from `views(parameters)`."""
@@ -183,6 +231,35 @@ class Perceptron:
             for (role, _), weight in zip(heads, columns, strict=True):
                 _fill(weight, method, role, draws)
         return parameters
+
+
+class _Compiled(torch.autograd.Function):
+    """`Perceptron.by_definition` in single precision, by compiled loops; a second derivative is the definition's."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, parameters: Tensor, inputs: Tensor, network: Perceptron
+    ) -> tuple[Tensor, Tensor]:
+        outputs, hidden = network.compute(parameters, inputs)
+        ctx.network = network
+        ctx.save_for_backward(parameters, inputs, hidden)
+        return outputs, network.free_of(parameters).clone()
+
+    @staticmethod
+    def backward(  # type: ignore[override]
+        ctx: Any, slopes: Tensor, free_slopes: Tensor
+    ) -> tuple[Tensor, None, None]:
+        network: Perceptron = ctx.network
+        parameters, inputs, hidden = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            results = network.by_definition(parameters, inputs)
+            (gradient,) = torch.autograd.grad(results, parameters, (slopes, free_slopes), create_graph=True)
+            return gradient, None, None
+        gradient = torch.zeros_like(parameters)
+        arguments = parameters.detach(), inputs, hidden, slopes, gradient
+        perceptron.backward(network.layers, network.tanh, *(each.numpy() for each in arguments))
+        network.free_of(gradient).copy_(free_slopes)
+        return gradient, None, None
 
 
 def _on_vector_boundaries(inputs: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pgbench import components, estimation, evaluation, off_policy, specs, updates
 from pgbench.diagnostics import Statistics
-from pgbench.environments import ObservationNormaliser, RewardScaler
+from pgbench.environments.transforms import ObservationNormaliser, RewardScaler
 from pgbench.learners import Learner
 from pgbench.replay import ReplayMemory
 from pgbench.rollouts import Episode, Rollout, Sampler

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench.environments import ObservationNormaliser, RewardScaler
+from pgbench.environments.transforms import ObservationNormaliser, RewardScaler
 from pgbench.rollouts import CHUNK, Sampler
 
 BOTH = np.array([True, True])

@@ -1,21 +1,11 @@
-"""Batched environments, and what is done to their observations and rewards."""
+"""Batched environments; `transforms`, what is done to their observations and rewards, is imported by who needs it."""
 
 from pgbench.environments.base import Box, Discrete, Transition, VectorEnvironment
 from pgbench.environments.registry import check, make, time_limit
-from pgbench.environments.transforms import (
-    FrozenNormaliser,
-    ObservationNormaliser,
-    RewardScaler,
-    RunningMoments,
-)
 
 __all__ = [
     "Box",
     "Discrete",
-    "FrozenNormaliser",
-    "ObservationNormaliser",
-    "RewardScaler",
-    "RunningMoments",
     "Transition",
     "VectorEnvironment",
     "check",

@@ -142,11 +142,11 @@ class VectorEnvironment(ABC):
         outcome = self._advance(actions, rows)
         where = slice(None) if len(rows) == self.rows else rows  # a slice is a view, much faster
         self._elapsed[where] += 1
+        observations, rewards, terminated, truncated = outcome
         if self.time_limit is not None:
-            expired = self._elapsed[where] >= self.time_limit
-            outcome = outcome._replace(truncated=outcome.truncated | expired)
-        self._running[where] = ~(outcome.terminated | outcome.truncated)
-        transition = self._spread(outcome, rows)
+            truncated = truncated | (self._elapsed[where] >= self.time_limit)
+        self._running[where] = ~(terminated | truncated)
+        transition = self._spread(Outcome(observations, rewards, terminated, truncated), rows)
         self._observations = transition.next_observations
         return transition
 

@@ -32,6 +32,7 @@ class MujocoVector(VectorEnvironment):
         self._data = [mujoco.MjData(self._model) for _ in generators]
         # MuJoCo never moves its arrays, so the views are made once
         self._views = {name: [view(data) for data in self._data] for name, view in task.views.items()}
+        self._contact_forces = "cfrc_ext" in task.views  # MuJoCo computes them only on request
         self._controls = [data.ctrl for data in self._data]
         self._start_qpos = self._model.qpos0.copy()
         self._start_qvel = np.zeros(self._model.nv)
@@ -55,18 +56,18 @@ class MujocoVector(VectorEnvironment):
         return self._task.observe(now)
 
     def _advance(self, actions: NDArray[Any], rows: IntArray) -> Outcome:
-        task, model = self._task, self._model
+        task, model, step = self._task, self._model, mujoco.mj_step
         for row, action in zip(rows.tolist(), actions, strict=True):
             self._controls[row][:] = action
-            mujoco.mj_step(model, self._data[row], task.frame_skip)
-            if "cfrc_ext" in self._views:  # MuJoCo computes contact forces only on request
+            step(model, self._data[row], task.frame_skip)
+            if self._contact_forces:
                 mujoco.mj_rnePostConstraint(model, self._data[row])
         before = self._fields if len(rows) == self.rows else _select(self._fields, rows)
         now = self._gather(rows)
         self._keep(now, rows)
         terminated = task.terminated(now)
-        step = Step(before, now, actions, terminated, self._seconds, self._masses)
-        rewards = task.reward(step).astype(np.float64)
+        taken = Step(before, now, actions, terminated, self._seconds, self._masses)
+        rewards = np.asarray(task.reward(taken), dtype=np.float64)
         return Outcome(task.observe(now), rewards, terminated, np.zeros(len(rows), dtype=np.bool_))
 
     def _gather(self, rows: IntArray) -> Fields:

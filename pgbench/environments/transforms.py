@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pgbench.compiled import compiled
 from pgbench.environments.base import BoolArray, FloatArray
 
 _EPSILON = 1e-8  # keeps a constant signal finite; the value of OpenAI baselines' VecNormalize
@@ -42,14 +43,7 @@ class RunningMoments:
             values: A batch [S, E, D].
             active: Which of its entries count [S, E]; all by default.
         """
-        added, batch_mean, batch_variance = _batch_moments(values, active)
-        # Chan's formula with the batch's share of all samples: a share of 0 changes no bit
-        self.count = self.count + added
-        share = added / self.count
-        difference = batch_mean - self.mean
-        spread = batch_variance + (1.0 - share) * np.square(difference)
-        self.mean = self.mean + share * difference
-        self.variance = self.variance + share * (spread - self.variance)
+        _count(self.count, self.mean, self.variance, values, _everywhere(values) if active is None else active)
 
     def state(self) -> dict[str, FloatArray]:
         """The statistics, copied."""
@@ -88,8 +82,10 @@ class ObservationNormaliser:
 
     def __call__(self, observations: FloatArray) -> NDArray[np.float32]:
         """Normalise observations [S, E, O]: (x − mean) / √(variance + 1e-8), clipped."""
-        scale = np.sqrt(self.moments.variance + _EPSILON)[:, None]
-        return _clipped((observations - self.moments.mean[:, None]) / scale, self._clip).astype(np.float32)
+        normalised = np.empty(observations.shape, dtype=np.float32)
+        limit = np.inf if self._clip is None else self._clip
+        _normalise(normalised, observations, self.moments.mean, self.moments.variance, limit)
+        return normalised
 
     def state(self) -> dict[str, FloatArray]:
         """The statistics, copied."""
@@ -161,12 +157,13 @@ class RewardScaler:
         Returns:
             Scaled rewards [S, E], in float64.
         """
-        returns = self._gamma * self.returns + rewards
-        if active is not None:
-            returns = np.where(active, returns, self.returns)
-        self.moments.update(returns[:, :, None], active)
-        self.returns = np.where(terminated | truncated, 0.0, returns)
-        return _clipped(rewards / np.sqrt(self.moments.variance + _EPSILON), self._clip)
+        counted = _everywhere(rewards) if active is None else active
+        _discount(self.returns, rewards, counted, self._gamma)
+        self.moments.update(self.returns[:, :, None], counted)
+        self.returns[terminated | truncated] = 0.0
+        scaled = rewards / np.sqrt(self.moments.variance + _EPSILON)
+        # two ufuncs are quicker than np.clip on arrays as small as these
+        return scaled if self._clip is None else np.minimum(np.maximum(scaled, -self._clip), self._clip)
 
     def state(self) -> dict[str, FloatArray]:
         """The statistics and the running returns, copied."""
@@ -185,24 +182,54 @@ class RewardScaler:
         self.returns = np.array(state["returns"], dtype=np.float64)
 
 
-def _batch_moments(values: FloatArray, active: BoolArray | None) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Number [S, 1], mean [S, D] and variance [S, D] of a batch's entries [S, E, D] that count [S, E]."""
-    everyone = active is None or bool(active.all())
-    if everyone and values.shape[1] == 1:
-        # each is a mean of its own: the same bits as below, in half the time
-        mean = values[:, 0]
-        return np.ones((len(values), 1)), mean, np.zeros_like(mean)
-    if active is None or everyone:
-        weights = np.ones((*values.shape[:2], 1))
-    else:
-        weights = active[:, :, None].astype(np.float64)
-        values = np.where(weights > 0.0, values, 0.0)  # an idle entry may hold anything, NaN included
-    added = weights.sum(axis=1)
-    divisor = np.maximum(added, 1.0)
-    mean = values.sum(axis=1) / divisor
-    return added, mean, np.square((values - mean[:, None]) * weights).sum(axis=1) / divisor
+def _everywhere(values: FloatArray) -> BoolArray:
+    """A mask [S, E] without a gap."""
+    return np.ones(values.shape[:2], dtype=np.bool_)
 
 
-def _clipped(values: FloatArray, limit: float | None) -> FloatArray:
-    # two ufuncs are quicker than np.clip on arrays as small as these
-    return values if limit is None else np.minimum(np.maximum(values, -limit), limit)
+@compiled
+def _count(
+    count: FloatArray, mean: FloatArray, variance: FloatArray, values: FloatArray, active: BoolArray
+) -> None:
+    """Take the active entries of a batch [S, E, D] into moments, in place: Chan, Golub & LeVeque (1979)."""
+    replicas, entries, size = values.shape
+    for s in range(replicas):
+        added = float(active[s].sum())
+        if added == 0.0:
+            continue
+        count[s, 0] += added
+        share = added / count[s, 0]
+        for d in range(size):
+            batch_mean = batch_variance = 0.0
+            for e in range(entries):
+                if active[s, e]:  # an idle entry may hold anything, NaN included
+                    batch_mean += values[s, e, d] / added
+            for e in range(entries):
+                if active[s, e]:
+                    batch_variance += (values[s, e, d] - batch_mean) ** 2 / added
+            difference = batch_mean - mean[s, d]
+            spread = batch_variance + (1.0 - share) * difference**2
+            mean[s, d] += share * difference
+            variance[s, d] += share * (spread - variance[s, d])
+
+
+@compiled
+def _normalise(
+    normalised: NDArray[np.float32], values: FloatArray, mean: FloatArray, variance: FloatArray, limit: float
+) -> None:
+    """(x − mean) / √(variance + ε) of values [S, E, D], at most `limit` from 0."""
+    replicas, entries, size = values.shape
+    for s in range(replicas):
+        for d in range(size):
+            scale = np.sqrt(variance[s, d] + _EPSILON)
+            for e in range(entries):
+                normalised[s, e, d] = min(max((values[s, e, d] - mean[s, d]) / scale, -limit), limit)
+
+
+@compiled
+def _discount(returns: FloatArray, rewards: FloatArray, active: BoolArray, gamma: float) -> None:
+    """R ← γ R + r where active [S, E]."""
+    for s in range(len(returns)):
+        for e in range(returns.shape[1]):
+            if active[s, e]:
+                returns[s, e] = gamma * returns[s, e] + rewards[s, e]

@@ -28,6 +28,10 @@ class OneHotPerceptron(Perceptron):
     Without hidden layers it is a table. The same as `Perceptron` on one-hot vectors, of which none is built.
     """
 
+    def __call__(self, parameters: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Perceptron`, in either precision by the definition."""
+        return self.by_definition(parameters, inputs)
+
     def forward(self, views: Sequence[Tensor], inputs: Tensor) -> Tensor:
         """Outputs `[S, N, O]`, from `views(parameters)`."""
         places = inputs.long() % self.sizes[0]

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from pgbench import components, environments, estimation, off_policy, specs, training, updates
-from pgbench.environments import ObservationNormaliser, RewardScaler, VectorEnvironment
+from pgbench.environments import VectorEnvironment
+from pgbench.environments.transforms import ObservationNormaliser, RewardScaler
 from pgbench.learners import Learner
 from pgbench.rollouts import Act, Sampler
 from pgbench.specs import Algorithm

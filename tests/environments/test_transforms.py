@@ -5,7 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from pgbench.environments import FrozenNormaliser, ObservationNormaliser, RewardScaler, RunningMoments
+from pgbench.environments.transforms import (
+    FrozenNormaliser,
+    ObservationNormaliser,
+    RewardScaler,
+    RunningMoments,
+)
 
 NO = np.zeros((1, 1), dtype=np.bool_)
 YES = ~NO
