@@ -151,7 +151,10 @@ class Learner:
     def distribution(self, observations: Tensor, parameters: Tensor | None = None) -> Distribution:
         """π(·|s) for observations `[S, N, O]`, with other parameters `[S, P]` than the present ones if given."""
         parameters = self.actor.values if parameters is None else parameters
-        outputs, free = self.policy_network(parameters, observations)
+        return self.policy_of(*self.policy_network(parameters, observations))
+
+    def policy_of(self, outputs: Tensor, free: Tensor) -> Distribution:
+        """π(·|s) from outputs `[S, N, …]` of the actor's network, which may also hold a value, and free parameters."""
         return self.policy.distribution(outputs[..., :-1] if self.shared else outputs, free)
 
     def values(self, observations: Tensor) -> Tensor:
@@ -181,7 +184,7 @@ class Learner:
             values = no_values if without else self.values(observations)
             return Evaluation(self.distribution(observations), values)
         outputs, free = self.policy_network(self.actor.values, observations)
-        return Evaluation(self.policy.distribution(outputs[..., :-1], free), outputs[..., -1])
+        return Evaluation(self.policy_of(outputs, free), outputs[..., -1])
 
     @torch.no_grad()
     def evaluate_in_chunks(self, observations: Tensor) -> Evaluation:

@@ -13,12 +13,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, assert_never
+from typing import Any, Literal, NamedTuple, assert_never
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from pgbench import components
 from pgbench.environments import Box, Discrete
@@ -186,12 +187,32 @@ class Perceptron:
         perceptron.forward(self.layers, self.tanh, *arrays)
         return outputs, hidden
 
+    def linearise(self, parameters: Tensor, inputs: Tensor) -> Linearisation:
+        """The outputs as linear functions of a change of parameters `[S, P]`, for inputs `[S, N, I]`."""
+        if parameters.dtype != torch.float32:
+            return _by_definition(self, parameters, inputs)
+        outputs, hidden = self.compute(parameters, inputs)
+        arrays = parameters.numpy(), inputs.numpy(), hidden.numpy()
+
+        def push(vectors: Tensor) -> tuple[Tensor, Tensor]:
+            moved = torch.empty_like(outputs)
+            perceptron.push(self.layers, self.tanh, *arrays, vectors.numpy(), moved.numpy())
+            return moved, self.free_of(vectors)
+
+        def pull(slopes: Tensor, free_slopes: Tensor) -> Tensor:
+            gradient = torch.zeros_like(parameters)
+            perceptron.backward(self.layers, self.tanh, *arrays, slopes.numpy(), gradient.numpy())
+            self.free_of(gradient).copy_(free_slopes)
+            return gradient
+
+        return Linearisation(outputs, self.free_of(parameters), push, pull)
+
     def free_of(self, parameters: Tensor) -> Tensor:
         """The free parameters `[S, 1, F]` among all `[S, P]`."""
         return parameters[:, self.used : self.used + self.free].unsqueeze(1)
 
     def by_definition(self, parameters: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """As a call, by operations of torch, which can be differentiated again."""
+        """As a call, by operations of torch, which can be differentiated in every way."""
         views = self.views(parameters)
         return self.forward(views, inputs), views[-1]
 
@@ -233,8 +254,42 @@ class Perceptron:
         return parameters
 
 
+class Linearisation(NamedTuple):
+    """A network near some parameters, J its Jacobian there.
+
+    Attributes:
+        outputs: `[S, N, O]` there.
+        free: free parameters `[S, 1, F]` there.
+        push: v ↦ J v: how fast outputs and free parameters change along rows `[S, P]`.
+        pull: u ↦ Jᵀ u, rows `[S, P]`: the gradient of what has slopes u in outputs and free parameters.
+    """
+
+    outputs: Tensor
+    free: Tensor
+    push: Callable[[Tensor], tuple[Tensor, Tensor]]
+    pull: Callable[[Tensor, Tensor], Tensor]
+
+
+def _by_definition(network: Perceptron, parameters: Tensor, inputs: Tensor) -> Linearisation:
+    """The linearisation that torch finds: Jᵀ u by backward differentiation, and J v as the gradient of vᵀ Jᵀ u in u."""
+    with torch.enable_grad():
+        point = parameters.detach().requires_grad_()
+        outputs, free = network.by_definition(point, inputs)
+        slopes = torch.zeros_like(outputs, requires_grad=True), torch.zeros_like(free, requires_grad=True)
+        (rows,) = torch.autograd.grad((outputs, free), point, slopes, create_graph=True)
+
+    def push(vectors: Tensor) -> tuple[Tensor, Tensor]:
+        moved, free_moved = torch.autograd.grad(rows, slopes, vectors, retain_graph=True)
+        return moved, free_moved
+
+    def pull(slopes: Tensor, free_slopes: Tensor) -> Tensor:
+        return torch.autograd.grad((outputs, free), point, (slopes, free_slopes), retain_graph=True)[0]
+
+    return Linearisation(outputs.detach(), free.detach(), push, pull)
+
+
 class _Compiled(torch.autograd.Function):
-    """`Perceptron.by_definition` in single precision, by compiled loops; a second derivative is the definition's."""
+    """`Perceptron.by_definition` in single precision, by compiled loops, with its first derivative."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -246,15 +301,12 @@ class _Compiled(torch.autograd.Function):
         return outputs, network.free_of(parameters).clone()
 
     @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(  # type: ignore[override]
         ctx: Any, slopes: Tensor, free_slopes: Tensor
     ) -> tuple[Tensor, None, None]:
         network: Perceptron = ctx.network
         parameters, inputs, hidden = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            results = network.by_definition(parameters, inputs)
-            (gradient,) = torch.autograd.grad(results, parameters, (slopes, free_slopes), create_graph=True)
-            return gradient, None, None
         gradient = torch.zeros_like(parameters)
         arguments = parameters.detach(), inputs, hidden, slopes, gradient
         perceptron.backward(network.layers, network.tanh, *(each.numpy() for each in arguments))

@@ -73,13 +73,8 @@ def _fisher(solver: ConjugateGradient, learner: Learner, batch: Batch) -> Produc
     total = torch.stack([part.shares.sum(1) for part in parts]).sum(0)
 
     def of_part(part: Transitions) -> Product:
-        old = learner.policy.restore(part.old_parameters)
         shares = part.shares / total.clamp(min=1e-12).unsqueeze(-1)
-
-        def mean_divergence(parameters: Tensor) -> Tensor:
-            return (shares * kl(old, learner.distribution(part.observations, parameters))).sum(1)
-
-        return fisher_vector_product(mean_divergence, learner.actor.values, 0.0)
+        return _fisher_of_part(learner, part, shares)
 
     products = [of_part(part) for part in parts]
 
@@ -90,6 +85,30 @@ def _fisher(solver: ConjugateGradient, learner: Learner, batch: Batch) -> Produc
         return image
 
     return product
+
+
+def _fisher_of_part(learner: Learner, part: Transitions, shares: Tensor) -> Product:
+    """V ↦ Jᵀ M J v, M the Hessian of Σ shares · KL in the outputs of the network, and J their Jacobian.
+
+    Where the policy is the old one, KL has no slope in the outputs, so that this is all of its Hessian in the
+    parameters: the second derivative of the network itself has no part in it (Martens 2020, section 8).
+    """
+    old = learner.policy.restore(part.old_parameters)
+    here = learner.policy_network.linearise(learner.actor.values.detach(), part.observations)
+    replicas, shape = len(here.outputs), here.outputs.shape
+    count = here.outputs[0].numel()
+
+    def joined(outputs: Tensor, free: Tensor) -> Tensor:
+        return torch.cat([outputs.reshape(replicas, -1), free.reshape(replicas, -1)], 1)
+
+    def parted(rows: Tensor) -> tuple[Tensor, Tensor]:
+        return rows[:, :count].reshape(shape), rows[:, count:].unsqueeze(1)
+
+    def divergence(rows: Tensor) -> Tensor:
+        return (shares * kl(old, learner.policy_of(*parted(rows)))).sum(1)
+
+    curvature = fisher_vector_product(divergence, joined(here.outputs, here.free), 0.0)
+    return lambda vectors: here.pull(*parted(curvature(joined(*here.push(vectors)))))
 
 
 @torch.no_grad()

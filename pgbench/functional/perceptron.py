@@ -69,9 +69,14 @@ def _add_product(out: Floats, a: Floats, b: Floats) -> None:
                 out[i, j] += a[i, k] * b[k, j]
                 out[i + 1, j] += a[i + 1, k] * b[k, j]
     if rows % 2:
-        for k in range(terms):
+        i = rows - 1
+        for k in range(0, terms - terms % 4, 4):
+            a0, a1, a2, a3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
             for j in range(columns):
-                out[rows - 1, j] += a[rows - 1, k] * b[k, j]
+                out[i, j] = (((out[i, j] + a0 * b[k, j]) + a1 * b[k + 1, j]) + a2 * b[k + 2, j]) + a3 * b[k + 3, j]
+        for k in range(terms - terms % 4, terms):
+            for j in range(columns):
+                out[i, j] += a[i, k] * b[k, j]
 
 
 @partial(compiled, reordered=True)
@@ -217,3 +222,37 @@ def backward(
                 above = under
             its_weight, its_bias = _layer(found, 0, sizes[0], sizes[1])
             _affine_gradient(its_weight, its_bias, inputs[replica, here].copy(), above)
+
+
+@compiled
+def push(
+    sizes: NDArray[np.int64],
+    tanh: bool,
+    parameters: Floats,
+    inputs: Floats,
+    hidden: Floats,
+    vectors: Floats,
+    outputs: Floats,
+) -> None:
+    """How fast the outputs change along vectors `[S, P]` in parameter space, written to `[S, N, O]`: J v."""
+    count, last = inputs.shape[1], len(sizes) - 2
+    for replica in range(len(parameters)):
+        for first in range(0, count, ROWS):
+            here = slice(first, min(first + ROWS, count))
+            below = inputs[replica, here].copy()
+            moved = np.zeros_like(below)
+            start = filled = 0
+            for layer in range(last + 1):
+                weight, bias = _layer(parameters[replica], start, sizes[layer], sizes[layer + 1])
+                its_weight, its_bias = _layer(vectors[replica], start, sizes[layer], sizes[layer + 1])
+                above = np.empty((len(below), len(bias)), below.dtype)
+                through = np.empty_like(above)
+                _affine(above, below, its_weight, its_bias)
+                _affine(through, moved, weight, np.zeros_like(bias))
+                moved = above + through
+                if layer < last:
+                    below = _slab(hidden[replica], filled, count, sizes[layer + 1])[here]
+                    _through_activation(moved, below, tanh)
+                    start += weight.size + bias.size
+                    filled += count * len(bias)
+            outputs[replica, here] = moved

@@ -60,7 +60,7 @@ def _compare(method: Method, environment: str, options: argparse.Namespace) -> d
         ratio = statistics.median(a / b for a, b in zip(own, figures, strict=True))
         spread = f"({min(figures):,.0f} to {max(figures):,.0f})"
         print(f"  {name:42s} {statistics.median(figures):9,.0f} {spread:22s} first / this: {ratio:6.2f}")
-    parts = time_by_part(method.algorithm, environment, first, method.steps)
+    parts = time_by_part(method.run(environment), first, method.steps)
     print("  µs a step: " + ", ".join(f"{part} {parts[part]:.1f}" for part in PARTS))
     return {"steps per second": rates, "microseconds": parts}
 
