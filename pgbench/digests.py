@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent
 TRAINING_CODE = (
     "batches.py",
     "environments",
+    "compiled.py",
     "functional",
     "components",
     "compatibility.py",
@@ -18,6 +19,7 @@ TRAINING_CODE = (
     "evaluation.py",
     "learners.py",
     "off_policy.py",
+    "networks.py",
     "policies.py",
     "replay.py",
     "rollouts.py",

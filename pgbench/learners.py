@@ -11,8 +11,9 @@ from torch import Tensor
 
 from pgbench.components import Initialisation, Networks
 from pgbench.environments import Box, Discrete
-from pgbench.functional.adam import AdamState, adam_step, row_norms
-from pgbench.policies import Distribution, Perceptron, Policy, Role
+from pgbench.functional.adam import AdamState, adam_step, finite_rows, row_norms
+from pgbench.networks import Perceptron, Role, evaluate
+from pgbench.policies import Distribution, Policy
 from pgbench.rollouts import CHUNK, Act
 from pgbench.streams import stream
 
@@ -61,7 +62,7 @@ def take_step(
 
     Args:
         parts: whose gradients make up one gradient a replica.
-        learning_rate: `[S]`.
+        learning_rate: `[S]`, in double precision.
         epsilon: of Adam.
         max_gradient_norm: longer gradients are shortened to it, each replica's by itself; None: never.
         active: `[S]`, boolean; other replicas keep every bit.
@@ -71,10 +72,9 @@ def take_step(
     """
     gradients = [part.pop_gradient() for part in parts]
     norms = row_norms(gradients)
+    scale = None if max_gradient_norm is None else (max_gradient_norm / (norms + 1e-6)).clamp_(max=1.0)
     for part, gradient in zip(parts, gradients, strict=True):
-        if max_gradient_norm is not None:
-            gradient.mul_((max_gradient_norm / (norms + 1e-6)).clamp(max=1.0).unsqueeze(-1))
-        adam_step(part.values, gradient, part.adam, learning_rate, epsilon, active)
+        adam_step(part.values, gradient, part.adam, learning_rate, epsilon, active, scale=scale)
     return norms
 
 
@@ -154,7 +154,7 @@ class Learner:
         return self.policy_of(*self.policy_network(parameters, observations))
 
     def policy_of(self, outputs: Tensor, free: Tensor) -> Distribution:
-        """π(·|s) from outputs `[S, N, …]` of the actor's network, which may also hold a value, and free parameters."""
+        """π(·|s) from outputs `[S, N, …]` of the actor's network, a shared one's value among them."""
         return self.policy.distribution(outputs[..., :-1] if self.shared else outputs, free)
 
     def values(self, observations: Tensor) -> Tensor:
@@ -178,13 +178,17 @@ class Learner:
 
     def evaluate(self, observations: Tensor) -> Evaluation:
         """Policy and critic on observations `[S, N, O]`, shared layers once."""
-        if not self.shared:
-            no_values = observations.new_zeros(observations.shape[:2])
-            without = self.critic is None or self.of_actions
-            values = no_values if without else self.values(observations)
-            return Evaluation(self.distribution(observations), values)
-        outputs, free = self.policy_network(self.actor.values, observations)
-        return Evaluation(self.policy_of(outputs, free), outputs[..., -1])
+        if self.shared:
+            outputs, free = self.policy_network(self.actor.values, observations)
+            return Evaluation(self.policy_of(outputs, free), outputs[..., -1])
+        if self.critic is None or self.of_actions:
+            return Evaluation(self.distribution(observations), observations.new_zeros(observations.shape[:2]))
+        networks, parameters = (
+            (self.policy_network, self.value_network),
+            (self.actor.values, self.critic.values),
+        )
+        of_policy, of_value = evaluate(networks, parameters, observations)
+        return Evaluation(self.policy_of(*of_policy), of_value.values.squeeze(-1))
 
     @torch.no_grad()
     def evaluate_in_chunks(self, observations: Tensor) -> Evaluation:
@@ -215,7 +219,7 @@ class Learner:
 
     def diverged(self) -> Tensor:
         """`[S]`, boolean: replicas with a parameter that is not a finite number."""
-        return ~torch.stack([part.values.detach().isfinite().all(1) for part in self.parts]).all(0)
+        return ~torch.stack([finite_rows(part.values) for part in self.parts]).all(0)
 
 
 def _initial(

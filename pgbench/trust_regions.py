@@ -18,6 +18,7 @@ from pgbench.functional.trust_region import (
     line_search,
 )
 from pgbench.learners import Learner, chunks
+from pgbench.networks import Outputs
 from pgbench.policies import kl
 
 RESIDUAL = 1e-10
@@ -95,20 +96,19 @@ def _fisher_of_part(learner: Learner, part: Transitions, shares: Tensor) -> Prod
     """
     old = learner.policy.restore(part.old_parameters)
     here = learner.policy_network.linearise(learner.actor.values.detach(), part.observations)
-    replicas, shape = len(here.outputs), here.outputs.shape
-    count = here.outputs[0].numel()
+    shape, count = here.outputs.values.shape, here.outputs.values[0].numel()
 
-    def joined(outputs: Tensor, free: Tensor) -> Tensor:
-        return torch.cat([outputs.reshape(replicas, -1), free.reshape(replicas, -1)], 1)
+    def joined(outputs: Outputs) -> Tensor:
+        return torch.cat([each.flatten(1) for each in outputs], 1)
 
-    def parted(rows: Tensor) -> tuple[Tensor, Tensor]:
-        return rows[:, :count].reshape(shape), rows[:, count:].unsqueeze(1)
+    def parted(rows: Tensor) -> Outputs:
+        return Outputs(rows[:, :count].reshape(shape), rows[:, count:].unsqueeze(1))
 
     def divergence(rows: Tensor) -> Tensor:
         return (shares * kl(old, learner.policy_of(*parted(rows)))).sum(1)
 
-    curvature = fisher_vector_product(divergence, joined(here.outputs, here.free), 0.0)
-    return lambda vectors: here.pull(*parted(curvature(joined(*here.push(vectors)))))
+    curvature = fisher_vector_product(divergence, joined(here.outputs), 0.0)
+    return lambda vectors: here.pull(*parted(curvature(joined(here.push(vectors)))))
 
 
 @torch.no_grad()

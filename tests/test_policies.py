@@ -6,7 +6,8 @@ import torch
 
 from pgbench import components
 from pgbench.environments import Box, Discrete
-from pgbench.policies import Categorical, Gaussian, Perceptron, Policy, kl
+from pgbench.networks import Perceptron
+from pgbench.policies import Categorical, Gaussian, Policy, kl
 from pgbench.streams import stream
 
 

@@ -19,7 +19,7 @@ COMPONENTS = {
     if isinstance(value, type) and issubclass(value, BaseModel)
 }
 ALLOWED_TO_REFUSE = {"compatibility.py"}
-MEANING = {"estimation.py", "updates.py", "off_policy.py", "policies.py", "training.py"}
+MEANING = {"estimation.py", "updates.py", "off_policy.py", "networks.py", "training.py"}
 """Experience to batch, batch to parameters, the same from a memory, drawing of weights, and the block's memory."""
 
 

@@ -123,10 +123,11 @@ def test_a_run_ends_with_the_first_update_past_its_budget(name):
 def test_a_diverged_replica_ends_alone(monkeypatch):
     def poisoned(self, observations):
         poison = torch.tensor([1.0, torch.nan, 1.0]).reshape(3, 1)
-        return original(self, observations) * poison
+        said = original(self, observations)
+        return said._replace(values=said.values * poison)
 
-    original = Learner.values
-    monkeypatch.setattr(Learner, "values", poisoned)
+    original = Learner.evaluate
+    monkeypatch.setattr(Learner, "evaluate", poisoned)
     history = records(small("ppo"), [0, 1, 2])
     running = np.array([record.running for record in history])
     assert len(history) == 4

@@ -156,9 +156,11 @@ def test_a_shortened_gradient_keeps_its_direction_and_each_replica_its_own_lengt
     algorithm = lineage.LINEAGE["joint_fit"].algorithm
     updates.loss(algorithm, learner, batch.transitions).backward()
     gradients = [part.values.grad.clone() for part in learner.parts]
-    kept = [part.values.grad for part in learner.parts]
-    norms = take_step(learner.parts, torch.zeros(3), 1e-8, 1.0, torch.ones(3, dtype=torch.bool))
-    whole, shortened = torch.cat(gradients, 1), torch.cat(kept, 1)
+    norms = take_step(
+        learner.parts, torch.zeros(3, dtype=torch.float64), 1e-8, 1.0, torch.ones(3, dtype=torch.bool)
+    )
+    first_moments = [part.adam.mean / (1.0 - 0.9) for part in learner.parts]  # are what Adam was given
+    whole, shortened = torch.cat(gradients, 1), torch.cat(first_moments, 1)
     torch.testing.assert_close(norms, whole.norm(dim=1))
     torch.testing.assert_close(shortened.norm(dim=1), whole.norm(dim=1).clamp(max=1.0), atol=1e-4, rtol=0)
     torch.testing.assert_close(torch.cosine_similarity(whole, shortened), torch.ones(3), atol=1e-5, rtol=0)

@@ -1,4 +1,4 @@
-"""Batched environments; `transforms`, what is done to their observations and rewards, is imported by who needs it."""
+"""Batched environments. `transforms`, what is done to what they return, is imported by those who need it."""
 
 from pgbench.environments.base import Box, Discrete, Transition, VectorEnvironment
 from pgbench.environments.registry import check, make, time_limit

@@ -266,8 +266,9 @@ def _never(fields: Fields) -> BoolArray:
 def _fallen_hopper(fields: Fields) -> BoolArray:
     z, angle = fields["qpos"][:, 1], fields["qpos"][:, 2]
     moving = np.concatenate((fields["qpos"][:, 2:], fields["qvel"]), axis=1)
-    bounded = np.maximum.reduce(np.abs(moving), axis=1) < 100  # a NaN is no bound
-    return ~(bounded & (z > 0.7) & (z < np.inf) & (np.abs(angle) < 0.2))
+    bounded: BoolArray = np.maximum.reduce(np.abs(moving), axis=1) < 100  # not if one is NaN
+    healthy: BoolArray = bounded & (z > 0.7) & (z < np.inf) & (np.abs(angle) < 0.2)
+    return ~healthy
 
 
 def _fallen_walker(fields: Fields) -> BoolArray:

@@ -43,7 +43,9 @@ class RunningMoments:
             values: A batch [S, E, D].
             active: Which of its entries count [S, E]; all by default.
         """
-        _count(self.count, self.mean, self.variance, values, _everywhere(values) if active is None else active)
+        _count(
+            self.count, self.mean, self.variance, values, _everywhere(values) if active is None else active
+        )
 
     def state(self) -> dict[str, FloatArray]:
         """The statistics, copied."""

@@ -42,6 +42,7 @@ def adam_step(
     epsilon: float,
     active: Tensor,
     betas: tuple[float, float] = (0.9, 0.999),
+    scale: Tensor | None = None,
 ) -> None:
     """θ ← θ − α m̂ / (√v̂ + ε), in place (Kingma and Ba 2015, algorithm 1); inactive rows keep every bit.
 
@@ -49,13 +50,25 @@ def adam_step(
         parameters: `[S, P]`.
         gradient: `[S, P]`.
         state: moments and step counts, updated in place.
-        learning_rate: `[S]`, α.
+        learning_rate: `[S]`, α, in double precision.
         epsilon: ε.
         active: `[S]`, boolean.
         betas: decay of the two moments.
+        scale: `[S]`, in the gradient's precision: what each gradient is multiplied by first; none: 1.
     """
-    tensors = parameters, gradient, state.mean, state.square, state.count, learning_rate.double(), active
-    _adam_step(*(tensor.detach().numpy() for tensor in tensors), epsilon, *betas)
+    scale = gradient.new_ones(len(gradient)) if scale is None else scale
+    _adam_step(
+        parameters.detach().numpy(),
+        gradient.numpy(),
+        state.mean.numpy(),
+        state.square.numpy(),
+        state.count.numpy(),
+        learning_rate.numpy(),
+        active.numpy(),
+        scale.numpy(),
+        epsilon,
+        *betas,
+    )
 
 
 @compiled
@@ -67,6 +80,7 @@ def _adam_step(
     count: NDArray[np.float64],
     learning_rate: NDArray[np.float64],
     active: NDArray[np.bool_],
+    scale: NDArray[np.floating[Any]],
     epsilon: float,
     first: float,
     second: float,
@@ -81,7 +95,7 @@ def _adam_step(
             rate = real(learning_rate[replica] / (1.0 - first ** count[replica]))
             correction = real(1.0 / np.sqrt(1.0 - second ** count[replica]))
             for i in range(parameters.shape[1]):
-                g = gradient[replica, i]
+                g = scale[replica] * gradient[replica, i]
                 m = keep_first * mean[replica, i] + take_first * g
                 v = keep_second * square[replica, i] + take_second * g * g
                 parameters[replica, i] -= rate * m / (correction * np.sqrt(v) + least)
@@ -90,14 +104,31 @@ def _adam_step(
 
 def row_norms(gradients: Sequence[Tensor]) -> Tensor:
     """Euclidean norms `[S]` of the vectors whose parts `[S, P]` are the rows of several tensors."""
-    squares = sum(_squared_norms(gradient.detach().numpy()) for gradient in gradients)
-    return torch.from_numpy(np.sqrt(squares))
+    return torch.from_numpy(np.sqrt(sum(_squared_norms(gradient.numpy()) for gradient in gradients)))
 
 
 @partial(compiled, reordered=True)
 def _squared_norms(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    norms = np.zeros(len(rows), rows.dtype)
+    norms = np.empty(len(rows), rows.dtype)
     for replica in range(len(rows)):
-        for i in range(rows.shape[1]):
-            norms[replica] += rows[replica, i] * rows[replica, i]
+        total = rows[replica, 0] * rows[replica, 0]
+        for i in range(1, rows.shape[1]):
+            total += rows[replica, i] * rows[replica, i]
+        norms[replica] = total
     return norms
+
+
+def finite_rows(rows: Tensor) -> Tensor:
+    """`[S]`, boolean: rows `[S, P]` in which every number is finite."""
+    return torch.from_numpy(_finite_rows(rows.detach().numpy()))
+
+
+@partial(compiled, reordered=True)
+def _finite_rows(rows: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    finite = np.empty(len(rows), np.bool_)
+    for replica in range(len(rows)):
+        total = rows[replica, 0] - rows[replica, 0]
+        for i in range(1, rows.shape[1]):
+            total += rows[replica, i] - rows[replica, i]  # 0, or NaN for what is not finite
+        finite[replica] = total == 0.0
+    return finite

@@ -22,7 +22,7 @@ NARROW = 8  # columns that fill a vector of the processor
 
 
 def lambert(terms: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Coefficients of tanh x ≈ x p(x²) / q(x²): Lambert's x / (1 + x² / (3 + x² / (5 + …))), cut after some terms."""
+    """Coefficients of tanh x ≈ x p(x²) / q(x²): Lambert's x / (1 + x² / (3 + x² / (5 + …))), cut off."""
     numerator, denominator = [2 * terms - 1], [1]
     for odd in range(2 * terms - 3, 0, -2):
         longer = [odd * c for c in numerator] + [0] * (len(denominator) + 1 - len(numerator))
@@ -73,7 +73,9 @@ def _add_product(out: Floats, a: Floats, b: Floats) -> None:
         for k in range(0, terms - terms % 4, 4):
             a0, a1, a2, a3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
             for j in range(columns):
-                out[i, j] = (((out[i, j] + a0 * b[k, j]) + a1 * b[k + 1, j]) + a2 * b[k + 2, j]) + a3 * b[k + 3, j]
+                out[i, j] = (((out[i, j] + a0 * b[k, j]) + a1 * b[k + 1, j]) + a2 * b[k + 2, j]) + a3 * b[
+                    k + 3, j
+                ]
         for k in range(terms - terms % 4, terms):
             for j in range(columns):
                 out[i, j] += a[i, k] * b[k, j]
@@ -81,8 +83,8 @@ def _add_product(out: Floats, a: Floats, b: Floats) -> None:
 
 @partial(compiled, reordered=True)
 def _dot(a: Floats, b: Floats) -> np.floating[Any]:
-    """Σ_k a_k b_k of two vectors, in as many partial sums as the processor likes; always the same for one length."""
-    total = a[0] * b[0]
+    """Σ_k a_k b_k of two vectors, in as many partial sums as a vector holds: the same for one length."""
+    total: np.floating[Any] = a[0] * b[0]
     for k in range(1, len(a)):
         total += a[k] * b[k]
     return total
@@ -101,7 +103,7 @@ def _activate(values: Floats, tanh: bool) -> None:
 
 @compiled
 def _through_activation(slopes: Floats, values: Floats, tanh: bool) -> None:
-    """Slopes `[N, O]` times the activation's derivative where it had these values: 1 − y² or, of max(x, 0), 1 or 0."""
+    """Slopes `[N, O]` times the derivative where the activation has these values: 1 − y², or 1 or 0."""
     flat, activated = slopes.reshape(-1), values.reshape(-1)
     if tanh:
         for i in range(flat.size):
@@ -133,9 +135,7 @@ def _affine(out: Floats, inputs: Floats, weight: Floats, bias: Floats) -> None:
 
 
 @compiled
-def _affine_gradient(
-    weight: Floats, bias: Floats, inputs: Floats, slopes: Floats
-) -> None:
+def _affine_gradient(weight: Floats, bias: Floats, inputs: Floats, slopes: Floats) -> None:
     """Add to gradients of weight and bias what slopes `[N, O]` of the outputs make of them."""
     for i in range(len(slopes)):
         for j in range(len(bias)):

@@ -6,8 +6,14 @@ and the value of the observation that really followed stands for the rest. A rol
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from pgbench.compiled import compiled
 
 
 def backward_sum(terms: Tensor, factors: Tensor, last: Tensor) -> Tensor:
@@ -27,12 +33,23 @@ def backward_sum(terms: Tensor, factors: Tensor, last: Tensor) -> Tensor:
     if terms.shape != factors.shape or terms.shape[1:] != last.shape:
         shapes = f"terms {list(terms.shape)}, factors {list(factors.shape)}, last {list(last.shape)}"
         raise ValueError(f"shapes must be [T, *B], [T, *B] and [*B], not {shapes}")
-    sums = torch.empty_like(terms)
-    for total, term, factor in zip(
-        reversed(sums.unbind()), reversed(terms.unbind()), reversed(factors.unbind()), strict=True
-    ):
-        last = torch.addcmul(term, factor, last, out=total)
+    sums = torch.empty_like(terms, memory_format=torch.contiguous_format)
+    flat = [values.detach().contiguous().numpy().reshape(len(terms), -1) for values in (terms, factors, sums)]
+    _backward_sum(flat[0], flat[1], flat[2], last.detach().numpy().flatten())
     return sums
+
+
+@compiled
+def _backward_sum(
+    terms: NDArray[np.floating[Any]],
+    factors: NDArray[np.floating[Any]],
+    sums: NDArray[np.floating[Any]],
+    following: NDArray[np.floating[Any]],
+) -> None:
+    for time in range(len(terms) - 1, -1, -1):
+        for b in range(terms.shape[1]):
+            following[b] = terms[time, b] + factors[time, b] * following[b]
+            sums[time, b] = following[b]
 
 
 def rewards_to_go(

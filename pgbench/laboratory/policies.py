@@ -17,7 +17,7 @@ from pgbench.components import Networks
 from pgbench.environments import Discrete
 from pgbench.laboratory.worlds import Process
 from pgbench.learners import Learner, Parameters
-from pgbench.policies import ACTIVATIONS, Perceptron
+from pgbench.networks import ACTIVATIONS, Perceptron
 from pgbench.specs import Algorithm
 
 
@@ -27,10 +27,6 @@ class OneHotPerceptron(Perceptron):
 
     Without hidden layers it is a table. The same as `Perceptron` on one-hot vectors, of which none is built.
     """
-
-    def __call__(self, parameters: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """As `Perceptron`, in either precision by the definition."""
-        return self.by_definition(parameters, inputs)
 
     def forward(self, views: Sequence[Tensor], inputs: Tensor) -> Tensor:
         """Outputs `[S, N, O]`, from `views(parameters)`."""

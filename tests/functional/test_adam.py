@@ -22,7 +22,12 @@ def test_it_is_torchs_adam(epsilon):
     optimiser = torch.optim.Adam([reference], lr=0.01, eps=epsilon)
     for gradient in gradients(20):
         adam_step(
-            parameters, gradient, state, torch.full((S,), 0.01), epsilon, torch.ones(S, dtype=torch.bool)
+            parameters,
+            gradient,
+            state,
+            torch.full((S,), 0.01, dtype=torch.float64),
+            epsilon,
+            torch.ones(S, dtype=torch.bool),
         )
         reference.grad = gradient
         optimiser.step()
@@ -32,14 +37,14 @@ def test_it_is_torchs_adam(epsilon):
 def test_each_replica_has_its_own_step_size():
     parameters, state = start()
     before = parameters.clone()
-    rates = torch.tensor([0.0, 0.01, 0.02])
+    rates = torch.tensor([0.0, 0.01, 0.02], dtype=torch.float64)
     adam_step(parameters, gradients(1)[0], state, rates, 1e-8, torch.ones(S, dtype=torch.bool))
     moved = (parameters - before).abs().mean(1)
     assert moved.tolist() == pytest.approx(rates.tolist(), abs=1e-6)
 
 
 def test_an_inactive_replica_keeps_every_bit_and_the_others_do_not_notice():
-    rates, everyone = torch.full((S,), 0.01), torch.ones(S, dtype=torch.bool)
+    rates, everyone = torch.full((S,), 0.01, dtype=torch.float64), torch.ones(S, dtype=torch.bool)
     masked, masked_state = start()
     free, free_state = start()
     some = torch.tensor([True, False, True])

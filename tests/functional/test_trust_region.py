@@ -12,7 +12,8 @@ from pgbench.functional.trust_region import (
     full_step,
     line_search,
 )
-from pgbench.policies import Categorical, Perceptron, kl
+from pgbench.networks import Perceptron
+from pgbench.policies import Categorical, kl
 
 S, P = 4, 16
 
@@ -213,13 +214,19 @@ def test_a_replicas_natural_gradient_does_not_know_its_block():
     b = torch.randn(rows.shape, generator=generator(2))
 
     def solve(block):
-        seen = observations[block]
+        here = network.linearise(rows[block], observations[block])
+        old = Categorical(here.outputs.values.log_softmax(-1))
 
-        def policy(parameters):
-            return Categorical(network.forward(network.views(parameters), seen).log_softmax(-1))
+        def divergence(outputs):
+            new = Categorical(outputs.reshape(old.parameters.shape).log_softmax(-1))
+            return kl(old, new).mean(1)
 
-        old = policy(rows[block])
-        product = fisher_vector_product(lambda trial: kl(old, policy(trial)).mean(1), rows[block], 0.1)
+        curvature = fisher_vector_product(divergence, here.outputs.values.flatten(1), 0.0)
+
+        def product(vectors):
+            moved, free = here.push(vectors)
+            return here.pull(curvature(moved.flatten(1)).reshape(moved.shape), free) + 0.1 * vectors
+
         direction = conjugate_gradient(product, b[block], 10, 1e-10)
         return full_step(direction, product(direction), 0.01)
 

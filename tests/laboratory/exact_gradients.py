@@ -14,7 +14,7 @@ from pgbench import estimation, updates
 from pgbench.environments import Discrete
 from pgbench.laboratory import estimators
 from pgbench.learners import Learner, Parameters
-from pgbench.policies import Perceptron
+from pgbench.networks import Perceptron
 
 WORLDS = {
     "chain": worlds.chain(),
