@@ -82,21 +82,24 @@ def advantages(algorithm: Algorithm, rollout: Rollout, values: Values, scores: T
         scores: `[S, E, P]`, ∇log p(τ) of each trajectory, for the baseline that needs it.
     """
     flags, gamma = (rollout.terminated, rollout.truncated), algorithm.gamma
-    to_go = returns.rewards_to_go(rollout.rewards, values.next, *flags, gamma)
+
+    def to_go() -> Tensor:
+        return returns.rewards_to_go(rollout.rewards, values.next, *flags, gamma)
+
     match algorithm.advantage:
         case c.UniformWeight():
-            return torch.ones_like(to_go)
+            return torch.ones_like(rollout.rewards)
         case c.GAE(lam=lam):
             return returns.gae(rollout.rewards, values.here, values.next, *flags, gamma, lam)
         case c.NStep(n=n):
             estimates, weight = returns.n_step_returns(rollout.rewards, values.next, *flags, gamma, n), None
         case c.RewardToGo(discount="from_the_start"):
-            estimates = to_go
-            weight = returns.derived_discounts(*flags, gamma, rollout.elapsed, to_go.dtype)
+            estimates = to_go()
+            weight = returns.derived_discounts(*flags, gamma, rollout.elapsed, estimates.dtype)
         case c.RewardToGo():
-            estimates, weight = to_go, None
+            estimates, weight = to_go(), None
         case c.TotalReturn():
-            estimates, weight = returns.total_returns(to_go, *flags), None
+            estimates, weight = returns.total_returns(to_go(), *flags), None
         case c.ActionValue():
             estimates, weight = values.here, None
         case _:
@@ -208,7 +211,7 @@ def prepare(algorithm: Algorithm, learner: Learner, rollout: Rollout) -> Batch:
 def credit(algorithm: Algorithm, learner: Learner, batch: Batch, values: Tensor) -> Batch:
     """The batch with advantages and targets from the present critic, whose values of it are `[S, N]`."""
     shape = batch.rollout.rewards.shape
-    following = learner.evaluate_in_chunks(batch.next_observations).values
+    following = learner.values_in_chunks(batch.next_observations)
     both = Values(in_time(values, shape), in_time(following, shape))
     rollout, both = at_time_limits(algorithm, batch.rollout, both)
     active = side_by_side(rollout.active).float()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -135,13 +135,11 @@ class Learner:
 
     def act(self) -> Act:
         """The present policy as a function from observations `[S, E, O]` and noise to actions."""
-        present = self._present()
-        return lambda observations, noise: present(observations).sample(noise)
+        return lambda observations, noise: self._present(observations).sample(noise)
 
     def act_by_mode(self) -> Act:
         """The present policy without its exploration: as `act`, but the noise is not looked at."""
-        present = self._present()
-        return lambda observations, noise: present(observations).mode()
+        return lambda observations, noise: self._present(observations).mode()
 
     @property
     def parts(self) -> list[Parameters]:
@@ -197,14 +195,17 @@ class Learner:
         parameters = torch.cat([part.distribution.parameters for part in parts], 1)
         return Evaluation(self.policy.restore(parameters), torch.cat([part.values for part in parts], 1))
 
-    def _present(self) -> Callable[[Tensor], Distribution]:
+    @torch.no_grad()
+    def values_in_chunks(self, observations: Tensor) -> Tensor:
+        """The values `[S, N]` of `evaluate_in_chunks`, without the policy where it has a network of its own."""
+        if self.critic is None or self.of_actions:
+            return self.evaluate_in_chunks(observations).values
+        return torch.cat([self.values(observations[:, part]) for part in chunks(observations.shape[1])], 1)
+
+    @torch.no_grad()
+    def _present(self, observations: Tensor) -> Distribution:
         """π(·|s) of the present parameters, for observations `[S, E, O]` and without gradients."""
-
-        @torch.no_grad()
-        def present(observations: Tensor) -> Distribution:
-            return self.distribution(observations)
-
-        return present
+        return self.distribution(observations)
 
     def state(self) -> dict[str, Any]:
         """Parameters, optimisers and β, for `restore`; the tensors share their memory with this learner."""

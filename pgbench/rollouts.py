@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -74,26 +75,34 @@ class Rollout:
 
 
 class _ActionNoise:
-    """The noise of one rollout, row by row, from each replica's own stream."""
+    """Noise of rollout after rollout, row by row, from each replica's own streams.
 
-    def __init__(
-        self,
-        seeds: Sequence[int],
-        environments_each: int,
-        iteration: int,
-        draw: Noise,
-        rows: int = NOISE_ROWS,
-    ) -> None:
-        self._generators = [stream(seed, "actions", iteration) for seed in seeds]
-        self._shape = (min(rows, NOISE_ROWS), environments_each)
-        self._draw = draw
+    A rollout has a stream of its own; several short ones in turn share one, up to `NOISE_ROWS` rows, for to begin a
+    stream takes as long as some steps of an environment. What is kept between rollouts can be drawn again.
+    """
 
-    def row(self, time: int) -> Tensor:
-        """Noise `[S, E, …]` of a time step; times are asked for in order."""
-        if time % self._shape[0] == 0:
-            chunks = [self._draw(generator, self._shape) for generator in self._generators]
-            self._rows = torch.from_numpy(np.stack(chunks, axis=1))
-        return self._rows[time % self._shape[0]]
+    def __init__(self, seeds: Sequence[int], environments_each: int) -> None:
+        self._seeds = seeds
+        self._environments = environments_each
+        self._kept: tuple[tuple[Noise, int, int], Tensor] | None = None
+
+    def rows(self, draw: Noise, iteration: int, horizon: int | None = None) -> Iterator[Tensor]:
+        """Noise `[S, E, …]` of each time step of a rollout of so many rows, or of one that has no horizon."""
+        if horizon is None or horizon > NOISE_ROWS // 2:
+            return chain.from_iterable(self._chunks(draw, iteration, horizon or 0, rows=NOISE_ROWS))
+        sharing = NOISE_ROWS // horizon
+        group, place = divmod(iteration, sharing)
+        name = draw, group, horizon
+        if self._kept is None or self._kept[0] != name:
+            self._kept = name, next(self._chunks(draw, group, horizon, rows=sharing * horizon))
+        return iter(self._kept[1][place * horizon : (place + 1) * horizon])
+
+    def _chunks(self, draw: Noise, *name: int, rows: int) -> Iterator[Tensor]:
+        """Chunks `[rows, S, E, …]` of the streams of that name, without end."""
+        generators = [stream(seed, "actions", *name) for seed in self._seeds]
+        while True:
+            chunks = [draw(generator, (rows, self._environments)) for generator in generators]
+            yield torch.from_numpy(np.stack(chunks, axis=1))
 
 
 class Sampler:
@@ -120,6 +129,7 @@ class Sampler:
         self.normaliser: ObservationNormaliser | None = None
         self.scaler: RewardScaler | None = None
         self.reward_offset = 0.0
+        self._noise = _ActionNoise(self.seeds, environments_each)
         self._returns = np.zeros(self.shape)
         self._lengths = np.zeros(self.shape, dtype=np.int64)
         self._observations: NDArray[np.float32] | None = None
@@ -138,13 +148,12 @@ class Sampler:
         """
         active = np.array(np.broadcast_to(running[:, None], self.shape))
         observations = self._begin(active) if self._observations is None else self._observations
-        noise = _ActionNoise(self.seeds, self.shape[1], iteration, draw, horizon)
         elapsed = self._lengths.copy()
         rows: list[dict[str, NDArray[Any]]] = []
         episodes: list[Episode] = []
         everyone = bool(active.all())
-        for time in range(horizon):
-            row, ended = self._step(act, observations, noise.row(time), active, everyone, episodes)
+        for _, noise in zip(range(horizon), self._noise.rows(draw, iteration, horizon), strict=False):
+            row, ended = self._step(act, observations, noise, active, everyone, episodes)
             rows.append(row)
             observations = row["next_observations"]
             if ended is not None:
@@ -210,16 +219,15 @@ class Sampler:
         """The rows of one whole episode in every environment of the running replicas."""
         active = np.array(np.broadcast_to(running[:, None], self.shape))
         observations = self._begin(active)
-        noise = _ActionNoise(self.seeds, self.shape[1], iteration, draw)
-        everyone, left, time = bool(active.all()), int(active.sum()), 0
+        everyone, left = bool(active.all()), int(active.sum())
+        noise = self._noise.rows(draw, iteration)
         while left:
-            row, ended = self._step(act, observations, noise.row(time), active, everyone, episodes)
+            row, ended = self._step(act, observations, next(noise), active, everyone, episodes)
             yield row
             observations = row["next_observations"]
             if ended is not None:
                 active = active & ~ended
                 everyone, left = False, int(active.sum())
-            time += 1
 
     def _begin(
         self, ended: NDArray[np.bool_], others: NDArray[np.float32] | None = None
@@ -282,7 +290,8 @@ class Sampler:
         space = self.environment.actions
         if isinstance(space, Box):
             # two ufuncs are quicker than np.clip on arrays as small as these
-            return np.minimum(np.maximum(actions.astype(np.float64), space.low), space.high)
+            bounded: NDArray[Any] = np.minimum(np.maximum(actions, space.low), space.high)
+            return bounded.astype(np.float64)
         return actions
 
     def _finish(

@@ -105,10 +105,11 @@ def test_what_is_not_a_part_of_the_budget_is_refused():
 
 def test_a_replica_that_diverged_is_not_evaluated(monkeypatch):
     def poisoned(self, observations):
-        return original(self, observations) * torch.tensor([1.0, torch.nan]).reshape(2, 1)
+        said = original(self, observations)
+        return said._replace(values=said.values * torch.tensor([1.0, torch.nan]).reshape(2, 1))
 
-    original = Learner.values
-    monkeypatch.setattr(Learner, "values", poisoned)
+    original = Learner.evaluate
+    monkeypatch.setattr(Learner, "evaluate", poisoned)
     found = evaluations(training.train(described("ppo", asked=asked()), SEEDS))
     assert {episode.seed for episode in found} == {3}
 

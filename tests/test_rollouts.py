@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pgbench.environments.transforms import ObservationNormaliser, RewardScaler
-from pgbench.rollouts import CHUNK, Sampler
+from pgbench.rollouts import CHUNK, Sampler, _ActionNoise
 
 BOTH = np.array([True, True])
 
@@ -147,3 +147,18 @@ def test_gaussian_actions_are_clipped_for_the_world_only():
         lambda o, n: 3.0 * torch.ones(*o.shape[:2], 1), normal, 0, BOTH, 5
     )
     assert torch.equal(rollout.next_observations, bounded.next_observations)
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 128, 200, 600])
+def test_noise_is_never_drawn_twice_and_does_not_depend_on_what_came_before(horizon):
+    """Rollouts share a stream where they are short: whichever came before, each finds its own part of it."""
+
+    def rows(noise, iteration):
+        return [row for row, _ in zip(noise.rows(draw, iteration, horizon), range(horizon), strict=False)]
+
+    noise = _ActionNoise([4, 7], 3)
+    history = [torch.stack(rows(noise, iteration)) for iteration in range(120 // horizon + 3)]
+    assert len(torch.cat(history)[:, 1].unique()) == 3 * horizon * len(history)
+    for iteration in (len(history) - 1, 1, 0):
+        again = torch.stack(rows(_ActionNoise([7], 3), iteration))
+        assert torch.equal(again[:, 0], history[iteration][:, 1])
