@@ -19,15 +19,28 @@ from numpy.typing import NDArray
 
 from pgbench.analysis import inference
 from pgbench.analysis.drawing import GREY, Drawing, Look, looks_of, render
-from pgbench.analysis.panels import PANEL_STYLE, Room, blank, draw_grid, label_below, label_left, places
+from pgbench.analysis.panels import (
+    PANEL_STYLE,
+    Room,
+    blank,
+    draw_grid,
+    label_below,
+    label_left,
+    places,
+    width_of,
+)
 from pgbench.analysis.statistics import Array, Estimate
 
 PANEL_COLUMNS = 3
 MOST_MEANS = 10
 """Mean curves that can be told apart in one panel."""
 ROOM = Room(left=1.0, right=0.15, bottom=0.55, top=0.38, beside=0.15, below=0.38)
+TICKS = 0.4
+"""Inches below the panel of all means."""
 OVERVIEW = 3.2
 """Inches of the panel of all means, with the room around it."""
+KEY = 0.85
+"""Inches of a legend without its labels."""
 ROW = 2.0
 
 
@@ -106,7 +119,8 @@ def _samples(curves: pd.DataFrame, scores: pd.DataFrame) -> dict[str, _Sample]:
 
 def _draw_overview(figure: Figure, samples: Mapping[str, _Sample], looks: Mapping[str, Look]) -> None:
     """All means, each with a marker every so often; the markers of two variants do not coincide."""
-    room = ROOM._replace(bottom=figure.get_figheight() - OVERVIEW + 0.4)
+    below, legend = figure.get_figheight() - OVERVIEW, KEY + width_of(figure, list(samples))
+    room = ROOM._replace(right=ROOM.right + legend, bottom=below + TICKS)
     (place,) = places(figure, 1, 1, room)
     axis = figure.add_subplot(place)
     for index, (label, sample) in enumerate(samples.items()):
@@ -126,10 +140,8 @@ def _draw_overview(figure: Figure, samples: Mapping[str, _Sample], looks: Mappin
     axis.grid()
     axis.xaxis.set_major_formatter(EngFormatter(sep=""))
     axis.xaxis.set_major_locator(MaxNLocator(5))
-    legend = axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=4)
-    box, edge = axis.get_position(), legend.get_window_extent().width / figure.bbox.width
-    axis.set_position((box.x0, box.y0, box.width - edge, box.height))
-    label_left(figure, "episodic return", (box.y0 + box.y1) / 2)
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=4)
+    label_left(figure, "episodic return", room)
 
 
 def _draw_panels(
@@ -146,9 +158,8 @@ def _draw_panels(
         _mark(axis.yaxis, returns, labelled=index % columns == 0)
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.set(xlim=steps.limits, ylim=returns.limits)
-    height = figure.get_figheight()
     label_below(figure, "environment steps")
-    label_left(figure, "episodic return", (height - room.top + room.bottom) / 2 / height)
+    label_left(figure, "episodic return", room)
 
 
 def _scales(samples: Mapping[str, _Sample]) -> tuple[_Scale, _Scale]:

@@ -74,8 +74,10 @@ def label_below(figure: Figure, text: str) -> None:
     figure.text(0.5, EDGE / figure.get_figheight(), text, ha="center", va="bottom")
 
 
-def label_left(figure: Figure, text: str, middle: float) -> None:
-    """Say at the left edge what the vertical axes show whose middle is at this share of the figure's height."""
+def label_left(figure: Figure, text: str, room: Room) -> None:
+    """Say at the left edge, beside the panels that have this room around them, what their vertical axes show."""
+    height = figure.get_figheight()
+    middle = (height - room.top + room.bottom) / 2 / height
     figure.text(EDGE / WIDTH, middle, text, rotation="vertical", ha="left", va="center")
 
 
