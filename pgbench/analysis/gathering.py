@@ -259,8 +259,10 @@ def _rows_of_seeds(table: pd.DataFrame) -> Callable[[int], pd.DataFrame]:
 
 def _evaluated(episodes: pd.DataFrame) -> Floats:
     """The mean return of each evaluation of a replica, in their order; NaN where one is not finite."""
-    groups = episodes.groupby("step")["episodic_return"]
-    return np.array([float(np.mean(_finite(returns))) for _, returns in groups])
+    if not len(episodes):
+        return np.empty(0)
+    ends = np.flatnonzero(np.diff(episodes["step"])) + 1
+    return np.array([np.mean(returns) for returns in np.split(_finite(episodes["episodic_return"]), ends)])
 
 
 def _finite(returns: pd.Series) -> Floats:
