@@ -19,8 +19,8 @@ from pgbench.analysis.statistics import Array, Estimate, Statistic
 
 SCORE = "last_100"
 ALL_ENVIRONMENTS = "all environments"
-TOGETHER = 10
-"""Cells that are resampled together: with a hundred replicas of each that takes a third of a gigabyte."""
+TOGETHER = 50
+"""Cells that are resampled together: with a hundred replicas of each that takes a quarter of a gigabyte."""
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:

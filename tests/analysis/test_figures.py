@@ -32,6 +32,21 @@ def test_a_png_has_its_resolution_and_whole_labels():
     assert (picture[:, 0] == 1.0).all()
 
 
+def test_a_png_has_the_pixels_that_matplotlib_saves():
+    def plotted():
+        figure = Figure(figsize=(3.0, 2.0))
+        figure.subplots().plot([0.0, 1.0, 0.5], marker="o", alpha=0.5)
+        return figure
+
+    saved = io.BytesIO()
+    plotted().savefig(saved, format="png", dpi=drawing.DOTS_PER_INCH)
+    ours, theirs = (
+        matplotlib.image.imread(io.BytesIO(png)) for png in (drawing.render(plotted()).png, saved.getvalue())
+    )
+    np.testing.assert_array_equal(ours, theirs[..., :3])
+    assert (theirs[..., 3] == 1.0).all()
+
+
 def test_an_interval_is_drawn_from_end_to_end():
     axis = drawn([line(0.3, 0.2, 0.4)])
     assert [0.2, 0.4] in [list(each.get_xdata()) for each in axis.lines]
