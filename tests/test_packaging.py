@@ -77,7 +77,7 @@ def test_every_import_is_a_declared_dependency() -> None:
     assert not undeclared - COME_WITH
 
 
-COME_WITH = {"matplotlib", "markupsafe"}
+COME_WITH = {"matplotlib", "PIL", "markupsafe"}
 """Imported beside seaborn and Jinja2, which are built on them and pin what they need."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pgbench.analysis import inference, wording
-from pgbench.analysis.figures import has_overview
+from pgbench.analysis.curves import has_overview
 from pgbench.analysis.study_tables import StudyTables
 
 

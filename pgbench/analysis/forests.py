@@ -1,4 +1,4 @@
-"""Forest plots: the effects of claims against what is claimed, and of variants against the one before them."""
+"""The forest plot of claims: their effects against what is claimed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from pgbench.analysis import wording
 from pgbench.analysis.claims import CONTRADICTED, INCONCLUSIVE, REPLICATED
-from pgbench.analysis.drawing import STYLE, Drawing, render
+from pgbench.analysis.drawing import INK, STYLE, Drawing, render
 
-INK = "#1c1c1a"
 CLAIMED = "#dedcd3"
 
 
@@ -80,29 +79,6 @@ def claims_forest(verdicts: pd.DataFrame, claims: pd.DataFrame) -> Drawing:
             if unit in UNITS.values():
                 axis.xaxis.set_major_formatter(PercentFormatter(1.0))
         figure.legend(handles=_legend(), loc="outside upper left", ncols=4, handlelength=1.4)
-        return render(figure)
-
-
-def effects_forest(effects: pd.DataFrame) -> Drawing:
-    """Each variant's difference from the one before it, a panel an environment.
-
-    Args:
-        effects: the rows of `effects.parquet` that are about single environments, one at least.
-    """
-    labels, environments = effects["variant"].unique(), effects["environment"].unique()
-    columns = min(2, len(environments))
-    rows = -(-len(environments) // columns)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, rows * (0.9 + 0.27 * len(labels))), layout="constrained")
-        axes = figure.subplots(rows, columns, sharey=True, squeeze=False).flatten()
-        for axis, environment in zip(axes, environments, strict=False):
-            _draw_effects(
-                axis, effects[effects["environment"] == environment].set_index("variant").loc[labels]
-            )
-            axis.set_title(environment)
-        for axis in axes[len(environments) :]:
-            axis.remove()
-        figure.supxlabel("difference from the variant before, in units of the final score", fontsize=9)
         return render(figure)
 
 
@@ -202,21 +178,3 @@ def _legend() -> list[Line2D | Patch]:
         for name, mark in VERDICT_MARKS.items()
     ]
     return [*marks, Patch(color=CLAIMED, label="where the claim puts the effect")]
-
-
-def _draw_effects(axis: Axes, effects: pd.DataFrame) -> None:
-    """A difference is filled where its interval excludes zero."""
-    axis.axvline(0.0, color="#999999", linewidth=0.8)
-    columns = effects[["difference", "difference_low", "difference_high"]].to_numpy()
-    for height, (value, low, high) in enumerate(columns):
-        if np.isnan(value):
-            axis.text(
-                0.02, height, "no pairs", transform=axis.get_yaxis_transform(), va="center", fontsize=7.5
-            )
-            continue
-        axis.plot([low, high], [height, height], color=INK, linewidth=1.3)
-        filling = INK if low > 0 or high < 0 else "white"
-        axis.plot(value, height, marker="D", markersize=5, color=INK, markerfacecolor=filling)
-    axis.set_yticks(range(len(effects)), list(effects.index))
-    axis.set_ylim(len(effects) - 0.5, -0.5)
-    axis.xaxis.set_major_locator(MaxNLocator(6))

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -242,25 +242,30 @@ def _repeated(columns: Sequence[str], rows: Sequence[tuple[str, ...]], counts: S
 def _replicas(planned: PlannedRun, block: Block) -> Iterable[_Replica]:
     """Each replica of a block, with its episodes up to the budget, so that all are judged at equal cost."""
     counted = block.episodes[block.episodes["step"] <= planned.run.steps]
-    episodes, metrics, evaluations = map(_rows_of_seeds, (counted, block.metrics, block.evaluations))
-    for seed in block.record.seeds:
-        own, updates = episodes(seed), metrics(seed)
-        returns = _finite(own["episodic_return"])
-        trained = int(updates["step"].max()) if len(updates) else 0
-        evaluated = _evaluated(evaluations(seed))
-        yield _Replica(planned, seed, trained, own["step"].to_numpy(), returns, updates, evaluated)
+    steps, returns = counted["step"].to_numpy(), _finite(counted["episodic_return"])
+    tables = (counted, block.metrics, block.evaluations)
+    for seed, own, updates, evaluated in zip(
+        block.record.seeds, *(_rows_of_seeds(table, block.record.seeds) for table in tables), strict=True
+    ):
+        metrics = block.metrics.iloc[updates]
+        trained = int(metrics["step"].max()) if len(metrics) else 0
+        evaluations = _evaluated(block.evaluations.iloc[evaluated])
+        yield _Replica(planned, seed, trained, steps[own], returns[own], metrics, evaluations)
 
 
-def _rows_of_seeds(table: pd.DataFrame) -> Callable[[int], pd.DataFrame]:
-    """Seed → its rows, of a table that is in the order of seeds, as those of blocks are."""
-    seeds = table["seed"].to_numpy()
-    return lambda seed: table.iloc[slice(*np.searchsorted(seeds, [seed, seed + 1]))]
+def _rows_of_seeds(table: pd.DataFrame, seeds: Sequence[int]) -> list[slice]:
+    """The rows of each seed, in a table that is in the order of seeds, as those of blocks are."""
+    found, wanted = table["seed"].to_numpy(), np.asarray(seeds)
+    starts, ends = (np.searchsorted(found, wanted, side) for side in ("left", "right"))
+    return [slice(*each) for each in zip(starts, ends, strict=True)]
 
 
 def _evaluated(episodes: pd.DataFrame) -> Floats:
     """The mean return of each evaluation of a replica, in their order; NaN where one is not finite."""
-    groups = episodes.groupby("step")["episodic_return"]
-    return np.array([float(np.mean(_finite(returns))) for _, returns in groups])
+    if not len(episodes):
+        return np.empty(0)
+    ends = np.flatnonzero(np.diff(episodes["step"])) + 1
+    return np.array([np.mean(returns) for returns in np.split(_finite(episodes["episodic_return"]), ends)])
 
 
 def _finite(returns: pd.Series) -> Floats:

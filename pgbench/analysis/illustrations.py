@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from pgbench.analysis import captions, figures, forests
+from pgbench.analysis import curves as curving
 from pgbench.analysis.drawing import Drawing
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.analysis.summaries import ALL_ENVIRONMENTS
@@ -30,7 +31,7 @@ def study_illustrations(tables: StudyTables) -> Iterator[Illustration]:
     differences = tables.effects[tables.effects["environment"] != ALL_ENVIRONMENTS]
     if len(differences):
         words = "Differences from the variant before: a panel an environment, a row a variant, a line an interval."
-        draw = partial(forests.effects_forest, differences)
+        draw = partial(figures.effects, differences)
         yield Illustration("effects", draw, captions.effects(tables), words)
     for environment in tables.environments:
         yield learning_curves(tables, environment)
@@ -59,7 +60,7 @@ def learning_curves(tables: StudyTables, environment: str) -> Illustration:
     """Learning curves of every variant on one environment."""
     curves, scores = tables.curves, tables.scores
     draw = partial(
-        figures.learning_curves,
+        curving.learning_curves,
         curves[curves["environment"] == environment],
         scores[scores["environment"] == environment],
     )

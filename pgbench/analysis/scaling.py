@@ -23,13 +23,16 @@ def with_diverged(scores: pd.DataFrame) -> pd.DataFrame:
     is lower still: a method that is often lost must not look better for it. Replicas in whose budget no episode
     ended are not failures, and stay without a score. Metrics of updates are left as they were until the divergence.
     """
+    diverged = scores["status"] == "diverged"
+    if not diverged.any():
+        return scores
     environments, base = scores["environment"], untrained(scores)
     floors: dict[str, pd.Series] = dict.fromkeys(RETURNS, base) | dict.fromkeys(NORMALISED, 0.0 * base)
     columns = {}
     for score in floors.keys() & set(scores):
         worst = scores.groupby("environment")[score].min()
         lowest = environments.map(worst.combine(floors[score], np.fmin))
-        columns[score] = scores[score].mask(scores["status"] == "diverged", lowest)
+        columns[score] = scores[score].mask(diverged, lowest)
     return scores.assign(**columns)
 
 

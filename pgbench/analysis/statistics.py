@@ -42,7 +42,7 @@ def mean(sample: Array, axis: int = 0) -> Array:
 
 def interquartile_mean(sample: Array, axis: int = 0) -> Array:
     """The mean of the middle half: a quarter of the replicas, rounded down, is left out at either end."""
-    trimmed: Array = stats.trim_mean(sample, 0.25, axis=axis)
+    trimmed: Array = stats.trim_mean(_replicas_last(sample, axis), 0.25, axis=-1)
     return trimmed
 
 
@@ -55,10 +55,15 @@ def probability_of_improvement(*samples: Array, axis: int = -1) -> Array:
     """
     probabilities = []
     for first, second in zip(samples[::2], samples[1::2], strict=True):
-        x, y = (np.moveaxis(sample, axis, -1) for sample in (first, second))
-        comparisons = np.sign(x[..., :, None] - y[..., None, :])
-        probabilities.append(0.5 * (1.0 + comparisons.mean(axis=(-2, -1))))
+        x, y = _replicas_last(first, axis)[..., :, None], _replicas_last(second, axis)[..., None, :]
+        wins, losses = (np.count_nonzero(each, axis=(-2, -1)) for each in (x > y, x < y))
+        probabilities.append(0.5 * (1.0 + (wins - losses) / (x.shape[-2] * y.shape[-1])))
     return np.asarray(np.mean(probabilities, axis=0))
+
+
+def _replicas_last(sample: Array, axis: int) -> Array:
+    """A sample whose replicas lie side by side, and so are added up in one order whatever other axes there are."""
+    return np.ascontiguousarray(np.moveaxis(sample, axis, -1))
 
 
 def bootstrap(

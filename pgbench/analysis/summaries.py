@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from pgbench.analysis.statistics import Array, Estimate, Statistic
 
 SCORE = "last_100"
 ALL_ENVIRONMENTS = "all environments"
+TOGETHER = 50
+"""Cells that are resampled together: with a hundred replicas of each that takes a quarter of a gigabyte."""
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:
@@ -32,12 +34,16 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
         the mean and interquartile_mean, each with its 95 % interval (`…_low`, `…_high`),
         minimum and maximum.
     """
-    groups = scaling.with_diverged(scores).groupby(["variant", "environment"], sort=False)
-    return pd.DataFrame([_summarise(group) for _, group in groups])
+    groups = [
+        group for _, group in scaling.with_diverged(scores).groupby(["variant", "environment"], sort=False)
+    ]
+    samples = [[group[SCORE].dropna().to_numpy()] for group in groups]
+    middles = bootstrapped(statistics.interquartile_mean, samples)
+    cells = zip(groups, samples, middles, strict=True)
+    return pd.DataFrame([_summarise(group, sample, middle) for group, (sample,), middle in cells])
 
 
-def _summarise(group: pd.DataFrame) -> dict[str, Any]:
-    sample = group[SCORE].dropna().to_numpy()
+def _summarise(group: pd.DataFrame, sample: Array, interquartile_mean: Estimate) -> dict[str, Any]:
     return {
         "variant": group["variant"].iloc[0],
         "environment": group["environment"].iloc[0],
@@ -46,7 +52,7 @@ def _summarise(group: pd.DataFrame) -> dict[str, Any]:
         "diverged": int((group["status"] == "diverged").sum()),
         "no_episode": int((group["status"] == "no episode").sum()),
         **_columns("mean", _mean(sample)),
-        **_columns("interquartile_mean", _estimate(statistics.interquartile_mean, [sample])),
+        **_columns("interquartile_mean", interquartile_mean),
         "minimum": float(min(sample, default=np.nan)),
         "maximum": float(max(sample, default=np.nan)),
     }
@@ -71,51 +77,71 @@ def effects(scores: pd.DataFrame) -> pd.DataFrame:
         str(environment): group.pivot(index="seed", columns="variant", values=SCORE)
         for environment, group in counted.groupby("environment", sort=False)
     }
-    rows = [row for before, variant in pairwise(labels) for row in _compare(tables, variant, before)]
+    comparisons = [each for pair in pairwise(labels) for each in _comparisons(tables, *pair)]
+    improvements = bootstrapped(statistics.probability_of_improvement, [each.samples for each in comparisons])
+    rows = [
+        each.names
+        | _columns("difference", each.difference)
+        | _columns("probability_of_improvement", probability)
+        for each, probability in zip(comparisons, improvements, strict=True)
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _compare(tables: Mapping[str, pd.DataFrame], variant: str, before: str) -> Iterator[dict[str, Any]]:
+class _Comparison(NamedTuple):
+    """A row of `effects`, without the probability of improvement, which is that of the samples."""
+
+    names: dict[str, Any]
+    difference: Estimate
+    samples: list[Array]
+
+
+def _comparisons(tables: Mapping[str, pd.DataFrame], before: str, variant: str) -> Iterator[_Comparison]:
     """The rows of one variant, from each environment's scores, a row a seed and a column a variant."""
+    names = {"variant": variant, "before": before}
     samples: list[Array] = []
     for environment, scores in tables.items():
         table = scores[[variant, before]]
         paired = table.dropna()
         pair = [table[label].dropna().to_numpy() for label in (variant, before)]
         samples += pair
-        yield {
-            "variant": variant,
-            "before": before,
-            "environment": environment,
-            "pairs": len(paired),
-            **_columns("difference", _mean((paired[variant] - paired[before]).to_numpy())),
-            **_columns("probability_of_improvement", _improvement(pair)),
-        }
+        difference = _mean((paired[variant] - paired[before]).to_numpy())
+        yield _Comparison(names | {"environment": environment, "pairs": len(paired)}, difference, pair)
     if len(samples) > 2:
-        yield {
-            "variant": variant,
-            "before": before,
-            "environment": ALL_ENVIRONMENTS,
-            "pairs": 0,
-            **_columns("difference", _NOTHING),
-            **_columns("probability_of_improvement", _improvement(samples)),
-        }
+        yield _Comparison(names | {"environment": ALL_ENVIRONMENTS, "pairs": 0}, _NOTHING, samples)
 
 
 _NOTHING = Estimate(*np.full(3, np.nan))
 
 
-def _generator() -> np.random.Generator:
-    # A fresh one a cell: an interval depends on its own replicas, not on what else the study holds.
-    return np.random.default_rng(0)
+def bootstrapped(statistic: Statistic, cells: Sequence[Sequence[Array]]) -> list[Estimate]:
+    """A statistic of each cell and its interval; nothing where a sample is empty.
+
+    Every cell is resampled by a fresh generator: an interval depends on its own replicas, not on what else the
+    study holds. Cells with as many replicas thus draw the same of them, and are resampled together.
+
+    Args:
+        statistic: of a cell's samples.
+        cells: the samples of each.
+    """
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for index, samples in enumerate(cells):
+        alike.setdefault(tuple(map(len, samples)), []).append(index)
+    estimates = [_NOTHING] * len(cells)
+    for members in (members for sizes, members in alike.items() if all(sizes)):
+        for start in range(0, len(members), TOGETHER):
+            part = members[start : start + TOGETHER]
+            found = _bootstrapped_alike(statistic, [cells[index] for index in part])
+            for index, estimate in zip(part, found, strict=True):
+                estimates[index] = estimate
+    return estimates
 
 
-def _estimate(statistic: Statistic, samples: Sequence[Array]) -> Estimate:
-    return statistics.bootstrap(statistic, samples, _generator()) if all(map(len, samples)) else _NOTHING
-
-
-def _improvement(samples: Sequence[Array]) -> Estimate:
-    return _estimate(statistics.probability_of_improvement, samples)
+def _bootstrapped_alike(statistic: Statistic, cells: Sequence[Sequence[Array]]) -> list[Estimate]:
+    """`bootstrapped`, of cells with as many replicas."""
+    samples = [np.stack(each).T for each in zip(*cells, strict=True)]
+    found = statistics.bootstrap(statistic, samples, np.random.default_rng(0))
+    return [Estimate(*numbers) for numbers in zip(*found, strict=True)]
 
 
 def _mean(sample: Array) -> Estimate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -256,15 +257,20 @@ def _steps_between(before: str | None, name: str) -> list[Member]:
 
 def _definitions(tables: StudyTables) -> View:
     replicas = len(tables.seeds)
-    coverage = statistics.simulated_coverage(replicas, np.random.default_rng(0)) if replicas > 1 else np.nan
     return {
         "last": LAST_EPISODES,
         "points": GRID_POINTS,
         "level": wording.percent(statistics.LEVEL),
         "resamples": wording.number(statistics.RESAMPLES),
         "replicas": wording.count(replicas, "replica"),
-        "coverage": wording.percent(coverage) if replicas > 1 else None,
+        "coverage": wording.percent(_bootstrap_coverage(replicas)) if replicas > 1 else None,
     }
+
+
+@cache
+def _bootstrap_coverage(replicas: int) -> float:
+    """Simulated once for all studies with as many replicas."""
+    return statistics.simulated_coverage(replicas, np.random.default_rng(0))
 
 
 def _provenance(record: StudyProvenance) -> View:

@@ -280,9 +280,9 @@ def test_claims_are_judged_and_written_as_spreadsheets_too(table, gathered, plan
 
 def test_rows_of_a_seed_are_those_that_a_mask_finds():
     table = pd.DataFrame({"seed": [0, 0, 2, 2, 2, 5], "step": range(6)})
-    rows = gathering._rows_of_seeds(table)
-    for seed in range(-1, 7):
-        pd.testing.assert_frame_equal(rows(seed), table[table["seed"] == seed])
+    seeds = range(-1, 7)
+    for seed, rows in zip(seeds, gathering._rows_of_seeds(table, seeds), strict=True):
+        pd.testing.assert_frame_equal(table.iloc[rows], table[table["seed"] == seed])
 
 
 def test_texts_stand_as_often_as_they_are_counted():
