@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -135,11 +135,13 @@ class Learner:
 
     def act(self) -> Act:
         """The present policy as a function from observations `[S, E, O]` and noise to actions."""
-        return lambda observations, noise: self._present(observations).sample(noise)
+        present = self._present()
+        return lambda observations, noise: present(observations).sample(noise)
 
     def act_by_mode(self) -> Act:
         """The present policy without its exploration: as `act`, but the noise is not looked at."""
-        return lambda observations, noise: self._present(observations).mode()
+        present = self._present()
+        return lambda observations, noise: present(observations).mode()
 
     @property
     def parts(self) -> list[Parameters]:
@@ -202,10 +204,13 @@ class Learner:
             return self.evaluate_in_chunks(observations).values
         return torch.cat([self.values(observations[:, part]) for part in chunks(observations.shape[1])], 1)
 
-    @torch.no_grad()
-    def _present(self, observations: Tensor) -> Distribution:
+    def _present(self) -> Callable[[Tensor], Distribution]:
         """π(·|s) of the present parameters, for observations `[S, E, O]` and without gradients."""
-        return self.distribution(observations)
+        network, parameters = self.policy_network, self.actor.values.detach()
+        free = network.free_of(parameters)
+        if parameters.dtype != torch.float32:
+            return lambda observations: self.distribution(observations, parameters)
+        return lambda observations: self.policy_of(network.compute(parameters, observations)[0], free)
 
     def state(self) -> dict[str, Any]:
         """Parameters, optimisers and β, for `restore`; the tensors share their memory with this learner."""

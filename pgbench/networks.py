@@ -99,8 +99,8 @@ class Perceptron:
     def compute(self, parameters: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs `[S, N, O]` and hidden units `[S, N · H]` by compiled loops, in single precision."""
         replicas, rows, _ = inputs.shape
-        hidden = inputs.new_empty(replicas, rows * sum(self.sizes[1:-1]))
-        outputs = inputs.new_empty(replicas, rows, self.sizes[-1])
+        hidden = torch.empty(replicas, rows * sum(self.sizes[1:-1]))
+        outputs = torch.empty(replicas, rows, self.sizes[-1])
         arrays = parameters.numpy(), inputs.numpy(), hidden.numpy(), outputs.numpy()
         perceptron.forward(self.layers, self.tanh, *arrays)
         return outputs, hidden

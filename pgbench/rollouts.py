@@ -20,6 +20,7 @@ from torch import Tensor
 
 from pgbench import environments
 from pgbench.environments import Box, VectorEnvironment
+from pgbench.environments.arithmetic import stacked
 from pgbench.environments.transforms import ObservationNormaliser, RewardScaler
 from pgbench.streams import stream
 
@@ -316,5 +317,5 @@ def _stack(
     rows: list[dict[str, NDArray[Any]]], elapsed: NDArray[np.int64], episodes: list[Episode]
 ) -> Rollout:
     """The rows of a rollout as tensors `[T, S, E, …]`."""
-    columns = {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
+    columns = {name: torch.from_numpy(stacked([row[name] for row in rows])) for name in rows[0]}
     return Rollout(**columns, elapsed=torch.from_numpy(elapsed), episodes=episodes)

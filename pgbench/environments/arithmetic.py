@@ -1,5 +1,6 @@
-"""Arithmetic whose last bit matters."""
+"""Arithmetic whose last bit, or whose time, matters."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,3 +17,8 @@ def scalar_square(values: NDArray[Real]) -> NDArray[Real]:
     makes another trajectory of that.
     """
     return np.array([value**2 for value in values], dtype=values.dtype)
+
+
+def stacked(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Arrays of one shape along a new first axis; `np.stack` does the same several times slower."""
+    return np.concatenate(arrays).reshape(len(arrays), *arrays[0].shape)
