@@ -126,7 +126,7 @@ class Perceptron:
         self, parameters: Tensor, inputs: Tensor, hidden: Tensor, slopes: Tensor, free_slopes: Tensor
     ) -> Tensor:
         """The gradient `[S, P]` of what has these slopes in the outputs and free parameters, after `compute`."""
-        gradient = torch.zeros_like(parameters, requires_grad=False)
+        gradient = torch.empty_like(parameters, requires_grad=False)
         arrays = (each.detach().numpy() for each in (parameters, inputs, hidden, slopes, gradient))
         perceptron.backward(self.layers, self.tanh, *arrays)
         self.free_of(gradient).copy_(free_slopes)

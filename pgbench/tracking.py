@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pgbench.results import KEYS, BlockTables
+from pgbench.rollouts import Episode
 from pgbench.training import Record
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -34,13 +35,13 @@ class Tables:
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self._seeds = np.asarray(seeds)
-        self._rows: dict[str, list[pd.DataFrame]] = {name: [] for name in KEYS}
+        self._episodes: dict[str, list[Episode]] = {"episodes": [], "evaluations": []}
+        self._metrics: list[pd.DataFrame] = []
 
     def add(self, record: Record) -> None:
         """Keep what the running replicas did in one iteration."""
-        for name, episodes in (("episodes", record.episodes), ("evaluations", record.evaluations)):
-            if episodes:
-                self._rows[name].append(pd.DataFrame([asdict(episode) for episode in episodes]))
+        self._episodes["episodes"] += record.episodes
+        self._episodes["evaluations"] += record.evaluations
         if not record.measured.any():
             return
         columns = {
@@ -49,25 +50,24 @@ class Tables:
             "step": record.steps,
             **{name: values.double().numpy() for name, values in record.statistics.items()},
         }
-        self._rows["metrics"].append(pd.DataFrame(columns)[record.measured])
+        self._metrics.append(pd.DataFrame(columns)[record.measured])
 
     def rows(self) -> BlockTables:
         """All rows so far; a table that has none has its keys as columns."""
+        found = {name: pd.DataFrame([asdict(each) for each in rows]) for name, rows in self._episodes.items()}
+        if self._metrics:
+            found["metrics"] = pd.concat(self._metrics, ignore_index=True)
         empty = {
             name: pd.DataFrame({key: pd.Series(dtype=kind) for key, kind in keys.items()})
             for name, keys in KEYS.items()
         }
-        return BlockTables(
-            **{
-                name: pd.concat(rows, ignore_index=True) if rows else empty[name]
-                for name, rows in self._rows.items()
-            }
-        )
+        return BlockTables(**(empty | {name: table for name, table in found.items() if len(table)}))
 
     def clear(self) -> None:
         """Forget all rows so far; they are kept elsewhere."""
-        for rows in self._rows.values():
+        for rows in self._episodes.values():
             rows.clear()
+        self._metrics.clear()
 
 
 class Progress:

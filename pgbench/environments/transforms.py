@@ -159,13 +159,12 @@ class RewardScaler:
         Returns:
             Scaled rewards [S, E], in float64.
         """
-        counted = _everywhere(rewards) if active is None else active
-        _discount(self.returns, rewards, counted, self._gamma)
-        self.moments.update(self.returns[:, :, None], counted)
+        _discount(self.returns, rewards, _everywhere(rewards) if active is None else active, self._gamma)
+        self.moments.update(self.returns[:, :, None], active)
+        scaled, limit = np.empty(rewards.shape), np.inf if self._clip is None else self._clip
+        _scale(scaled, rewards, self.moments.variance, limit)
         self.returns[terminated | truncated] = 0.0
-        scaled = rewards / np.sqrt(self.moments.variance + _EPSILON)
-        # two ufuncs are quicker than np.clip on arrays as small as these
-        return scaled if self._clip is None else np.minimum(np.maximum(scaled, -self._clip), self._clip)
+        return scaled
 
     def state(self) -> dict[str, FloatArray]:
         """The statistics and the running returns, copied."""
@@ -235,3 +234,12 @@ def _discount(returns: FloatArray, rewards: FloatArray, active: BoolArray, gamma
         for e in range(returns.shape[1]):
             if active[s, e]:
                 returns[s, e] = gamma * returns[s, e] + rewards[s, e]
+
+
+@compiled
+def _scale(scaled: FloatArray, rewards: FloatArray, variance: FloatArray, limit: float) -> None:
+    """Rewards [S, E] over √(variance + ε), at most `limit` from 0."""
+    for s in range(len(rewards)):
+        deviation = np.sqrt(variance[s, 0] + _EPSILON)
+        for e in range(rewards.shape[1]):
+            scaled[s, e] = min(max(rewards[s, e] / deviation, -limit), limit)

@@ -198,10 +198,11 @@ def backward(
     slopes: Floats,
     gradient: Floats,
 ) -> None:
-    """Add to the gradient `[S, P]` what the slopes `[S, N, O]` of the outputs make of it; the rest as `forward`."""
+    """Write the gradient `[S, P]` of what has slopes `[S, N, O]` in the outputs; the rest as `forward`."""
     count, last = inputs.shape[1], len(sizes) - 2
     for replica in range(len(parameters)):
         row, found = parameters[replica], gradient[replica]
+        found[:] = 0.0
         for first in range(0, count, ROWS):
             here = slice(first, min(first + ROWS, count))
             start = filled = 0
