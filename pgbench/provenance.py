@@ -18,7 +18,7 @@ from pgbench.components import Specification
 
 CHECKOUT = Path(__file__).parents[1]
 # What decides a number, and, with the last two, the bytes of the table that it stands in.
-PACKAGES = ("torch", "numpy", "gymnasium", "mujoco", "pgbench", "pandas", "pyarrow")
+PACKAGES = ("torch", "numba", "numpy", "gymnasium", "mujoco", "pgbench", "pandas", "pyarrow")
 
 
 class Machine(Specification):

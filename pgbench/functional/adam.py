@@ -123,12 +123,12 @@ def finite_rows(rows: Tensor) -> Tensor:
     return torch.from_numpy(_finite_rows(rows.detach().numpy()))
 
 
-@partial(compiled, reordered=True)
+@compiled
 def _finite_rows(rows: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    finite = np.empty(len(rows), np.bool_)
+    finite = np.ones(len(rows), np.bool_)
     for replica in range(len(rows)):
-        total = rows[replica, 0] - rows[replica, 0]
-        for i in range(1, rows.shape[1]):
-            total += rows[replica, i] - rows[replica, i]  # 0, or NaN for what is not finite
-        finite[replica] = total == 0.0
+        so_far = True
+        for i in range(rows.shape[1]):
+            so_far &= np.isfinite(rows[replica, i])
+        finite[replica] = so_far
     return finite
