@@ -99,6 +99,7 @@ class Perceptron:
     def compute(self, parameters: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs `[S, N, O]` and hidden units `[S, N · H]` by compiled loops, in single precision."""
         replicas, rows, _ = inputs.shape
+        inputs = inputs.contiguous()
         hidden = torch.empty(replicas, rows * sum(self.sizes[1:-1]))
         outputs = torch.empty(replicas, rows, self.sizes[-1])
         arrays = parameters.numpy(), inputs.numpy(), hidden.numpy(), outputs.numpy()
@@ -109,12 +110,13 @@ class Perceptron:
         """The outputs as linear functions of a change of parameters `[S, P]`, for inputs `[S, N, I]`."""
         if parameters.dtype != torch.float32:
             return _by_definition(self, parameters, inputs)
+        inputs = inputs.contiguous()
         outputs, hidden = self.compute(parameters, inputs)
         arrays = parameters.numpy(), inputs.numpy(), hidden.numpy()
 
         def push(vectors: Tensor) -> Outputs:
             moved = torch.empty_like(outputs)
-            perceptron.push(self.layers, self.tanh, *arrays, vectors.numpy(), moved.numpy())
+            perceptron.push(self.layers, self.tanh, *arrays, vectors.contiguous().numpy(), moved.numpy())
             return Outputs(moved, self.free_of(vectors))
 
         def pull(slopes: Tensor, free_slopes: Tensor) -> Tensor:
@@ -127,7 +129,8 @@ class Perceptron:
     ) -> Tensor:
         """The gradient `[S, P]` of what has these slopes in the outputs and free parameters, after `compute`."""
         gradient = torch.empty_like(parameters, requires_grad=False)
-        arrays = (each.detach().numpy() for each in (parameters, inputs, hidden, slopes, gradient))
+        tensors = parameters, inputs, hidden, slopes.contiguous(), gradient
+        arrays = (each.detach().numpy() for each in tensors)
         perceptron.backward(self.layers, self.tanh, *arrays)
         self.free_of(gradient).copy_(free_slopes)
         return gradient
@@ -220,6 +223,7 @@ class _Compiled(torch.autograd.Function):
     def forward(
         ctx: Any, inputs: Tensor, networks: Sequence[Perceptron], *parameters: Tensor
     ) -> tuple[Tensor, ...]:
+        inputs = inputs.contiguous()
         found = [network.compute(rows, inputs) for network, rows in zip(networks, parameters, strict=True)]
         ctx.networks = networks
         ctx.save_for_backward(inputs, *parameters, *(hidden for _, hidden in found))

@@ -159,7 +159,7 @@ def forward(
     Args:
         sizes: units of input, hidden and output layers.
         tanh: whether hidden units are tanh x, else max(x, 0).
-        parameters: `[S, P]`.
+        parameters: `[S, P]`; this and all other arrays contiguous, so that one compilation fits.
         inputs: `[S, N, I]`.
         hidden: `[S, N · H]`, H hidden units in all, written layer by layer.
         outputs: `[S, N, O]`, written.
@@ -168,7 +168,7 @@ def forward(
     for replica in range(len(parameters)):
         for first in range(0, count, ROWS):
             here = slice(first, min(first + ROWS, count))
-            below = inputs[replica, here].copy()
+            below = inputs[replica, here]
             start = filled = 0
             for layer in range(last):
                 weight, bias = _layer(parameters[replica], start, sizes[layer], sizes[layer + 1])
@@ -209,7 +209,7 @@ def backward(
             for layer in range(last):
                 start += (sizes[layer] + 1) * sizes[layer + 1]
                 filled += count * sizes[layer + 1]
-            above = slopes[replica, here].copy()
+            above = slopes[replica, here]
             for layer in range(last, 0, -1):
                 filled -= count * sizes[layer]
                 below = _slab(hidden[replica], filled, count, sizes[layer])[here]
@@ -222,7 +222,7 @@ def backward(
                 _through_activation(under, below, tanh)
                 above = under
             its_weight, its_bias = _layer(found, 0, sizes[0], sizes[1])
-            _affine_gradient(its_weight, its_bias, inputs[replica, here].copy(), above)
+            _affine_gradient(its_weight, its_bias, inputs[replica, here], above)
 
 
 @compiled
@@ -240,7 +240,7 @@ def push(
     for replica in range(len(parameters)):
         for first in range(0, count, ROWS):
             here = slice(first, min(first + ROWS, count))
-            below = inputs[replica, here].copy()
+            below = inputs[replica, here]
             moved = np.zeros_like(below)
             start = filled = 0
             for layer in range(last + 1):
