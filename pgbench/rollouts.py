@@ -90,7 +90,7 @@ class _ActionNoise:
     def rows(self, draw: Noise, iteration: int, horizon: int | None = None) -> Iterator[Tensor]:
         """Noise `[S, E, …]` of each time step of a rollout of so many rows, or of one that has no horizon."""
         if horizon is None or horizon > NOISE_ROWS // 2:
-            return chain.from_iterable(self._chunks(draw, iteration, horizon or 0, rows=NOISE_ROWS))
+            return chain.from_iterable(self._chunks(draw, iteration, rows=NOISE_ROWS))
         sharing = NOISE_ROWS // horizon
         group, place = divmod(iteration, sharing)
         name = draw, group, horizon
