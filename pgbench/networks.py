@@ -71,7 +71,7 @@ class Perceptron:
         """How many parameters the layers use; the free ones follow them."""
         return sum(math.prod(shape) for shape in self.shapes) - self.free
 
-    @property
+    @cached_property
     def width(self) -> int:
         """P: the parameters of a row, padded so that every row begins at a full vector, as `VECTOR_WIDTH` says."""
         return -(-(self.used + self.free) // VECTOR_WIDTH) * VECTOR_WIDTH
@@ -85,11 +85,8 @@ class Perceptron:
         ]
 
     def __call__(self, parameters: Tensor, inputs: Tensor) -> Outputs:
-        """Outputs `[S, N, O]` for parameters `[S, P]` and inputs `[S, N, I]`, and the free parameters.
-
-        Inputs have no gradient in single precision.
-        """
-        if inputs.dtype != torch.float32:
+        """Outputs `[S, N, O]` for parameters `[S, P]` and inputs `[S, N, I]`, and the free parameters."""
+        if not _compiles(parameters, inputs):
             return self.by_definition(parameters, inputs)
         if torch.is_grad_enabled():
             return evaluate((self,), (parameters,), inputs)[0]
@@ -97,8 +94,15 @@ class Perceptron:
         return Outputs(self.compute(parameters, inputs)[0], self.free_of(parameters))
 
     def compute(self, parameters: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs `[S, N, O]` and hidden units `[S, N · H]` by compiled loops, in single precision."""
-        replicas, rows, _ = inputs.shape
+        """Outputs `[S, N, O]` and hidden units `[S, N · H]` by compiled loops, in single precision.
+
+        Raises:
+            ValueError: if the shapes are not this network's, for compiled loops would read beside the arrays.
+        """
+        replicas, rows, size = inputs.shape
+        if size != self.sizes[0] or parameters.shape != (replicas, self.width):
+            shapes = f"parameters {list(parameters.shape)} and inputs {list(inputs.shape)}"
+            raise ValueError(f"a network of {self.sizes} has rows of {self.width}; it was given {shapes}")
         inputs = inputs.contiguous()
         hidden = torch.empty(replicas, rows * sum(self.sizes[1:-1]))
         outputs = torch.empty(replicas, rows, self.sizes[-1])
@@ -108,7 +112,7 @@ class Perceptron:
 
     def linearise(self, parameters: Tensor, inputs: Tensor) -> Linearisation:
         """The outputs as linear functions of a change of parameters `[S, P]`, for inputs `[S, N, I]`."""
-        if parameters.dtype != torch.float32:
+        if not _compiles(parameters, inputs):
             return _by_definition(self, parameters, inputs)
         inputs = inputs.contiguous()
         outputs, hidden = self.compute(parameters, inputs)
@@ -177,6 +181,11 @@ class Perceptron:
         return parameters
 
 
+def _compiles(parameters: Tensor, inputs: Tensor) -> bool:
+    """Whether compiled loops do: in single precision, where no gradient of the inputs is asked for."""
+    return parameters.dtype == torch.float32 and not inputs.requires_grad
+
+
 class Linearisation(NamedTuple):
     """A network near some parameters, J its Jacobian there.
 
@@ -210,7 +219,7 @@ def _by_definition(network: Perceptron, parameters: Tensor, inputs: Tensor) -> L
 
 def evaluate(networks: Sequence[Perceptron], parameters: Sequence[Tensor], inputs: Tensor) -> list[Outputs]:
     """Several networks on the same inputs, each with its own parameters: as one operation, which costs less."""
-    if inputs.dtype == torch.float32 and torch.is_grad_enabled():
+    if torch.is_grad_enabled() and all(_compiles(rows, inputs) for rows in parameters):
         flat = _Compiled.apply(inputs, networks, *parameters)  # type: ignore[no-untyped-call]
         return [Outputs(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
     return [network(rows, inputs) for network, rows in zip(networks, parameters, strict=True)]

@@ -144,3 +144,17 @@ def test_what_is_not_a_number_stays_with_its_replica(sizes, activation):
     for s in (0, 2):
         assert outputs[s].isfinite().all()
         assert leaf.grad[s].isfinite().all()
+
+
+def test_inputs_have_a_gradient_where_it_is_asked_for():
+    made, parameters, inputs = network((5, 16, 3), "tanh", 20)
+    leaf = inputs.clone().requires_grad_()
+    made(parameters, leaf)[0].sum().backward()
+    assert leaf.grad.abs().sum() > 0.0
+
+
+@pytest.mark.parametrize(("replicas", "size"), [(S, 4), (S + 1, 5), (1, 5)])
+def test_shapes_of_another_network_are_refused(replicas, size):
+    made, parameters, _ = network((5, 16, 3), "tanh", 20)
+    with pytest.raises(ValueError, match=r"a network of \(5, 16, 3\) has rows of \d+"):
+        made(parameters, torch.zeros(replicas, 20, size))
