@@ -61,12 +61,12 @@ def _full_step(
     solver: ConjugateGradient, delta: float, learner: Learner, batch: Batch, gradient: Tensor
 ) -> Tensor:
     """The step `[S, P]` along H⁻¹g to the boundary of the quadratic trust region."""
-    product = _fisher(solver, learner, batch)
+    product = fisher(solver, learner, batch)
     direction = conjugate_gradient(product, gradient, solver.steps, RESIDUAL)
     return full_step(direction, product(direction), delta)
 
 
-def _fisher(solver: ConjugateGradient, learner: Learner, batch: Batch) -> Product:
+def fisher(solver: ConjugateGradient, learner: Learner, batch: Batch) -> Product:
     """V ↦ (H + damping) v, H the Hessian of the mean KL on a share of the batch, chunk by chunk."""
     every = round(1.0 / solver.fisher_fraction)
     data = batch.transitions
@@ -92,7 +92,7 @@ def _fisher_of_part(learner: Learner, part: Transitions, shares: Tensor) -> Prod
     """V ↦ Jᵀ M J v, M the Hessian of Σ shares · KL in the outputs of the network, and J their Jacobian.
 
     Where the policy is the old one, KL has no slope in the outputs, so that this is all of its Hessian in the
-    parameters: the second derivative of the network itself has no part in it (Martens 2020, section 8).
+    parameters: the second derivative of the network itself has no part in it (Schraudolph 2002; Martens 2020).
     """
     old = learner.policy.restore(part.old_parameters)
     here = learner.policy_network.linearise(learner.actor.values.detach(), part.observations)

@@ -6,7 +6,10 @@ import torch
 
 from pgbench import components, estimation, lineage, specs, training, updates
 from pgbench.batches import Transitions, in_time, side_by_side
+from pgbench.functional.trust_region import fisher_vector_product
 from pgbench.learners import Learner, chunks, take_step
+from pgbench.policies import kl
+from pgbench.trust_regions import fisher
 
 SEEDS = [0, 1, 2]
 SMALL = {"data": components.FixedHorizon(steps=256), "networks.hidden": (16,)}
@@ -196,3 +199,19 @@ def test_without_a_critic_values_are_zero():
     _, learner, rollout, _ = setting("reinforce")
     assert learner.critic is None
     assert not learner.values(side_by_side(rollout.observations)).any()
+
+
+@pytest.mark.parametrize("environment", ["CartPole-v1", "InvertedPendulum-v5"])
+def test_fishers_matrix_is_the_second_derivative_of_the_divergence(environment):
+    """Of the mean over the whole batch, through the network as it is defined."""
+    algorithm, learner, _, batch = setting("trpo", environment)
+    solver, data = algorithm.update.solver, batch.transitions
+    old = learner.policy.restore(data.old_parameters)
+
+    def divergence(rows):
+        outputs = learner.policy_network.by_definition(rows, data.observations)
+        return (data.shares * kl(old, learner.policy_of(*outputs))).sum(1)
+
+    vectors = torch.randn(learner.actor.values.shape, generator=torch.Generator().manual_seed(0))
+    expected = fisher_vector_product(divergence, learner.actor.values, solver.damping)(vectors)
+    torch.testing.assert_close(fisher(solver, learner, batch)(vectors), expected, atol=1e-4, rtol=1e-4)
