@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import pairwise
 from typing import Any
 from unittest import mock
 
@@ -112,8 +111,8 @@ def _random_actions(world: VectorEnvironment, rng: np.random.Generator, rows: in
 def arithmetic(algorithm: Algorithm, environment: str, replicas: int, rounds: int = 20) -> float | None:
     """Seconds for a step's share of the update's products and activations; None for other updates than PPO's.
 
-    Each minibatch passes forward and backward through both networks, and nothing else is done: no loss, no
-    optimiser, no bookkeeping, and the memory is written once.
+    Each minibatch passes forward and backward through both networks, by the loops that training uses, and nothing else
+    is done: no loss, no optimiser, no bookkeeping.
     """
     match algorithm.update:
         case components.MinibatchEpochs(minibatch_size=rows, epochs=epochs):
@@ -121,30 +120,14 @@ def arithmetic(algorithm: Algorithm, environment: str, replicas: int, rounds: in
         case _:
             return None
     sampler = Sampler(environment, range(replicas), 1)
-    learner = Learner(
-        algorithm.networks,
-        sampler.environment.observation_size,
-        sampler.environment.actions,
-        range(replicas),
-        True,
-    )
-    networks = [learner.policy_network, learner.value_network]
+    world = sampler.environment
+    learner = Learner(algorithm.networks, world.observation_size, world.actions, range(replicas), True)
+    networks = list(zip((learner.policy_network, learner.value_network), learner.parts, strict=True))
+    observations = torch.ones(replicas, rows, world.observation_size)
     begin = time.perf_counter()
     for _ in range(rounds):
-        for network in networks:
-            _pass(network.sizes, replicas, rows)
-    empty = time.perf_counter() - begin
-    return empty / rounds * epochs / (rows * replicas)
-
-
-@torch.no_grad()
-def _pass(sizes: tuple[int, ...], replicas: int, rows: int) -> None:
-    """Forward and backward through a perceptron with tanh, with weights of ones."""
-    weights = [torch.ones(replicas, i, o) for i, o in pairwise(sizes)]
-    layers = [torch.ones(replicas, rows, sizes[0])]
-    for weight in weights:
-        layers.append(torch.bmm(layers[-1], weight).tanh_())
-    delta = layers[-1]
-    for weight, layer in zip(reversed(weights), reversed(layers[:-1]), strict=True):
-        torch.bmm(layer.transpose(1, 2), delta)
-        delta = torch.ops.aten.tanh_backward(torch.bmm(delta, weight.transpose(1, 2)), layer)
+        for network, part in networks:
+            parameters = part.values.detach()
+            outputs, hidden = network.compute(parameters, observations)
+            network.pull(parameters, observations, hidden, outputs, network.free_of(parameters))
+    return (time.perf_counter() - begin) / rounds * epochs / (rows * replicas)
