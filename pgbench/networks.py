@@ -132,11 +132,11 @@ class Perceptron:
         self, parameters: Tensor, inputs: Tensor, hidden: Tensor, slopes: Tensor, free_slopes: Tensor
     ) -> Tensor:
         """The gradient `[S, P]` of what has these slopes in the outputs and free parameters, after `compute`."""
-        gradient = torch.empty_like(parameters, requires_grad=False)
+        gradient = torch.empty_like(parameters)
         tensors = parameters, inputs, hidden, slopes.contiguous(), gradient
-        arrays = (each.detach().numpy() for each in tensors)
-        perceptron.backward(self.layers, self.tanh, *arrays)
-        self.free_of(gradient).copy_(free_slopes)
+        perceptron.backward(self.layers, self.tanh, *(each.numpy() for each in tensors))
+        if self.free:
+            self.free_of(gradient).copy_(free_slopes)
         return gradient
 
     def free_of(self, parameters: Tensor) -> Tensor:
@@ -248,7 +248,9 @@ class _Compiled(torch.autograd.Function):
         inputs, *saved = ctx.saved_tensors
         count = len(ctx.networks)
         parts = zip(ctx.networks, saved[:count], saved[count:], slopes[::2], slopes[1::2], strict=True)
-        gradients = (network.pull(rows, inputs, hidden, *its) for network, rows, hidden, *its in parts)
+        gradients = (
+            network.pull(rows.detach(), inputs, hidden, *its) for network, rows, hidden, *its in parts
+        )
         return None, None, *gradients
 
 

@@ -21,7 +21,7 @@ from pgbench.policies import kl
 from pgbench.replay import Chance, Drawn, ReplayMemory
 from pgbench.rollouts import Rollout
 from pgbench.specs import Algorithm
-from pgbench.updates import Progress, critic_fit, policy_loss
+from pgbench.updates import Progress, critic_fit, policy_losses
 
 
 def update(
@@ -183,7 +183,7 @@ def step_policy(
 ) -> Tensor:
     """One gradient step of the policy up the mean of log π(a|s) Â; the gradient's norm, `[S]`."""
     new = learner.distribution(part.observations)
-    policy_loss(algorithm, learner, new, part).backward()  # type: ignore[no-untyped-call]
+    policy_losses(algorithm, learner, new, part).sum().backward()  # type: ignore[no-untyped-call]
     return _step(algorithm, method.optimiser, learner, progress, critic=False)
 
 

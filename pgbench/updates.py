@@ -137,29 +137,28 @@ def loss(algorithm: Algorithm, learner: Learner, part: Transitions) -> Tensor:
     match critic_fit(algorithm.baseline):
         case c.JointFit(coefficient=coefficient):
             new, values = learner.evaluate(part.observations)
-            return policy_loss(algorithm, learner, new, part) + coefficient * value_loss(
-                algorithm, values, part
-            )
+            of_policy = policy_losses(algorithm, learner, new, part)
+            return torch.add(of_policy, value_losses(algorithm, values, part), alpha=coefficient).sum()
         case c.SeparateFit() | None:
-            return policy_loss(algorithm, learner, learner.distribution(part.observations), part)
+            return policy_losses(algorithm, learner, learner.distribution(part.observations), part).sum()
         case other:
             assert_never(other)
 
 
-def policy_loss(algorithm: Algorithm, learner: Learner, new: Distribution, part: Transitions) -> Tensor:
-    """Minus the weighted objective, summed over transitions and replicas."""
+def policy_losses(algorithm: Algorithm, learner: Learner, new: Distribution, part: Transitions) -> Tensor:
+    """Minus the weighted objective of each transition, `[S, M]`."""
     gain = surrogate_objective(algorithm.surrogate, learner, new, part)
     if algorithm.details.entropy_bonus:
         gain = gain + algorithm.details.entropy_bonus * new.entropy()
-    return -(part.weights * gain).sum()
+    return -part.weights * gain
 
 
-def value_loss(algorithm: Algorithm, values: Tensor, part: Transitions) -> Tensor:
-    """The critic's mean loss, summed over replicas."""
+def value_losses(algorithm: Algorithm, values: Tensor, part: Transitions) -> Tensor:
+    """The share of each transition in the critic's mean loss, `[S, M]`."""
     clip = algorithm.details.value_clip
     if clip is None:
-        return (part.shares * objectives.value_loss(values, part.targets)).sum()
-    return (part.shares * objectives.clipped_value_loss(values, part.old_values, part.targets, clip)).sum()
+        return part.shares * objectives.value_loss(values, part.targets)
+    return part.shares * objectives.clipped_value_loss(values, part.old_values, part.targets, clip)
 
 
 def _fit_separately(
@@ -170,7 +169,7 @@ def _fit_separately(
         for rows in chunks(len(batch.transitions)):
             part = batch.transitions.part(rows)
             values = learner.values(part.observations)
-            value_loss(algorithm, values, part).backward()  # type: ignore[no-untyped-call]
+            value_losses(algorithm, values, part).sum().backward()  # type: ignore[no-untyped-call]
         _step(algorithm, fit.optimiser, learner.parts[1:], progress, progress.running)
 
 

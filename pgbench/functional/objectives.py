@@ -24,7 +24,7 @@ def clipped_ratio(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, 
 
 def value_loss(values: Tensor, targets: Tensor) -> Tensor:
     """½ (V − target)², a regression; the paper's L^VF (PPO, eq. 9) leaves the ½ to the coefficient."""
-    return 0.5 * (values - targets).square()
+    return 0.5 * torch.nn.functional.mse_loss(values, targets, reduction="none")
 
 
 def clipped_ratio_without_minimum(
