@@ -8,7 +8,7 @@ RULES := Snakefile workflows/rules
 
 help:
 	@echo "make quick    replicate some studies at a small budget; minutes"
-	@echo "make full     replicate every study at the papers' own budgets; weeks on two cores"
+	@echo "make full     replicate every study at the papers' own budgets; about a week on two cores"
 	@echo "make test     format, lint, types, workflow, tests"
 	@echo "make test-faults  the faults and fuzz tests that take longer; about ten minutes"
 	@echo "make test-slurm   the workflow on Slurm, which it installs and starts on this host; needs root"
