@@ -11,7 +11,8 @@ from torch import Tensor
 
 from pgbench.components import Initialisation, Networks
 from pgbench.environments import Box, Discrete
-from pgbench.functional.adam import AdamState, adam_step, finite_rows, row_norms
+from pgbench.functional.adam import AdamState, adam_step
+from pgbench.functional.rows import finite_rows, row_norms
 from pgbench.networks import Perceptron, Role, evaluate
 from pgbench.policies import Distribution, Policy
 from pgbench.rollouts import CHUNK, Act
