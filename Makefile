@@ -34,6 +34,7 @@ test: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check $(RULES)
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile

@@ -14,13 +14,21 @@ from typing import Annotated, Any
 
 import typer
 
-from pgbench import budgets, studies
-from pgbench import lineage as family
-from pgbench.components import Specification
-from pgbench.costs import finished_blocks, read_costs
-from pgbench.laboratory import catalogue
-from pgbench.refusals import Breakdown, Refusal, parse_yaml, read_yaml
-from pgbench.specs import Algorithm, Run, difference
+from pgbench.base import wording
+from pgbench.base.refusals import Breakdown, Refusal
+from pgbench.base.specification import Specification
+from pgbench.base.yaml_files import parse_yaml, read_yaml
+from pgbench.costs import budgets
+from pgbench.costs.model import finished_blocks, read_costs
+from pgbench.methods import lineage as family
+from pgbench.methods import naming, runs
+from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.paths import difference
+from pgbench.methods.runs import Run
+from pgbench.studies import catalogue
+from pgbench.studies.configuration import Configuration, parse_configuration, study_files
+from pgbench.studies.plans import StudyPlan, plan_studies, read_plan
+from pgbench.studies.study import Study, describe_run
 
 app = typer.Typer(
     help="Replicates the policy-gradient literature, from REINFORCE to PPO.",
@@ -43,9 +51,9 @@ Configured = Annotated[Path, typer.Option(help="Which studies, and how much to s
 
 SCHEMAS: dict[str, type[Specification]] = {
     "algorithm": Algorithm,
-    "configuration": studies.Configuration,
+    "configuration": Configuration,
     "run": Run,
-    "study": studies.Study,
+    "study": Study,
 }
 
 
@@ -90,8 +98,8 @@ def measure(
     """Measure on this machine what training costs, for `plan`; several seconds a method in each round."""
     files = {file.stem: file for file in sorted(directory.glob("*.yaml"))}
     everything = {"preset": "all", "studies": list(files), "presets": {"all": {}}}
-    plans = studies.plan(studies.parse_configuration(everything, "measure"), files)
-    from pgbench.measuring import measure as measured
+    plans = plan_studies(parse_configuration(everything, "measure"), files)
+    from pgbench.costs.measure import measure as measured
 
     _write(into, measured(list(plans.values()), rounds))
 
@@ -102,7 +110,7 @@ def measure_growth(
     into: Annotated[Path, typer.Option(help="Where the table goes.")] = Path("workflows/growth.csv"),
 ) -> None:
     """Measure on this machine how speed and memory grow with replicas, width and environments."""
-    from pgbench.measuring_growth import measure as measured
+    from pgbench.costs.measure_growth import measure as measured
 
     _write(into, measured(rounds))
 
@@ -142,12 +150,12 @@ def train(
     """Train one block of replicas of a run."""
     evaluation = _evaluation(evaluation_episodes, evaluations, evaluation_actions)
     changes = _overrides(override or [])
-    run = studies.describe_run(algorithm, environment, steps, changes, "train", evaluation)
-    block = studies.seeds_of(seeds)
-    found = studies.run_name(run)
+    run = describe_run(algorithm, environment, steps, changes, "train", evaluation)
+    block = runs.seeds_of(seeds)
+    found = naming.run_name(run)
     if name not in (None, found):
         raise Refusal(f"train: these arguments describe the run '{found}', not '{name}'")
-    from pgbench.blocks import train_block
+    from pgbench.running.block import train_block
 
     # a block with metrics of its own must not be taken for one of the workflow's
     folder = "runs" if reference_every is None else "references"
@@ -155,9 +163,9 @@ def train(
     if reference_every is None:
         train_block(run, block, directory, checkpoint_every)
     else:
-        from pgbench.reference_gradient import Reference
+        from pgbench.training.gradient_reference import GradientReference
 
-        look = Reference(run, block, reference_every, reference_batches)
+        look = GradientReference(run, block, reference_every, reference_batches)
         train_block(run, block, directory, checkpoint_every, look)
 
 
@@ -186,9 +194,9 @@ def resolve(
             preset: {"seeds": seeds, "steps": steps, "studies": {Path(study).stem: environment or None}}
         },
     }
-    configuration = studies.parse_configuration(values, "resolve")
-    files = studies.study_files(configuration, Path("workflows", "studies"))
-    for name, resolved in studies.plan(configuration, files).items():
+    configuration = parse_configuration(values, "resolve")
+    files = study_files(configuration, Path("workflows", "studies"))
+    for name, resolved in plan_studies(configuration, files).items():
         destination = into or Path("results", "studies", preset, name, "plan.json")
         _write(destination, resolved.model_dump_json(indent=2))
 
@@ -202,7 +210,7 @@ def gather(
     from pgbench.analysis import gathering
 
     for directory in directories:
-        gathering.gather(studies.read_plan(directory / "plan.json"), results, directory)
+        gathering.gather(read_plan(directory / "plan.json"), results, directory)
 
 
 @app.command()
@@ -213,11 +221,11 @@ def report(
     ),
 ) -> None:
     """Write studies' pages, with their figures and tables beside them."""
-    from pgbench.analysis import reporting
+    from pgbench.report import study_page
 
     for directory in directories:
         page = into / directory.resolve().name
-        reporting.write_study(directory, page.with_suffix(".html"), page.with_suffix(".md"))
+        study_page.write_study(directory, page.with_suffix(".html"), page.with_suffix(".md"))
 
 
 @app.command()
@@ -234,9 +242,9 @@ def index(
     ] = None,
 ) -> None:
     """Write the page that leads to all studies."""
-    from pgbench.analysis import reporting
+    from pgbench.report import index_page
 
-    reporting.write_index(directories, html, markdown, laboratory or [], growth)
+    index_page.write_index(directories, html, markdown, laboratory or [], growth)
 
 
 @app.command()
@@ -253,13 +261,14 @@ def laboratory(
     """Compare estimators with the exact policy gradient on small worlds."""
     if name is None:
         entries = [(each.name, each.title) for each in catalogue.CATALOGUE.values()]
-        print(budgets.table(("name", "measures"), entries))
+        print(wording.text_table(("name", "measures"), entries))
         return
     catalogue.measurement(name)
     catalogue.size(preset)
-    from pgbench.laboratory import running
 
-    running.write(name, preset, seed, output or Path("results", "laboratory", preset, name))
+    from pgbench.laboratory import measuring
+
+    measuring.write(name, preset, seed, output or Path("results", "laboratory", preset, name))
 
 
 @app.command()
@@ -271,9 +280,9 @@ def laboratory_report(
     markdown: Markdown,
 ) -> None:
     """Write the laboratory's page."""
-    from pgbench.laboratory import reporting
+    from pgbench.report import laboratory_page
 
-    reporting.write_page(directories, html, markdown)
+    laboratory_page.write_page(directories, html, markdown)
 
 
 @app.command()
@@ -284,11 +293,11 @@ def track(
     results: Results = Path("results"),
 ) -> None:
     """Show finished results in Weights & Biases; offline where no key is configured."""
-    from pgbench import wandb_tracking
+    from pgbench.report import tracking
 
     try:
-        print(wandb_tracking.track(paths, results))
-    except wandb_tracking.TrackingError as failure:
+        print(tracking.track(paths, results))
+    except tracking.TrackingError as failure:
         print(failure, file=sys.stderr)
         raise typer.Exit(1) from None
 
@@ -298,7 +307,7 @@ def verify(
     results: Annotated[Path, typer.Argument(help="Directory that holds runs and studies.")] = Path("results"),
 ) -> None:
     """Check results against their records; exit code 1 if any is not what it says it is."""
-    from pgbench import verification
+    from pgbench.analysis import verification
 
     findings = verification.verify(results)
     rows = [
@@ -310,7 +319,7 @@ def verify(
         )
         for finding in findings
     ]
-    print(budgets.table(("result", "state", "this code would reproduce it", "why not"), rows))
+    print(wording.text_table(("result", "state", "this code would reproduce it", "why not"), rows))
     states = [finding.state for finding in findings]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("valid", "unfinished", "invalid"))
     same = sum(finding.reproducible for finding in findings)
@@ -322,7 +331,7 @@ def verify(
 @app.command()
 def lineage() -> None:
     """Print each method with its parent and its one change."""
-    from pgbench.analysis.wording import component
+    from pgbench.base.wording import component
 
     for member in family.LINEAGE.values():
         print(f"{member.name}" + (f" (from {member.parent})" if member.parent else ""))
@@ -357,12 +366,12 @@ def main() -> None:
         sys.exit(1)
 
 
-def _plans(configuration: Path, preset: str | None) -> tuple[studies.Configuration, list[studies.StudyPlan]]:
+def _plans(configuration: Path, preset: str | None) -> tuple[Configuration, list[StudyPlan]]:
     """A configuration, perhaps with another preset, and the plans of its studies."""
     values = read_yaml(configuration) | ({"preset": preset} if preset else {})
-    chosen = studies.parse_configuration(values, str(configuration))
-    files = studies.study_files(chosen, configuration.parent / "studies")
-    return chosen, list(studies.plan(chosen, files).values())
+    chosen = parse_configuration(values, str(configuration))
+    files = study_files(chosen, configuration.parent / "studies")
+    return chosen, list(plan_studies(chosen, files).values())
 
 
 def _overrides(texts: Iterable[str]) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from pgbench import components as c
-from pgbench import lineage, specs, training
+from pgbench.methods import components as c
+from pgbench.methods import lineage, paths, runs
+from pgbench.methods.algorithm import Algorithm
+from pgbench.training import loop
 
 SHORT = {
     "data.steps": 128,
@@ -13,18 +15,18 @@ SHORT = {
     "update.epochs": 2,
     "update.optimiser.learning_rate": 3e-3,
 }
-PPO = specs.replace(lineage.PPO_PRACTISED.algorithm, SHORT)
-TRPO = specs.replace(lineage.TRUST_REGION_PRACTISED.algorithm, {"data.steps": 128, "networks.hidden": (8,)})
-EPISODES = specs.replace(lineage.LEARNED_VALUE.algorithm, {"networks.hidden": (8,)})
+PPO = paths.replace(lineage.PPO_PRACTISED.algorithm, SHORT)
+TRPO = paths.replace(lineage.TRUST_REGION_PRACTISED.algorithm, {"data.steps": 128, "networks.hidden": (8,)})
+EPISODES = paths.replace(lineage.LEARNED_VALUE.algorithm, {"networks.hidden": (8,)})
 RING = {
     "data": c.ReplayBuffer(capacity=384, steps=64, batch_size=128, warm_up=256),
     "networks.hidden": (8,),
     "baseline.fit.steps": 2,
 }
-REPLAY = specs.replace(lineage.REPLAY.algorithm, RING)
-NAIVE = specs.replace(lineage.REPLAY_NAIVE.algorithm, RING)
+REPLAY = paths.replace(lineage.REPLAY.algorithm, RING)
+NAIVE = paths.replace(lineage.REPLAY_NAIVE.algorithm, RING)
 
-CHANGES: list[tuple[str, specs.Algorithm, dict[str, Any]]] = [
+CHANGES: list[tuple[str, Algorithm, dict[str, Any]]] = [
     ("ppo", PPO, change)
     for change in (
         {"data.steps": 64},
@@ -146,10 +148,10 @@ CHANGES += [
 ]
 
 
-def trace(algorithm: specs.Algorithm) -> list[str]:
+def trace(algorithm: Algorithm) -> list[str]:
     """All numbers of the first updates on an environment whose episodes are cut by a time limit."""
-    run = specs.Run(algorithm=algorithm, environment="Pendulum-v1", steps=700)
-    history = list(training.train(run, [0]))
+    run = runs.Run(algorithm=algorithm, environment="Pendulum-v1", steps=700)
+    history = list(loop.train(run, [0]))
     return [value.item().hex() for record in history for value in record.statistics.values()]
 
 
@@ -169,19 +171,19 @@ def unchanged() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(("name", "algorithm", "change"), CHANGES, ids=lambda value: str(value)[:60])
 def test_a_changed_leaf_changes_training(name, algorithm, change, unchanged):
-    assert trace(specs.replace(algorithm, change)) != unchanged[name]
+    assert trace(paths.replace(algorithm, change)) != unchanged[name]
 
 
 def test_backtracking_is_alive_where_the_full_step_is_too_long():
     """With hardly any damping and few iterations, the quadratic model's step leaves the trust region."""
-    wild = specs.replace(TRPO, {"update.solver.damping": 0.0, "update.solver.steps": 3, "update.delta": 0.5})
+    wild = paths.replace(TRPO, {"update.solver.damping": 0.0, "update.solver.steps": 3, "update.delta": 0.5})
     searches = [
         {"update.line_search.ratio": 0.5},
         {"update.line_search.backtracks": 1},
         {"update.line_search.checks_kl": False},
     ]
     for search in searches:
-        assert trace(specs.replace(wild, search)) != trace(wild)
+        assert trace(paths.replace(wild, search)) != trace(wild)
 
 
 def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
@@ -190,7 +192,7 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
         (c.AdaptivePenalty(initial_beta=1.0), c.AdaptivePenalty(initial_beta=2.0)),
         (c.AdaptivePenalty(target=1e-6), c.AdaptivePenalty(target=1.0)),
     ):
-        first, second = (trace(specs.replace(PPO, {"surrogate": surrogate})) for surrogate in (one, other))
+        first, second = (trace(paths.replace(PPO, {"surrogate": surrogate})) for surrogate in (one, other))
         assert first != second
 
 
@@ -267,4 +269,4 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
 )
 def test_a_dead_or_contradictory_choice_is_refused(member, change, message):
     with pytest.raises(ValueError, match=message):
-        specs.replace(lineage.LINEAGE[member].algorithm, change)
+        paths.replace(lineage.LINEAGE[member].algorithm, change)

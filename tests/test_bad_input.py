@@ -19,8 +19,12 @@ from hypothesis import strategies as st
 from test_command_line import Recorder
 
 from pgbench import __main__ as command_line
-from pgbench import lineage, studies
-from pgbench.refusals import Refusal, parse_yaml, read_yaml
+from pgbench.base.refusals import Refusal
+from pgbench.base.yaml_files import parse_yaml, read_yaml
+from pgbench.methods import lineage, naming
+from pgbench.studies.configuration import RULES, Configuration, parse_configuration, study_files
+from pgbench.studies.plans import plan_studies, plan_study, read_plan
+from pgbench.studies.study import Study, load_study
 
 EXAMPLES = int(os.environ.get("PGBENCH_EXAMPLES", "40"))
 CHECKOUT = Path(__file__).parents[1]
@@ -160,16 +164,16 @@ def check_plan(plan):
 
 def use_study(text):
     """What the workflow does with a study before anything is trained."""
-    configuration = studies.Configuration.model_validate(CONFIGURATION)
+    configuration = Configuration.model_validate(CONFIGURATION)
     with file_of(text) as path:
         try:
-            plan = studies.plan_study(path.stem, studies.load_study(path), configuration)
+            plan = plan_study(path.stem, load_study(path), configuration)
         except Refusal as refusal:
             check_refusal(refusal, path)
         else:
             check_plan(plan)
             for planned in plan.runs:
-                studies.training_arguments(planned.run)
+                naming.training_arguments(planned.run)
 
 
 @fuzz
@@ -200,12 +204,12 @@ def test_damaged_configurations(configuration, study):
         configuration["studies"] = [study, f"{study}.yaml"]
     with file_of(written(configuration), "config.yaml") as path:
         try:
-            chosen = studies.parse_configuration(read_yaml(path), str(path))
+            chosen = parse_configuration(read_yaml(path), str(path))
         except Refusal as refusal:
             check_refusal(refusal, path)
             return
         try:
-            plans = studies.plan(chosen, studies.study_files(chosen, STUDIES))
+            plans = plan_studies(chosen, study_files(chosen, STUDIES))
         except Refusal:
             return
         for plan in plans.values():
@@ -213,8 +217,8 @@ def test_damaged_configurations(configuration, study):
 
 
 def valid_plan():
-    configuration = studies.Configuration.model_validate(CONFIGURATION)
-    plan = studies.plan_study("small", studies.Study.model_validate(STUDY), configuration)
+    configuration = Configuration.model_validate(CONFIGURATION)
+    plan = plan_study("small", Study.model_validate(STUDY), configuration)
     return json.loads(plan.model_dump_json())
 
 
@@ -223,7 +227,7 @@ def valid_plan():
 def test_damaged_plans(plan):
     with file_of(json.dumps(plan), "plan.json") as path:
         try:
-            found = studies.read_plan(path)
+            found = read_plan(path)
         except Refusal as refusal:
             check_refusal(refusal, path)
         else:
@@ -273,7 +277,7 @@ def call(arguments):
     """Call the command line; its exit code, and all that it says."""
     said = StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(said):
-        trained = Recorder(patch, "pgbench.blocks", "train_block")
+        trained = Recorder(patch, "pgbench.running.block", "train_block")
         patch.setattr(sys, "argv", ["pgbench", *arguments])
         with pytest.raises(SystemExit) as stop:
             command_line.main()
@@ -356,9 +360,9 @@ def test_plain_yaml_is_read():
 )
 def test_a_study_whose_name_no_file_should_have_is_refused(name):
     values = {"preset": "p", "studies": [name], "presets": {"p": {}}}
-    configuration = studies.parse_configuration(values, "test")
+    configuration = parse_configuration(values, "test")
     with pytest.raises(Refusal, match="called"):
-        studies.study_files(configuration, STUDIES)
+        study_files(configuration, STUDIES)
 
 
 def test_the_reserved_names_are_those_of_the_rules():
@@ -366,4 +370,4 @@ def test_the_reserved_names_are_those_of_the_rules():
         path.read_text() for path in [CHECKOUT / "Snakefile", *(CHECKOUT / "workflows/rules").iterdir()]
     )
     named = {line.split()[1].rstrip(":") for line in text.splitlines() if line.startswith("rule ")}
-    assert named == set(studies.RULES)
+    assert named == set(RULES)

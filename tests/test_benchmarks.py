@@ -7,8 +7,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from pgbench.results import read_block, write_block
-from pgbench.storage import write_text
+from pgbench.storage.blocks import read_block, write_block
+from pgbench.storage.files import write_text
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 

@@ -6,14 +6,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pgbench import lineage, results, specs, studies, tracking
-from pgbench.blocks import train_block
-from pgbench.rollouts import Episode
-from pgbench.tracking import Progress, Tables
-from pgbench.training import Record
+from pgbench.methods import lineage, naming, paths, runs
+from pgbench.running import recording
+from pgbench.running.block import train_block
+from pgbench.running.progress import Progress
+from pgbench.running.recording import Tables
+from pgbench.storage import blocks
+from pgbench.training.experience import Episode
+from pgbench.training.iteration import Iteration
 
-RUN = specs.Run(
-    algorithm=specs.replace(lineage.LINEAGE["ppo"].algorithm, {"data.steps": 256}),
+RUN = runs.Run(
+    algorithm=paths.replace(lineage.LINEAGE["ppo"].algorithm, {"data.steps": 256}),
     environment="CartPole-v1",
     steps=1024,
 )
@@ -22,13 +25,13 @@ RUN = specs.Run(
 def test_a_block_trained_twice_has_the_same_bytes(tmp_path):
     for place in ("one", "two"):
         train_block(RUN, [0, 1], tmp_path / place)
-    for table in results.FILES.values():
+    for table in blocks.FILES.values():
         assert (tmp_path / "one" / table).read_bytes() == (tmp_path / "two" / table).read_bytes()
 
 
 def test_a_block_reads_back_with_its_record(tmp_path):
     train_block(RUN, [3, 4], tmp_path)
-    block = results.read_block(tmp_path, studies.run_name(RUN))
+    block = blocks.read_block(tmp_path, naming.run_name(RUN))
     assert block.record.run == RUN
     assert block.record.seeds == (3, 4)
     assert block.record.steps == 2 * 1024
@@ -40,7 +43,7 @@ def test_a_block_reads_back_with_its_record(tmp_path):
 def record(iteration, running=(True, True), episodes=()):
     steps = np.array([100, 50]) * (iteration + 1)
     who = np.array(running)
-    return Record(iteration, steps, who, who, list(episodes), {"loss": torch.tensor([1.0, 2.0])})
+    return Iteration(iteration, steps, who, who, list(episodes), {"loss": torch.tensor([1.0, 2.0])})
 
 
 def test_tables_hold_only_the_replicas_that_ran():
@@ -64,9 +67,7 @@ def test_tables_hold_only_the_metrics_that_were_measured():
 def test_without_an_episode_the_table_is_empty_and_has_its_columns():
     tables = Tables([7, 8])
     tables.add(record(0))
-    assert {
-        name: str(kind) for name, kind in tables.rows().episodes.dtypes.items()
-    } == results.EPISODE_COLUMNS
+    assert {name: str(kind) for name, kind in tables.rows().episodes.dtypes.items()} == blocks.EPISODE_COLUMNS
 
 
 def test_progress_says_how_far_and_how_long():
@@ -74,7 +75,7 @@ def test_progress_says_how_far_and_how_long():
     progress = Progress("ppo", 100, output)
     progress.add(record(0, episodes=[Episode(7, 90, 12.0, 12, True)]))
     assert not output.getvalue()
-    finished = Record(1, np.array([100, 110]), np.array([True, True]), np.array([True, True]), [], {})
+    finished = Iteration(1, np.array([100, 110]), np.array([True, True]), np.array([True, True]), [], {})
     progress.add(finished)
     line = output.getvalue()
     assert "100%" in line
@@ -84,10 +85,10 @@ def test_progress_says_how_far_and_how_long():
 
 def test_progress_counts_only_what_this_process_did(monkeypatch):
     clock = iter([0.0, 20.0])
-    monkeypatch.setattr(tracking.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(recording.time, "monotonic", lambda: next(clock))
     output = io.StringIO()
     progress = Progress("ppo", 1000, output, before=600)
-    progress.add(Record(1, np.array([500, 500]), np.array([True, True]), np.array([True, True]), [], {}))
+    progress.add(Iteration(1, np.array([500, 500]), np.array([True, True]), np.array([True, True]), [], {}))
     assert "20 steps/s" in output.getvalue()  # 400 of them in 20 s
     assert "0:00:50 left" in output.getvalue()
 
@@ -98,4 +99,6 @@ class Full(io.StringIO):
 
 
 def test_progress_that_cannot_be_written_does_not_end_training():
-    Progress("ppo", 100, Full()).add(Record(1, np.array([100]), np.array([True]), np.array([True]), [], {}))
+    Progress("ppo", 100, Full()).add(
+        Iteration(1, np.array([100]), np.array([True]), np.array([True]), [], {})
+    )

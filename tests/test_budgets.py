@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pgbench import budgets, studies
-from pgbench.costs import CostModel, Learning
+from pgbench.costs import budgets
+from pgbench.costs.model import CostModel, Learning
+from pgbench.studies.configuration import Configuration, Preset
+from pgbench.studies.plans import StudyPlan, plan_study
+from pgbench.studies.study import Study
 
 HOUR_A_STEP = 3600.0 * 1e6
 MODEL = CostModel(
@@ -20,22 +23,22 @@ MODEL = CostModel(
 )
 
 
-def plan(name: str, *parents: str) -> studies.StudyPlan:
+def plan(name: str, *parents: str) -> StudyPlan:
     """Three steps of each method with three seeds, in blocks of two."""
-    study = studies.Study(
+    study = Study(
         question="What does it cost?",
         parent="ppo",
         seeds=3,
         environments={"CartPole-v1": 3},
         variants={parent: {"parent": parent} for parent in parents},
     )
-    presets = {"paper": studies.Preset(seeds=None, steps=None)}
-    configuration = studies.Configuration(preset="paper", studies=[name], block_size=2, presets=presets)
-    return studies.plan_study(name, study, configuration)
+    presets = {"paper": Preset(seeds=None, steps=None)}
+    configuration = Configuration(preset="paper", studies=[name], block_size=2, presets=presets)
+    return plan_study(name, study, configuration)
 
 
 @pytest.fixture
-def plans() -> list[studies.StudyPlan]:
+def plans() -> list[StudyPlan]:
     return [plan("one", "ppo", "reinforce"), plan("two", "ppo")]
 
 
@@ -45,7 +48,7 @@ def line(text: str, *words: str) -> list[str]:
     return re.split(r"  +", found)
 
 
-def test_a_run_a_study_and_everything(plans: list[studies.StudyPlan], tmp_path: Path) -> None:
+def test_a_run_a_study_and_everything(plans: list[StudyPlan], tmp_path: Path) -> None:
     runs, each, total = budgets.describe(plans, MODEL, 2, tmp_path).split("\n\n")
     # three replicas of three steps, at an hour each and at half an hour
     name = plans[0].runs[0].name
@@ -73,7 +76,7 @@ def test_times_are_said_in_seconds_minutes_or_hours(
     assert total.endswith(f": about {text} of training on one core, {text} on 1 core")
 
 
-def test_finished_blocks_are_not_counted_again(plans: list[studies.StudyPlan], tmp_path: Path) -> None:
+def test_finished_blocks_are_not_counted_again(plans: list[StudyPlan], tmp_path: Path) -> None:
     block = tmp_path / "runs" / plans[0].runs[0].name / "0-1"
     block.mkdir(parents=True)
     (block / "run.json").touch()
@@ -83,7 +86,7 @@ def test_finished_blocks_are_not_counted_again(plans: list[studies.StudyPlan], t
     )
 
 
-def test_many_cores_are_bounded_by_the_longest_block(plans: list[studies.StudyPlan]) -> None:
+def test_many_cores_are_bounded_by_the_longest_block(plans: list[StudyPlan]) -> None:
     """Blocks of 6, 3, 3 and 1.5 hours, and an hour more for each job's start."""
     text = budgets.scaling(plans, MODEL, overhead=3600.0)
     assert line(text, "2")[1:] == ["9.5 h", "71%"]

@@ -15,23 +15,26 @@ import torch
 from test_training import MUJOCO, small, trace
 
 from pgbench import __main__ as command_line
-from pgbench import blocks, checkpoints, lineage, results, specs, studies, training
-from pgbench.checkpoints import Checkpoints
-from pgbench.provenance import History, provenance
-from pgbench.tracking import Tables
+from pgbench.methods import lineage, naming, paths, runs
+from pgbench.running import block, checkpoints
+from pgbench.running.checkpoints import Checkpoints
+from pgbench.running.recording import Tables
+from pgbench.storage import blocks
+from pgbench.storage.provenance import History, provenance
+from pgbench.training import loop
 
-FILES = sorted(results.FILES.values())
+FILES = sorted(blocks.FILES.values())
 SEEDS = [3, 0]
 
 
 def run_of(name, environment="CartPole-v1", steps=256, **overrides):
     algorithm = small(name, **overrides, **{"networks.hidden": (16,)})
     if hasattr(getattr(algorithm.baseline, "fit", None), "steps"):
-        algorithm = specs.replace(algorithm, {"baseline.fit.steps": 2})
+        algorithm = paths.replace(algorithm, {"baseline.fit.steps": 2})
     if algorithm.data.kind == "whole_episodes":
-        algorithm = specs.replace(algorithm, {"data.episodes": 4})
-    asked = specs.Evaluation(episodes=2, times=3)
-    return specs.Run(algorithm=algorithm, environment=environment, steps=steps, evaluation=asked)
+        algorithm = paths.replace(algorithm, {"data.episodes": 4})
+    asked = runs.Evaluation(episodes=2, times=3)
+    return runs.Run(algorithm=algorithm, environment=environment, steps=steps, evaluation=asked)
 
 
 def content(directory):
@@ -57,7 +60,7 @@ def through_a_file(state, path):
 )
 def test_a_restored_trainer_goes_on_to_the_bit(name, environment, tmp_path):
     run = run_of(name, environment)
-    first, second = training.Trainer(run, SEEDS), training.Trainer(run, SEEDS)
+    first, second = loop.Trainer(run, SEEDS), loop.Trainer(run, SEEDS)
     first.iterate()
     state = through_a_file(first.state(), tmp_path / "state.npz")
     expected = list(first.records())
@@ -73,7 +76,7 @@ def test_a_restored_trainer_goes_on_to_the_bit(name, environment, tmp_path):
 def test_a_state_between_two_iterations_has_something_of_everything_in_it():
     """Else a restoration that forgets something would pass the test above."""
     run = run_of("ppo", "Hopper-v5")
-    trainer = training.Trainer(run, SEEDS)
+    trainer = loop.Trainer(run, SEEDS)
     before = trainer.state()["sampler"]["environment"]["generators"]
     trainer.iterate()
     state = trainer.state()
@@ -82,7 +85,7 @@ def test_a_state_between_two_iterations_has_something_of_everything_in_it():
     assert np.abs(state["sampler"]["scaler"]["returns"]).max() > 0
     assert state["sampler"]["lengths"].max() > 0
     assert state["learner"]["parts"][0]["count"].min() > 0
-    memory = training.Trainer(run_of("replay"), SEEDS)
+    memory = loop.Trainer(run_of("replay"), SEEDS)
     memory.iterate()
     assert memory.state()["memory"]["filled"] > 0
     assert memory.state()["memory"]["next"] > 0
@@ -122,17 +125,17 @@ def train_and_kill(arguments, directory, seconds):
 def test_killed_at_random_it_ends_with_the_same_bytes(name, environment, steps, tmp_path, often):
     run = run_of(name, environment, steps)
     clock = time.monotonic()
-    blocks.train_block(run, [0, 1, 2], tmp_path / "whole")
+    block.train_block(run, [0, 1, 2], tmp_path / "whole")
     seconds = time.monotonic() - clock
     killed = tmp_path / "killed"
-    arguments = [*studies.training_arguments(run), "--seeds", "0-2", "--checkpoint-every", "0"]
+    arguments = [*naming.training_arguments(run), "--seeds", "0-2", "--checkpoint-every", "0"]
     draws = random.Random(0)
     waits = [seconds * draws.uniform(0.0, 0.4) for _ in range(4)]
     kills = sum(train_and_kill([*arguments, "--into", str(killed)], killed, wait) for wait in waits)
-    blocks.train_block(run, [0, 1, 2], killed)
+    block.train_block(run, [0, 1, 2], killed)
     assert content(killed) == content(tmp_path / "whole")
     records = [
-        results.read_block(place, studies.run_name(run)).record for place in (killed, tmp_path / "whole")
+        blocks.read_block(place, naming.run_name(run)).record for place in (killed, tmp_path / "whole")
     ]
     assert 1 <= len(records[0].resumptions) <= kills
     assert records[0].steps == records[1].steps
@@ -147,8 +150,8 @@ def test_killed_at_random_it_ends_with_the_same_bytes(name, environment, steps, 
 def test_processes_killed_at_random_end_with_the_same_bytes(name, environment, steps, tmp_path):
     """The same with processes that share nothing with this one, and with checkpoints as rare as they are."""
     run = run_of(name, environment, steps)
-    blocks.train_block(run, [0, 1, 2], tmp_path / "whole")
-    command = [sys.executable, "-m", "pgbench", "train", *studies.training_arguments(run)]
+    block.train_block(run, [0, 1, 2], tmp_path / "whole")
+    command = [sys.executable, "-m", "pgbench", "train", *naming.training_arguments(run)]
     command += ["--seeds", "0-2", "--checkpoint-every", "0.5", "--into", str(tmp_path / "killed")]
     draws = random.Random(1)
     for _ in range(4):
@@ -160,7 +163,7 @@ def test_processes_killed_at_random_end_with_the_same_bytes(name, environment, s
         process.wait()
     subprocess.run(command, check=True)
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
-    record = results.read_block(tmp_path / "killed", studies.run_name(run)).record
+    record = blocks.read_block(tmp_path / "killed", naming.run_name(run)).record
     assert record.resumptions
 
 
@@ -191,7 +194,7 @@ def test_a_checkpoint_that_took_long_makes_the_next_one_wait(monkeypatch, tmp_pa
 
 def test_a_checkpoint_adds_to_the_tables_instead_of_writing_them_again(tmp_path, often):
     run = run_of("ppo", steps=512)
-    trainer, tables = training.Trainer(run, SEEDS), Tables(SEEDS)
+    trainer, tables = loop.Trainer(run, SEEDS), Tables(SEEDS)
     identity = checkpoints.Identity(run=run, seeds=tuple(SEEDS), code_digests=("", ""), versions={})
     history = History(**provenance(), code_digest="", started=datetime.now(UTC), seconds=0.0, steps=0)
     saved = Checkpoints(tmp_path, identity, 0.0)

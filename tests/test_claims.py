@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pgbench.claims import Hypothesis, Pair, hypothesis
-from pgbench.refusals import Refusal
-from pgbench.studies import Study, load_study
+from pgbench.base.refusals import Refusal
+from pgbench.studies.claims import Hypothesis, Pair, hypothesis
+from pgbench.studies.study import Study, load_study
 
 STUDIES = Path(__file__).parents[1] / "workflows" / "studies"
 CLAIM = {

@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pgbench import __main__ as command_line
-from pgbench import components, lineage, specs, studies
-from pgbench.laboratory.catalogue import CATALOGUE
-from pgbench.specs import Run
+from pgbench.methods import components, lineage, naming, paths, runs
+from pgbench.methods.runs import Run
+from pgbench.report import tracking
+from pgbench.studies.catalogue import CATALOGUE
+from pgbench.studies.configuration import parse_configuration, planning_arguments, study_files
+from pgbench.studies.plans import plan_studies, read_plan, runs_by_name
 
 CHECKOUT = Path(__file__).parents[1]
 HEAVY = ("gymnasium", "matplotlib", "mujoco", "pandas", "seaborn", "torch", "wandb")
@@ -46,7 +49,7 @@ class Recorder:
 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    return Recorder(monkeypatch, "pgbench.blocks", "train_block")
+    return Recorder(monkeypatch, "pgbench.running.block", "train_block")
 
 
 # What a person may rely on before anything is computed
@@ -62,7 +65,7 @@ def heavy_modules(code: str) -> str:
 
 
 def test_training_begins_without_what_only_the_analysis_needs() -> None:
-    program = "import sys\nimport pgbench.blocks\nprint(*sys.modules)"
+    program = "import sys\nimport pgbench.running.block\nprint(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True
     )
@@ -102,7 +105,7 @@ def test_train_needs_only_a_method_an_environment_and_a_budget(
         algorithm=lineage.PPO_PRACTISED.algorithm, environment="HalfCheetah-v5", steps=1_000_000
     )
     assert seeds == [0, 1, 2]
-    assert directory == Path("results", "runs", studies.run_name(run), "0-2")
+    assert directory == Path("results", "runs", naming.run_name(run), "0-2")
 
 
 def test_overrides_are_yaml(monkeypatch: pytest.MonkeyPatch, trained: Recorder) -> None:
@@ -112,7 +115,7 @@ def test_overrides_are_yaml(monkeypatch: pytest.MonkeyPatch, trained: Recorder) 
         call(monkeypatch, "train", "ppo", "CartPole-v1", "--steps", "10", *arguments, "--into", "here") == 0
     )
     run, _, directory, _ = trained.calls[0]
-    assert run.algorithm == specs.replace(
+    assert run.algorithm == paths.replace(
         lineage.PPO_PRACTISED.algorithm,
         {
             "advantage.lam": 0.9,
@@ -125,7 +128,7 @@ def test_overrides_are_yaml(monkeypatch: pytest.MonkeyPatch, trained: Recorder) 
 
 
 EVALUATIONS = st.builds(
-    specs.Evaluation,
+    runs.Evaluation,
     episodes=st.integers(1, 100),
     times=st.integers(1, 100),
     actions=st.sampled_from(["mean", "sampled"]),
@@ -151,16 +154,16 @@ OVERRIDES: dict[str, st.SearchStrategy[Any]] = {
     st.none() | EVALUATIONS,
 )
 def test_a_runs_arguments_describe_that_run(
-    member: lineage.Member, overrides: dict[str, Any], evaluation: specs.Evaluation | None
+    member: lineage.Member, overrides: dict[str, Any], evaluation: runs.Evaluation | None
 ) -> None:
     try:
-        algorithm = specs.replace(member.algorithm, overrides)
+        algorithm = paths.replace(member.algorithm, overrides)
     except (KeyError, ValidationError):  # a choice that this member does not have, or does not go with
         reject()
     run = Run(algorithm=algorithm, environment="CartPole-v1", steps=1000, evaluation=evaluation)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        trained = Recorder(monkeypatch, "pgbench.blocks", "train_block")
-        arguments = [*studies.training_arguments(run), "--seeds", "0-0", "--name", studies.run_name(run)]
+        trained = Recorder(monkeypatch, "pgbench.running.block", "train_block")
+        arguments = [*naming.training_arguments(run), "--seeds", "0-0", "--name", naming.run_name(run)]
         assert call(monkeypatch, "train", *arguments) == 0
     assert trained.calls[0][:2] == (run, [0])
 
@@ -213,9 +216,9 @@ def test_plan_counts_what_a_preset_costs(
     monkeypatch.chdir(CHECKOUT)
     assert call(monkeypatch, "plan", "--preset", "quick") == 0
     output = capsys.readouterr().out
-    configuration = studies.parse_configuration({"preset": "quick", **_configuration()}, "test")
-    plans = studies.plan(configuration, studies.study_files(configuration, CHECKOUT / "workflows/studies"))
-    for name in studies.runs_by_name(plans.values()):
+    configuration = parse_configuration({"preset": "quick", **_configuration()}, "test")
+    plans = plan_studies(configuration, study_files(configuration, CHECKOUT / "workflows/studies"))
+    for name in runs_by_name(plans.values()):
         assert name in output
     blocks = {block for study in plans.values() for block in study.blocks()}
     assert f"in {len(blocks)} blocks" in output
@@ -240,18 +243,17 @@ def test_track_refuses_a_path_without_results(
 def test_track_says_in_one_line_that_wandb_failed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pgbench import wandb_tracking
 
     def fail(*_: Any) -> str:
-        raise wandb_tracking.TrackingError("warning: no route")
+        raise tracking.TrackingError("warning: no route")
 
-    monkeypatch.setattr(wandb_tracking, "track", fail)
+    monkeypatch.setattr(tracking, "track", fail)
     assert call(monkeypatch, "track", "results") == 1
     assert capsys.readouterr().err == "warning: no route\n"
 
 
 def _configuration() -> dict[str, Any]:
-    from pgbench.refusals import read_yaml
+    from pgbench.base.yaml_files import read_yaml
 
     values = read_yaml(CHECKOUT / "workflows/config.yaml")
     return {key: value for key, value in values.items() if key != "preset"}
@@ -272,13 +274,13 @@ def test_resolve_writes_the_plan_that_the_workflow_makes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(CHECKOUT)
-    configuration = studies.parse_configuration({"preset": "quick", **_configuration()}, "test")
-    files = studies.study_files(configuration, Path("workflows/studies"))
-    for name, plan in studies.plan(configuration, files).items():
+    configuration = parse_configuration({"preset": "quick", **_configuration()}, "test")
+    files = study_files(configuration, Path("workflows/studies"))
+    for name, plan in plan_studies(configuration, files).items():
         path = tmp_path / name / "plan.json"
-        spending = studies.planning_arguments(configuration, name)
+        spending = planning_arguments(configuration, name)
         assert call(monkeypatch, "resolve", str(files[name]), *spending, "--into", str(path)) == 0
-        assert studies.read_plan(path) == plan
+        assert read_plan(path) == plan
 
 
 def test_resolve_refuses_an_unknown_study(
@@ -294,7 +296,7 @@ def test_gather_reads_the_plan_beside_the_tables(monkeypatch: pytest.MonkeyPatch
     study = CHECKOUT / "tests/data/studies/tiny.yaml"
     assert call(monkeypatch, "resolve", str(study), "--into", str(tmp_path / "plan.json")) == 0
     assert call(monkeypatch, "gather", str(tmp_path)) == 0
-    plan = studies.read_plan(tmp_path / "plan.json")
+    plan = read_plan(tmp_path / "plan.json")
     assert gathered.calls == [(plan, Path("results"), tmp_path)]
 
 
@@ -307,9 +309,9 @@ def test_gather_without_a_plan_says_what_writes_it(
 
 def test_pages_go_where_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = ("--html", "page.html", "--markdown", "page.md")
-    written = Recorder(monkeypatch, "pgbench.analysis.reporting", "write_study")
+    written = Recorder(monkeypatch, "pgbench.report.study_page", "write_study")
     assert call(monkeypatch, "report", "a", "studies/b", "--into", "pages") == 0
-    indexed = Recorder(monkeypatch, "pgbench.analysis.reporting", "write_index")
+    indexed = Recorder(monkeypatch, "pgbench.report.index_page", "write_index")
     assert call(monkeypatch, "index", "a", "b", *pages) == 0
     assert written.calls == [
         (Path("a"), Path("pages/a.html"), Path("pages/a.md")),
@@ -358,14 +360,14 @@ def test_a_misspelt_measurement_or_preset_is_refused(
 
 
 def test_a_measurement_goes_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = Recorder(monkeypatch, "pgbench.laboratory.running", "write")
+    measured = Recorder(monkeypatch, "pgbench.laboratory.measuring", "write")
     assert call(monkeypatch, "laboratory", "offset", "--preset", "quick", "--output", "there") == 0
     assert call(monkeypatch, "laboratory", "offset", "--seed", "3") == 0
     assert measured.calls == [
         ("offset", "quick", 0, Path("there")),
         ("offset", "standard", 3, Path("results/laboratory/standard/offset")),
     ]
-    pages = Recorder(monkeypatch, "pgbench.laboratory.reporting", "write_page")
+    pages = Recorder(monkeypatch, "pgbench.report.laboratory_page", "write_page")
     assert call(monkeypatch, "laboratory-report", "a", "--html", "p.html", "--markdown", "p.md") == 0
     assert pages.calls == [([Path("a")], Path("p.html"), Path("p.md"))]
 

@@ -9,12 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgbench import costs, lineage, specs
-from pgbench.costs import FinishedBlock, makespan
+from pgbench.base.refusals import Refusal
+from pgbench.costs.model import (
+    TELLING,
+    CostModel,
+    FinishedBlock,
+    each_step,
+    finished_blocks,
+    makespan,
+    read_costs,
+)
 from pgbench.environments.classic import SYSTEMS
 from pgbench.environments.mujoco_tasks import TASKS
-from pgbench.refusals import Refusal
-from pgbench.specs import Run
+from pgbench.methods import lineage, paths, runs
+from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.runs import Run
 
 CHECKOUT = Path(__file__).parents[1]
 PPO = lineage.LINEAGE["ppo"].algorithm
@@ -33,13 +42,13 @@ algorithm,"reinforce",10,4,10.0,3
 """
 
 
-def read(directory: Path, finished: Iterable[FinishedBlock] = (), text: str = MEASURED) -> costs.CostModel:
+def read(directory: Path, finished: Iterable[FinishedBlock] = (), text: str = MEASURED) -> CostModel:
     path = directory / "costs.csv"
     path.write_text(text, encoding="utf-8")
-    return costs.read_costs(path, finished)
+    return read_costs(path, finished)
 
 
-def run_of(algorithm: specs.Algorithm = PPO, environment: str = "HalfCheetah-v5", steps: int = 1000) -> Run:
+def run_of(algorithm: Algorithm = PPO, environment: str = "HalfCheetah-v5", steps: int = 1000) -> Run:
     return Run(algorithm=algorithm, environment=environment, steps=steps)
 
 
@@ -55,11 +64,11 @@ def test_between_measurements_rows_share_an_overhead(shared: float, each: float,
     """If rows together take `shared + each · rows`, any two measurements tell the cost at all between them."""
     points = {count: (shared + each * count) / count for count in (min(rows), max(rows))}
     for count in rows:
-        assert costs.each_step(points, count) == pytest.approx((shared + each * count) / count)
+        assert each_step(points, count) == pytest.approx((shared + each * count) / count)
 
 
 def test_beyond_the_measurements_a_row_costs_what_it_does_at_the_nearest() -> None:
-    assert [costs.each_step({2: 8.0, 10: 3.0}, rows) for rows in (1, 2, 10, 500)] == [8.0, 8.0, 3.0, 3.0]
+    assert [each_step({2: 8.0, 10: 3.0}, rows) for rows in (1, 2, 10, 500)] == [8.0, 8.0, 3.0, 3.0]
 
 
 def test_a_block_costs_its_start_its_stepping_and_its_learning(tmp_path: Path) -> None:
@@ -78,20 +87,20 @@ def test_stepping_counts_the_environments_of_every_replica(tmp_path: Path) -> No
 
 def test_evaluations_cost_their_episodes_stepping(tmp_path: Path) -> None:
     model, run = read(tmp_path), run_of(environment="CartPole-v1")
-    evaluated = run.model_copy(update={"evaluation": specs.Evaluation(episodes=3, times=7)})
+    evaluated = run.model_copy(update={"evaluation": runs.Evaluation(episodes=3, times=7)})
     more = model.estimate(evaluated, 2).seconds - model.estimate(run, 2).seconds
-    each = costs.each_step({1: 20.0, 10: 4.0}, 6)
+    each = each_step({1: 20.0, 10: 4.0}, 6)
     assert more == pytest.approx(7 * 6 * 500 * each / 1e6)
 
 
 def test_a_variant_has_its_own_measurement(tmp_path: Path) -> None:
-    seconds, basis = read(tmp_path).training(run_of(specs.replace(PPO, {"gamma": 0.5})), 10, 1)
+    seconds, basis = read(tmp_path).training(run_of(paths.replace(PPO, {"gamma": 0.5})), 10, 1)
     assert (seconds * 1e6, basis) == (pytest.approx(160.0), "measured")
 
 
 def test_what_was_not_measured_takes_the_nearest_and_says_so(tmp_path: Path) -> None:
     model = read(tmp_path)
-    seconds, basis = model.training(run_of(specs.replace(PPO, {"gamma": 0.4})), 10, 1)
+    seconds, basis = model.training(run_of(paths.replace(PPO, {"gamma": 0.4})), 10, 1)
     assert (seconds * 1e6, basis) == (pytest.approx(140.0), "nearest: ppo")
     # the median of CartPole's 4, HalfCheetah's 60 and Hopper's 40
     seconds, basis = model.training(run_of(environment="Ant-v5"), 10, 1)
@@ -115,7 +124,7 @@ def test_finished_blocks_of_the_same_kind_correct_the_estimate(tmp_path: Path) -
     others = [
         finished(run_of(environment="Hopper-v5", steps=100_000), 9999.0),
         finished(run_of(lineage.REINFORCE.algorithm, steps=100_000), 9999.0),
-        finished(run_of(steps=100), costs.TELLING - 1),
+        finished(run_of(steps=100), TELLING - 1),
     ]
     blocks = [finished(long, 140.0), finished(long, 280.0), finished(long, 420.0), *others]
     estimate = read(tmp_path, blocks).estimate(run_of(), 10)
@@ -129,7 +138,7 @@ def test_blocks_that_cannot_be_read_do_not_help(tmp_path: Path) -> None:
     for name, text in texts.items():
         (tmp_path / "runs" / name / "0-9").mkdir(parents=True)
         (tmp_path / "runs" / name / "0-9/run.json").write_text(text, encoding="utf-8")
-    assert list(costs.finished_blocks(tmp_path)) == [block]
+    assert list(finished_blocks(tmp_path)) == [block]
 
 
 # The file
@@ -152,11 +161,11 @@ def test_a_bad_file_is_refused(tmp_path: Path, correct: str, mistake: str, messa
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="`python -m pgbench measure` writes it"):
-        costs.read_costs(tmp_path / "costs.csv", [])
+        read_costs(tmp_path / "costs.csv", [])
 
 
 def test_the_committed_measurements_know_methods_and_environments() -> None:
-    model = costs.read_costs(CHECKOUT / "workflows/costs.csv", [])
+    model = read_costs(CHECKOUT / "workflows/costs.csv", [])
     assert {*SYSTEMS, *TASKS} <= set(model.environments)
     assert {"reinforce", "trpo", "ppo"} <= set(model.algorithms)
     assert model.start > 0.0

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from test_training import records, small, trace
 
-from pgbench import learners, replay, rollouts, streams, updates
 from pgbench.environments.classic import SYSTEMS
 from pgbench.environments.mujoco_tasks import TASKS
+from pgbench.training import learner, replay_memory, sampler, streams, updates
 
 SHORT = {"data.steps": 64, "networks.hidden": (16,)}
 
@@ -60,7 +60,7 @@ def draws(monkeypatch, algorithm, environment):
         return generator
 
     with monkeypatch.context() as patch:
-        for module in (rollouts, learners, updates, replay):
+        for module in (sampler, learner, updates, replay_memory):
             patch.setattr(module, "stream", stream)
         records(algorithm, [0, 1], environment, 192)
     return {name: generator.log for name, generator in given.items()}

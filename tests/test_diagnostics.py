@@ -4,9 +4,10 @@ import pytest
 import torch
 from test_updates import progress, setting
 
-from pgbench import components, updates
-from pgbench.diagnostics import STRETCH, gradient_signal_to_noise
 from pgbench.functional.moments import signal_to_noise
+from pgbench.methods import components
+from pgbench.training import updates
+from pgbench.training.diagnostics import STRETCH, gradient_signal_to_noise
 
 
 def naive_parts(learner, batch, masks):

@@ -7,9 +7,11 @@ import pytest
 import torch
 from test_training import small, trace
 
-from pgbench import environments, evaluation, lineage, specs, studies, training
-from pgbench.learners import Learner
-from pgbench.streams import stream
+from pgbench import environments
+from pgbench.methods import lineage, naming, paths, runs
+from pgbench.training import evaluation, loop
+from pgbench.training.learner import Learner
+from pgbench.training.streams import stream
 
 SEEDS = [3, 0]
 SETTINGS = [
@@ -21,11 +23,11 @@ SETTINGS = [
 
 def described(name, environment="CartPole-v1", steps=700, asked=None):
     changes = {"networks.hidden": (16,)} | ({"data.episodes": 4} if name == "average_baseline" else {})
-    return specs.Run(algorithm=small(name, **changes), environment=environment, steps=steps, evaluation=asked)
+    return runs.Run(algorithm=small(name, **changes), environment=environment, steps=steps, evaluation=asked)
 
 
 def asked(episodes=2, times=3, actions="mean"):
-    return specs.Evaluation(episodes=episodes, times=times, actions=actions)
+    return runs.Evaluation(episodes=episodes, times=times, actions=actions)
 
 
 def evaluations(records):
@@ -42,12 +44,12 @@ def test_a_run_without_evaluations_has_the_name_that_it_always_had():
         ("trpo", "Swimmer-v5", "trpo.Swimmer-v5.a7d5b06f"),
     ):
         algorithm = lineage.LINEAGE[name].algorithm
-        run = specs.Run(algorithm=algorithm, environment=environment, steps=1_000_000)
-        assert studies.run_name(run) == known
+        run = runs.Run(algorithm=algorithm, environment=environment, steps=1_000_000)
+        assert naming.run_name(run) == known
         evaluated = run.model_copy(update={"evaluation": asked()})
         others = [run.model_copy(update={"evaluation": asked(times=2)}), evaluated]
-        assert len({studies.run_name(each) for each in [run, *others]}) == 3
-        assert specs.Run.model_validate_json(evaluated.model_dump_json()) == evaluated
+        assert len({naming.run_name(each) for each in [run, *others]}) == 3
+        assert runs.Run.model_validate_json(evaluated.model_dump_json()) == evaluated
 
 
 # Training
@@ -56,8 +58,8 @@ def test_a_run_without_evaluations_has_the_name_that_it_always_had():
 @pytest.mark.parametrize("actions", ["mean", "sampled"])
 @pytest.mark.parametrize(("name", "environment"), SETTINGS)
 def test_training_keeps_every_bit(name, environment, actions):
-    plain = list(training.train(described(name, environment), SEEDS))
-    evaluated = list(training.train(described(name, environment, asked=asked(actions=actions)), SEEDS))
+    plain = list(loop.train(described(name, environment), SEEDS))
+    evaluated = list(loop.train(described(name, environment, asked=asked(actions=actions)), SEEDS))
     assert evaluations(evaluated)
     assert not evaluations(plain)
     for seed in SEEDS:
@@ -70,7 +72,7 @@ def test_a_replicas_evaluations_do_not_depend_on_its_block(name, environment):
     """Whole episodes end at different steps in each replica, and so do the parts of its budget."""
     run = described(name, environment, asked=asked())
     found = [
-        [episode for episode in evaluations(training.train(run, seeds)) if episode.seed == 3]
+        [episode for episode in evaluations(loop.train(run, seeds)) if episode.seed == 3]
         for seeds in ([3], [0, 3, 1], [*range(6)])
     ]
     assert found[0] == found[1] == found[2]
@@ -84,7 +86,7 @@ def test_a_replicas_evaluations_do_not_depend_on_its_block(name, environment):
 @pytest.mark.parametrize("times", [1, 3, 1000])
 def test_each_part_of_the_budget_ends_with_an_evaluation(name, times):
     run = described(name, asked=asked(times=times))
-    records = list(training.train(run, SEEDS))
+    records = list(loop.train(run, SEEDS))
     for replica, seed in enumerate(SEEDS):
         expected, behind = [], 0
         for record in records:
@@ -100,7 +102,7 @@ def test_each_part_of_the_budget_ends_with_an_evaluation(name, times):
 def test_what_is_not_a_part_of_the_budget_is_refused():
     for wrong in ({"episodes": 0}, {"times": 0}, {"actions": "best"}, {"episods": 1}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            specs.Evaluation.model_validate({"episodes": 1} | wrong)
+            runs.Evaluation.model_validate({"episodes": 1} | wrong)
 
 
 def test_a_replica_that_diverged_is_not_evaluated(monkeypatch):
@@ -110,7 +112,7 @@ def test_a_replica_that_diverged_is_not_evaluated(monkeypatch):
 
     original = Learner.evaluate
     monkeypatch.setattr(Learner, "evaluate", poisoned)
-    found = evaluations(training.train(described("ppo", asked=asked()), SEEDS))
+    found = evaluations(loop.train(described("ppo", asked=asked()), SEEDS))
     assert {episode.seed for episode in found} == {3}
 
 
@@ -121,7 +123,7 @@ def test_a_replica_that_diverged_is_not_evaluated(monkeypatch):
 def test_an_evaluation_is_the_mean_action_in_raw_worlds_step_by_step(environment):
     """One environment after the other by hand, with observations as training normalised them when it ended."""
     run = described("ppo", environment, asked=asked(episodes=3, times=1))
-    trainer = training.Trainer(run, SEEDS)
+    trainer = loop.Trainer(run, SEEDS)
     (*_, last) = trainer.records()
     moments = trainer.sampler.normaliser.moments
     for replica, seed in enumerate(SEEDS):
@@ -153,24 +155,24 @@ def test_an_evaluation_is_the_mean_action_in_raw_worlds_step_by_step(environment
 def test_sampled_actions_explore_and_the_likeliest_do_not():
     """On a bandit a trained policy still errs when it samples, and one that always errs is not trained."""
     algorithm = small("average_baseline", **{"data.episodes": 16, "networks.hidden": (16,)})
-    algorithm = specs.replace(algorithm, {"update.optimiser.learning_rate": 0.01})
+    algorithm = paths.replace(algorithm, {"update.optimiser.learning_rate": 0.01})
     means = {}
     for actions in ("mean", "sampled"):
-        run = specs.Run(
+        run = runs.Run(
             algorithm=algorithm,
             environment="Bandit-v0",
             steps=320,
             evaluation=asked(episodes=100, times=1, actions=actions),
         )
-        means[actions] = np.mean([e.episodic_return for e in evaluations(training.train(run, SEEDS))])
+        means[actions] = np.mean([e.episodic_return for e in evaluations(loop.train(run, SEEDS))])
     assert means["mean"] == 1.0
     assert 0.5 < means["sampled"] < 1.0
 
 
 def test_evaluations_of_one_replica_begin_differently_each_time():
     run = described("ppo", "Hopper-v5", asked=asked(episodes=1, times=5))
-    frozen = specs.replace(run.algorithm, {"update.optimiser.learning_rate": 1e-30})
-    found = evaluations(training.train(run.model_copy(update={"algorithm": frozen}), [0]))
+    frozen = paths.replace(run.algorithm, {"update.optimiser.learning_rate": 1e-30})
+    found = evaluations(loop.train(run.model_copy(update={"algorithm": frozen}), [0]))
     assert len({episode.episodic_return for episode in found}) == len(found) == 5
 
 

@@ -17,23 +17,25 @@ import pandas as pd
 import pytest
 
 from pgbench import __main__ as command_line
-from pgbench import blocks, checkpoints, digests, lineage, results, specs, storage, studies
+from pgbench.base.refusals import Refusal
 from pgbench.environments import VectorEnvironment
-from pgbench.refusals import Refusal
+from pgbench.methods import lineage, naming, paths, runs
+from pgbench.running import block, checkpoints
+from pgbench.storage import blocks, digests, files
 
-FILES = sorted(results.FILES.values())
+FILES = sorted(blocks.FILES.values())
 PPO = lineage.LINEAGE["ppo"].algorithm
-SMALL = specs.replace(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
-RUN = specs.Run(algorithm=SMALL, environment="CartPole-v1", steps=512)
+SMALL = paths.replace(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
+RUN = runs.Run(algorithm=SMALL, environment="CartPole-v1", steps=512)
 SEEDS = (0, 1)
-ARGUMENTS = [*studies.training_arguments(RUN), "--seeds", "0-1", "--checkpoint-every", "0"]
+ARGUMENTS = [*naming.training_arguments(RUN), "--seeds", "0-1", "--checkpoint-every", "0"]
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The block as it is when nothing goes wrong."""
     directory = tmp_path_factory.mktemp("whole")
-    blocks.train_block(RUN, SEEDS, directory)
+    block.train_block(RUN, SEEDS, directory)
     return directory
 
 
@@ -58,11 +60,11 @@ def interrupt(iterations, directory, run=RUN, seeds=SEEDS):
             raise KeyboardInterrupt
         return original(self)
 
-    original = blocks.Trainer.iterate
+    original = block.Trainer.iterate
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks.Trainer, "iterate", iterate)
+        patch.setattr(block.Trainer, "iterate", iterate)
         with pytest.raises(KeyboardInterrupt):
-            blocks.train_block(run, seeds, directory, 0.0)
+            block.train_block(run, seeds, directory, 0.0)
 
 
 def call(monkeypatch, *arguments):
@@ -83,7 +85,7 @@ def saved(directory):
 
 
 def resumptions(directory):
-    return results.read_block(directory, studies.run_name(RUN)).record.resumptions
+    return blocks.read_block(directory, naming.run_name(RUN)).record.resumptions
 
 
 # Two writers
@@ -94,13 +96,13 @@ def test_a_second_writer_is_refused_and_the_first_is_not_disturbed(tmp_path, who
         assert call(monkeypatch, "--into", str(tmp_path)) == 2
 
     monkeypatch.setattr(checkpoints.Checkpoints, "save", second)
-    blocks.train_block(RUN, SEEDS, tmp_path, 0.0)
+    block.train_block(RUN, SEEDS, tmp_path, 0.0)
     assert f"process {os.getpid()} on" in capsys.readouterr().err
     assert same(tmp_path, whole)
 
 
 def test_a_finished_block_is_not_trained_again(tmp_path, whole, monkeypatch, capsys):
-    blocks.train_block(RUN, SEEDS, tmp_path)
+    block.train_block(RUN, SEEDS, tmp_path)
     (tmp_path / "checkpoint-01234567").mkdir()  # it was killed just before it deleted this
     before = (tmp_path / "run.json").read_bytes()
     assert call(monkeypatch, "--into", str(tmp_path)) == 0
@@ -114,12 +116,12 @@ def test_a_finished_block_whose_files_were_deleted_is_given_back(
     tmp_path, whole, monkeypatch, capsys, deleted
 ):
     """Snakemake deletes the outputs of a job that outlived it before it starts that job again."""
-    blocks.train_block(RUN, SEEDS, tmp_path)
+    block.train_block(RUN, SEEDS, tmp_path)
     before = (tmp_path / "run.json").read_bytes()
     for file in deleted:
         (tmp_path / file).unlink()
-    monkeypatch.delattr(blocks.Trainer, "iterate")
-    blocks.train_block(RUN, SEEDS, tmp_path)
+    monkeypatch.delattr(block.Trainer, "iterate")
+    block.train_block(RUN, SEEDS, tmp_path)
     assert "it is given back" in capsys.readouterr().err
     assert same(tmp_path, whole)
     assert (tmp_path / "run.json").read_bytes() == before
@@ -128,18 +130,18 @@ def test_a_finished_block_whose_files_were_deleted_is_given_back(
 def test_what_was_kept_of_other_code_is_not_given_back(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(digests, "training_code_digest", lambda: "01234567")
-        blocks.train_block(RUN, SEEDS, tmp_path)
+        block.train_block(RUN, SEEDS, tmp_path)
     (tmp_path / "run.json").unlink()
-    blocks.train_block(RUN, SEEDS, tmp_path)
-    record = results.read_block(tmp_path, studies.run_name(RUN)).record
+    block.train_block(RUN, SEEDS, tmp_path)
+    record = blocks.read_block(tmp_path, naming.run_name(RUN)).record
     assert record.code_digest == digests.training_code_digest()
 
 
 def test_an_edited_block_is_trained_again(tmp_path, whole):
-    blocks.train_block(RUN, SEEDS, tmp_path)
+    block.train_block(RUN, SEEDS, tmp_path)
     table = pd.read_parquet(tmp_path / "episodes.parquet")
     table.assign(episodic_return=500.0).to_parquet(tmp_path / "episodes.parquet")
-    blocks.train_block(RUN, SEEDS, tmp_path)
+    block.train_block(RUN, SEEDS, tmp_path)
     assert same(tmp_path, whole)
 
 
@@ -148,21 +150,21 @@ def test_an_edited_block_is_trained_again(tmp_path, whole):
 
 def full(monkeypatch, name):
     """From now on the disk is full whenever a file of this kind is to be forced to it."""
-    original = storage.force
+    original = files.force
 
     def force(path):
         if name in path.name:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         original(path)
 
-    for module in (storage, results):
+    for module in (files, blocks):
         monkeypatch.setattr(module, "force", force)
 
 
 @pytest.mark.parametrize("name", [".state-", ".checkpoint.json"])
 def test_without_room_for_checkpoints_training_goes_on(tmp_path, whole, often, monkeypatch, capsys, name):
     full(monkeypatch, name)
-    blocks.train_block(RUN, SEEDS, tmp_path, 0.0)
+    block.train_block(RUN, SEEDS, tmp_path, 0.0)
     assert "no checkpoint could be written (No space left on device)" in capsys.readouterr().err
     assert same(tmp_path, whole)
 
@@ -173,7 +175,7 @@ def test_a_failed_checkpoint_leaves_the_one_before(interrupted, whole, often, mo
     with monkeypatch.context() as patch:
         full(patch, name)
         interrupt(6, interrupted)
-    blocks.train_block(RUN, SEEDS, interrupted, 0.0)
+    block.train_block(RUN, SEEDS, interrupted, 0.0)
     assert same(interrupted, whole)
     assert [resumption.steps for resumption in resumptions(interrupted)] == [2 * 4 * 64]
 
@@ -190,8 +192,8 @@ def test_without_room_for_the_results_nothing_is_lost(tmp_path, whole, often, mo
     assert "training goes on from it" in message
     assert "Traceback" not in message
     assert sorted(path.name[:10] for path in tmp_path.iterdir()) == [".lock", "checkpoint"]
-    monkeypatch.delattr(blocks.Trainer, "iterate")  # all has been done: the last checkpoint is enough
-    blocks.train_block(RUN, SEEDS, tmp_path)
+    monkeypatch.delattr(block.Trainer, "iterate")  # all has been done: the last checkpoint is enough
+    block.train_block(RUN, SEEDS, tmp_path)
     assert same(tmp_path, whole)
 
 
@@ -218,7 +220,7 @@ def test_a_disk_that_is_really_full(tmp_path, whole):
 
 
 def test_an_interrupted_block_goes_on(interrupted, whole, capsys):
-    blocks.train_block(RUN, SEEDS, interrupted, 0.0)
+    block.train_block(RUN, SEEDS, interrupted, 0.0)
     assert "goes on from a checkpoint after 4 iterations" in capsys.readouterr().err
     assert same(interrupted, whole)
     assert len(resumptions(interrupted)) == 1
@@ -235,12 +237,12 @@ def test_other_code_or_versions_start_over(interrupted, whole, monkeypatch, caps
         found = blocks_provenance()
         return found | {"versions": found["versions"] | {"torch": "1.0"}}
 
-    blocks_provenance = blocks.provenance
+    blocks_provenance = block.provenance
     with monkeypatch.context() as patch:
-        patch.setattr(digests if value else blocks, changed, value or other)
+        patch.setattr(digests if value else block, changed, value or other)
         interrupt(2, interrupted)
     assert "is of other code, versions" in capsys.readouterr().err
-    blocks.train_block(RUN, SEEDS, interrupted)
+    block.train_block(RUN, SEEDS, interrupted)
     assert "goes on from a checkpoint after 4 iterations" in capsys.readouterr().err
     assert same(interrupted, whole)
 
@@ -250,11 +252,11 @@ def test_a_checkpoint_of_other_seeds_is_not_taken_for_its_own(interrupted):
         run=RUN,
         seeds=(5, 6),
         code_digests=(digests.training_code_digest(), digests.code_digest(checkpoints.SAVING_CODE)),
-        versions=blocks.provenance()["versions"],
+        versions=block.provenance()["versions"],
     )
     saved(interrupted).rename(interrupted / f"checkpoint-{other.digest}")
     with pytest.raises(Refusal, match=r"belongs to another run, seeds, code or version; delete .* to train"):
-        blocks.train_block(RUN, other.seeds, interrupted)
+        block.train_block(RUN, other.seeds, interrupted)
 
 
 class Exploit:
@@ -276,9 +278,9 @@ def edited(path):
 
 def vouch(directory, path):
     """Make the record say that a state is the one that was written."""
-    record = storage.read_record(directory / "checkpoint.json", checkpoints.Checkpoint, "")
-    vouched = record.model_copy(update={"state": storage.sha256(path)})
-    (directory / "checkpoint.json").write_text(storage.sealed(vouched))
+    record = files.read_record(directory / "checkpoint.json", checkpoints.Checkpoint, "")
+    vouched = record.model_copy(update={"state": files.sha256(path)})
+    (directory / "checkpoint.json").write_text(files.sealed(vouched))
 
 
 @pytest.mark.parametrize(
@@ -301,13 +303,13 @@ def test_a_damaged_checkpoint_is_refused(interrupted, whole, monkeypatch, file, 
     if vouched:
         vouch(directory, directory / file)
     with pytest.raises(Refusal, match=rf"{file}: .*{message}.*; delete .*{directory.name} to train"):
-        blocks.train_block(RUN, SEEDS, interrupted)
+        block.train_block(RUN, SEEDS, interrupted)
     assert not Path("exploited").exists()
 
 
 def test_a_damaged_checkpoint_once_deleted_costs_only_time(interrupted, whole):
     shutil.rmtree(saved(interrupted))
-    blocks.train_block(RUN, SEEDS, interrupted)
+    block.train_block(RUN, SEEDS, interrupted)
     assert same(interrupted, whole)
 
 
@@ -328,11 +330,11 @@ command_line.main()
 
 def test_without_memory_it_says_so_and_goes_on_with_more(tmp_path, often):
     few = {"data.warm_up": 64, "data.batch_size": 8, "baseline.fit.steps": 1, "networks.hidden": (8,)}
-    large = specs.replace(lineage.LINEAGE["replay"].algorithm, few | {"data.capacity": 2_000_000})
-    run = specs.Run(algorithm=large, environment="CartPole-v1", steps=512)
-    blocks.train_block(run, SEEDS, tmp_path / "whole")
+    large = paths.replace(lineage.LINEAGE["replay"].algorithm, few | {"data.capacity": 2_000_000})
+    run = runs.Run(algorithm=large, environment="CartPole-v1", steps=512)
+    block.train_block(run, SEEDS, tmp_path / "whole")
     interrupt(3, tmp_path / "interrupted", run)
-    arguments = [*studies.training_arguments(run), "--seeds", "0-1", "--into", str(tmp_path / "interrupted")]
+    arguments = [*naming.training_arguments(run), "--seeds", "0-1", "--into", str(tmp_path / "interrupted")]
     command = [sys.executable, "-c", LITTLE_MEMORY, *arguments]
     little = subprocess.run(
         command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False
@@ -340,7 +342,7 @@ def test_without_memory_it_says_so_and_goes_on_with_more(tmp_path, often):
     assert little.returncode == 1, little.stderr
     assert "there is not enough memory" in little.stderr
     assert "Traceback" not in little.stderr
-    blocks.train_block(run, SEEDS, tmp_path / "interrupted")
+    block.train_block(run, SEEDS, tmp_path / "interrupted")
     assert same(tmp_path / "interrupted", tmp_path / "whole")
 
 
@@ -362,9 +364,9 @@ def test_an_environment_that_raises_names_the_block_and_loses_nothing(interrupte
     with monkeypatch.context() as patch:
         disturb(patch, 100, fail)
         with pytest.raises(ArithmeticError, match="exploded") as raised:
-            blocks.train_block(RUN, SEEDS, interrupted, 0.0)
+            block.train_block(RUN, SEEDS, interrupted, 0.0)
     assert f"while training {interrupted}" in raised.value.__notes__[0]
-    blocks.train_block(RUN, SEEDS, interrupted, 0.0)
+    block.train_block(RUN, SEEDS, interrupted, 0.0)
     assert same(interrupted, whole)
     assert [resumption.steps for resumption in resumptions(interrupted)] == [2 * 4 * 64, 2 * 5 * 64]
 
@@ -377,17 +379,17 @@ def test_not_a_number_in_one_replica_of_ten(tmp_path, monkeypatch, often):
         transition.rewards[sick] = np.nan
         return transition
 
-    blocks.train_block(RUN, seeds, tmp_path / "well")
+    block.train_block(RUN, seeds, tmp_path / "well")
     with monkeypatch.context() as patch:
         disturb(patch, 150, poison)
-        blocks.train_block(RUN, seeds, tmp_path / "sick")
+        block.train_block(RUN, seeds, tmp_path / "sick")
     with monkeypatch.context() as patch:
         disturb(patch, 150, poison)
         interrupt(5, tmp_path / "resumed", seeds=seeds)
-    blocks.train_block(RUN, seeds, tmp_path / "resumed", 0.0)
+    block.train_block(RUN, seeds, tmp_path / "resumed", 0.0)
     assert same(tmp_path / "resumed", tmp_path / "sick")
-    well, found = (results.read_block(tmp_path / name, studies.run_name(RUN)) for name in ("well", "sick"))
-    for one, other in ((getattr(well, name), getattr(found, name)) for name in results.FILES):
+    well, found = (blocks.read_block(tmp_path / name, naming.run_name(RUN)) for name in ("well", "sick"))
+    for one, other in ((getattr(well, name), getattr(found, name)) for name in blocks.FILES):
         pd.testing.assert_frame_equal(
             *(table[table.seed != sick].reset_index(drop=True) for table in (one, other))
         )
@@ -396,7 +398,7 @@ def test_not_a_number_in_one_replica_of_ten(tmp_path, monkeypatch, often):
 
 
 def test_a_gymnasium_environment_is_trained_without_checkpoints(tmp_path, capsys):
-    run = specs.Run(algorithm=SMALL, environment="Bandit-v0", steps=256)
-    blocks.train_block(run, SEEDS, tmp_path, 0.0)
+    run = runs.Run(algorithm=SMALL, environment="Bandit-v0", steps=256)
+    block.train_block(run, SEEDS, tmp_path, 0.0)
     assert capsys.readouterr().err.count("if this block is killed, it starts over") == 1
-    assert results.read_block(tmp_path, studies.run_name(run)).record.steps == 512
+    assert blocks.read_block(tmp_path, naming.run_name(run)).record.steps == 512

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pgbench import growth
-from pgbench.components import FixedHorizon, Networks
-from pgbench.growth import DEFAULT, FACTORS, Growth, Setting, read_growth
-from pgbench.refusals import Refusal
-from pgbench.studies import Configuration
+from pgbench.base.refusals import Refusal
+from pgbench.costs import growth
+from pgbench.costs.growth import DEFAULT, FACTORS, Growth, Setting, read_growth
+from pgbench.methods.components import FixedHorizon, Networks
+from pgbench.studies.configuration import Configuration
 
 CHECKOUT = Path(__file__).parents[1]
 MEASURED = """\

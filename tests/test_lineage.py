@@ -2,9 +2,9 @@
 
 import pytest
 
-from pgbench import components, lineage, specs
-from pgbench.lineage import LINEAGE, Member
-from pgbench.specs import difference
+from pgbench.methods import components, lineage, naming, paths
+from pgbench.methods.lineage import LINEAGE, Member
+from pgbench.methods.paths import difference
 
 SUCCESSORS = [member for member in LINEAGE.values() if member.parent is not None]
 
@@ -23,7 +23,7 @@ def test_reinforce_is_the_only_root() -> None:
 
 @pytest.mark.parametrize("member", LINEAGE.values(), ids=lambda member: member.name)
 def test_a_member_is_nearest_to_itself(member: Member) -> None:
-    assert lineage.nearest(member.algorithm) == member
+    assert naming.nearest_member(member.algorithm) == member
 
 
 def test_no_two_members_are_the_same_algorithm() -> None:
@@ -31,8 +31,8 @@ def test_no_two_members_are_the_same_algorithm() -> None:
 
 
 def test_nearest_counts_fields() -> None:
-    near_ppo = specs.replace(lineage.PPO_PRACTISED.algorithm, {"advantage.lam": 0.5})
-    assert lineage.nearest(near_ppo).name == "ppo"
+    near_ppo = paths.replace(lineage.PPO_PRACTISED.algorithm, {"advantage.lam": 0.5})
+    assert naming.nearest_member(near_ppo).name == "ppo"
 
 
 @pytest.mark.parametrize(

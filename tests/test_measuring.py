@@ -6,37 +6,42 @@ from pathlib import Path
 
 import pytest
 
-from pgbench import costs, lineage, measuring, studies
+from pgbench.costs import measure
+from pgbench.costs.model import read_costs
+from pgbench.methods import lineage
+from pgbench.studies import plans
+from pgbench.studies.configuration import Configuration, Preset
+from pgbench.studies.study import Study
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """One method, the first measurement that comes, and no job."""
-    monkeypatch.setattr(measuring, "SECONDS", 0.01)
-    monkeypatch.setattr(measuring, "REPLICAS", (1, 2))
-    monkeypatch.setattr(measuring, "ROWS", (1, 8))
-    monkeypatch.setattr(measuring, "_start", lambda: 3e6)
+    monkeypatch.setattr(measure, "SECONDS", 0.01)
+    monkeypatch.setattr(measure, "REPLICAS", (1, 2))
+    monkeypatch.setattr(measure, "ROWS", (1, 8))
+    monkeypatch.setattr(measure, "_start", lambda: 3e6)
     monkeypatch.setattr(lineage, "LINEAGE", {"reinforce": lineage.REINFORCE})
-    monkeypatch.setattr(measuring, "SYSTEMS", {measuring.REFERENCE: None})
-    monkeypatch.setattr(measuring, "TASKS", {})
+    monkeypatch.setattr(measure, "SYSTEMS", {measure.REFERENCE: None})
+    monkeypatch.setattr(measure, "TASKS", {})
 
 
 @pytest.mark.usefixtures("quick")
 def test_what_is_measured_can_be_planned_with(tmp_path: Path) -> None:
-    study = studies.Study(
+    study = Study(
         question="Measured?",
         parent="reinforce",
         environments={"CartPole-v1": 1000},
         variants={"two episodes": {"data.episodes": 2}},
     )
-    presets = {"paper": studies.Preset(seeds=None, steps=None)}
-    configuration = studies.Configuration(preset="paper", studies=["study"], presets=presets)
-    plan = studies.plan_study("study", study, configuration)
+    presets = {"paper": Preset(seeds=None, steps=None)}
+    configuration = Configuration(preset="paper", studies=["study"], presets=presets)
+    plan = plans.plan_study("study", study, configuration)
     path = tmp_path / "costs.csv"
-    path.write_text(measuring.measure([plan], 2), encoding="utf-8")
-    model = costs.read_costs(path, [])
+    path.write_text(measure.measure([plan], 2), encoding="utf-8")
+    model = read_costs(path, [])
     assert model.start == 3.0
-    assert set(model.environments) == {measuring.REFERENCE, "CartPole-v1"}
+    assert set(model.environments) == {measure.REFERENCE, "CartPole-v1"}
     environments = {name: learning.environments for name, learning in model.algorithms.items()}
     assert environments == {"reinforce": 4, "reinforce data.episodes=2": 2}
     assert all(set(learning.points) == {1, 2} for learning in model.algorithms.values())

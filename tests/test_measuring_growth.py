@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pgbench import measuring, measuring_growth
-from pgbench.growth import DEFAULT, Setting, read_growth
-from pgbench.refusals import Breakdown
+from pgbench.base.refusals import Breakdown
+from pgbench.costs import measure, measure_growth
+from pgbench.costs.growth import DEFAULT, Setting, read_growth
 
 SMALL = DEFAULT._replace(width=16)
 
@@ -17,22 +17,22 @@ SMALL = DEFAULT._replace(width=16)
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small batches, the first measurement that comes, two settings."""
-    monkeypatch.setattr(measuring, "SECONDS", 0.01)
-    monkeypatch.setattr(measuring_growth, "BATCH", 128)
-    monkeypatch.setattr(measuring_growth, "settings", lambda: [DEFAULT, SMALL])
+    monkeypatch.setattr(measure, "SECONDS", 0.01)
+    monkeypatch.setattr(measure_growth, "BATCH", 128)
+    monkeypatch.setattr(measure_growth, "settings", lambda: [DEFAULT, SMALL])
 
 
 @pytest.mark.usefixtures("quick")
 def test_what_is_measured_can_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     taken: list[Setting] = []
 
-    def here(setting: Setting) -> measuring_growth.Found:
+    def here(setting: Setting) -> measure_growth.Found:
         taken.append(setting)
-        return measuring_growth.measure_setting(setting)
+        return measure_growth.measure_setting(setting)
 
-    monkeypatch.setattr(measuring_growth, "_measure_alone", here)
+    monkeypatch.setattr(measure_growth, "_measure_alone", here)
     path = tmp_path / "growth.csv"
-    path.write_text(measuring_growth.measure(2), encoding="utf-8")
+    path.write_text(measure_growth.measure(2), encoding="utf-8")
     assert taken == [DEFAULT, SMALL] * 2
     table = read_growth(path)
     assert [row.setting for row in table.rows] == [DEFAULT, SMALL]
@@ -41,13 +41,13 @@ def test_what_is_measured_can_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_medians_are_kept() -> None:
-    found = [measuring_growth.Found(*figures) for figures in ((3.0, 7.0), (1.0, 9.0), (2.0, 8.0))]
-    assert measuring_growth._line(Setting(1, 2, 3), found) == "1,2,3,2,8,3"
+    found = [measure_growth.Found(*figures) for figures in ((3.0, 7.0), (1.0, 9.0), (2.0, 8.0))]
+    assert measure_growth._line(Setting(1, 2, 3), found) == "1,2,3,2,8,3"
 
 
 @pytest.mark.parametrize("environments", [1, 2, 16])
 def test_environments_share_the_batch_of_a_replica(environments: int) -> None:
-    run = measuring_growth._run(Setting(4, 32, environments), 2048)
+    run = measure_growth._run(Setting(4, 32, environments), 2048)
     data = run.algorithm.data
     assert data.steps * data.environments == 2048
     assert data.environments == environments
@@ -55,6 +55,6 @@ def test_environments_share_the_batch_of_a_replica(environments: int) -> None:
 
 
 def test_a_measurement_is_a_process_of_its_own_whose_end_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring_growth, "measure_setting", os._exit)
+    monkeypatch.setattr(measure_growth, "measure_setting", os._exit)
     with pytest.raises(Breakdown, match="was ended, perhaps because memory ran out; nothing was written"):
-        measuring_growth._measure_alone(9)
+        measure_growth._measure_alone(9)

@@ -7,12 +7,13 @@ import pytest
 import torch
 from test_replay import SEEDS, setting
 
-from pgbench import components as c
-from pgbench import off_policy, updates
 from pgbench.environments import Discrete
-from pgbench.learners import Learner
-from pgbench.replay import Chance, ReplayMemory
-from pgbench.rollouts import Rollout
+from pgbench.methods import components as c
+from pgbench.training import replay_update
+from pgbench.training.experience import Rollout
+from pgbench.training.iteration import Moment
+from pgbench.training.learner import Learner
+from pgbench.training.replay_memory import ReplayDraws, ReplayMemory
 
 NAMES = [
     "replay_naive",
@@ -27,14 +28,14 @@ WORLDS = ["CartPole-v1", "Pendulum-v1"]
 
 def progress(running=(True, True, True), iteration=0, seeds=SEEDS):
     remaining = torch.ones(len(seeds), dtype=torch.float64)
-    return updates.Progress(iteration, seeds, torch.tensor(running), remaining)
+    return Moment(iteration, seeds, torch.tensor(running), remaining)
 
 
 def minibatch(name, environment, **overrides):
     algorithm, learner, rollout, _ = setting(name, environment, **{"data.warm_up": 200} | overrides)
     memory = ReplayMemory(300)
-    memory.add(rollout, off_policy.next_actions(learner, rollout, Chance(SEEDS, 0)))
-    return algorithm, learner, Chance(SEEDS, 0).transitions(memory, 64)
+    memory.add(rollout, replay_update.next_actions(learner, rollout, ReplayDraws(SEEDS, 0)))
+    return algorithm, learner, ReplayDraws(SEEDS, 0).transitions(memory, 64)
 
 
 def says(learner, observation, action, replica):
@@ -58,7 +59,7 @@ def test_the_critics_gradient_is_that_of_a_loop_over_transitions(name, limits, e
     drawn.rollout.terminated[0, :, 1::7] = True
     data, following = drawn.rollout, drawn.next_actions
     if name == "replay":
-        following = Chance(SEEDS, 3).actions("target", learner, data.next_observations[0])
+        following = ReplayDraws(SEEDS, 3).actions("target", learner, data.next_observations[0])
     total = torch.zeros(())
     losses = []
     for s in range(3):
@@ -78,12 +79,12 @@ def test_the_critics_gradient_is_that_of_a_loop_over_transitions(name, limits, e
         losses.append(torch.stack(kept).mean())
     sum(losses, total).backward()
     expected = learner.critic.pop_gradient().clone()
-    seen = capture(learner.critic, lambda: loss_of(algorithm, learner, drawn, Chance(SEEDS, 3)))
+    seen = capture(learner.critic, lambda: loss_of(algorithm, learner, drawn, ReplayDraws(SEEDS, 3)))
     torch.testing.assert_close(seen, expected, rtol=1e-4, atol=1e-4)
 
 
 def loss_of(algorithm, learner, drawn, chance):
-    return off_policy.fit_critic(algorithm, algorithm.baseline.fit, learner, drawn, chance, progress())
+    return replay_update.fit_critic(algorithm, algorithm.baseline.fit, learner, drawn, chance, progress())
 
 
 def capture(part, step):
@@ -100,9 +101,9 @@ def test_the_actors_gradient_is_the_notes_formula(name, environment):
     algorithm, learner, drawn = minibatch(name, environment)
     data, observations = drawn.rollout, drawn.rollout.observations[0]
     stored, following = data.actions[0], drawn.next_actions
-    own = Chance(SEEDS, 3).actions("actor", learner, observations)
+    own = ReplayDraws(SEEDS, 3).actions("actor", learner, observations)
     if algorithm.baseline.kind == "learned_action_value" and algorithm.baseline.next_action == "policy":
-        following = Chance(SEEDS, 3).actions("target", learner, data.next_observations[0])
+        following = ReplayDraws(SEEDS, 3).actions("target", learner, data.next_observations[0])
     actions = own if name in ("replay_actor_repaired", "replay") else stored
     log_probs = learner.distribution(observations).log_prob(actions)
     objective = torch.zeros(())
@@ -118,11 +119,11 @@ def test_the_actors_gradient_is_the_notes_formula(name, environment):
             objective = objective + log_probs[s, i] * weight.detach() / 64
     (-objective).backward()
     expected = learner.actor.pop_gradient().clone()
-    part = off_policy.credited(algorithm, learner, drawn, Chance(SEEDS, 3))
+    part = replay_update.credited(algorithm, learner, drawn, ReplayDraws(SEEDS, 3))
     assert torch.equal(part.actions, actions)
     method = algorithm.update
     seen = capture(
-        learner.actor, lambda: off_policy.step_policy(algorithm, method, learner, part, progress())
+        learner.actor, lambda: replay_update.step_policy(algorithm, method, learner, part, progress())
     )
     torch.testing.assert_close(seen, expected, rtol=1e-4, atol=1e-4)
 
@@ -131,7 +132,7 @@ def test_credit_may_be_normalised_over_the_minibatch():
     algorithm, learner, drawn = minibatch(
         "replay", "CartPole-v1", **{"details.advantage_normalisation": "batch"}
     )
-    part = off_policy.credited(algorithm, learner, drawn, Chance(SEEDS, 3))
+    part = replay_update.credited(algorithm, learner, drawn, ReplayDraws(SEEDS, 3))
     torch.testing.assert_close(part.advantages.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(part.advantages.std(1, correction=0), torch.ones(3), atol=1e-3, rtol=0)
 
@@ -142,7 +143,7 @@ def test_a_replica_that_does_not_run_keeps_every_bit_and_poison_stays_where_it_i
     rollout.rewards[:, 2] = torch.nan
     before = [part.values.detach().clone() for part in learner.parts]
     state = progress(running=(True, False, True))
-    off_policy.update(algorithm, learner, ReplayMemory(200), rollout, state)
+    replay_update.update(algorithm, learner, ReplayMemory(200), rollout, state)
     for part, old in zip(learner.parts, before, strict=True):
         assert (part.values.detach() != old).any(1).tolist() == [True, False, True]
     assert learner.diverged().tolist() == [False, False, True]
@@ -150,7 +151,7 @@ def test_a_replica_that_does_not_run_keeps_every_bit_and_poison_stays_where_it_i
 
 def test_the_critic_takes_its_steps_before_each_step_of_the_policy():
     algorithm, learner, rollout, _ = setting("replay", **{"update.steps": 3, "baseline.fit.steps": 4})
-    statistics = off_policy.update(algorithm, learner, ReplayMemory(200), rollout, progress())
+    statistics = replay_update.update(algorithm, learner, ReplayMemory(200), rollout, progress())
     assert learner.critic.adam.count.tolist() == [12.0] * 3
     assert learner.actor.adam.count.tolist() == [3.0] * 3
     assert all(values.shape == (3,) for values in statistics.values())
@@ -224,16 +225,16 @@ def tabular(name, policy):
 def fitted(name):
     """What the critic says of both states and actions after it was fitted, the policy being held at `OWN`."""
     algorithm, learner = tabular(name, OWN)
-    memory, chance = behaviours_memory(), Chance([0], 0)
+    memory, chance = behaviours_memory(), ReplayDraws([0], 0)
     steps = 1500
     for step in range(steps):
         drawn = chance.transitions(memory, 256)
         left = torch.full((1,), 1.0 - step / steps, dtype=torch.float64)
-        state = updates.Progress(0, [0], torch.tensor([True]), left)
-        off_policy.fit_critic(algorithm, algorithm.baseline.fit, learner, drawn, chance, state)
+        state = Moment(0, [0], torch.tensor([True]), left)
+        replay_update.fit_critic(algorithm, algorithm.baseline.fit, learner, drawn, chance, state)
     states, actions = torch.eye(2).repeat_interleave(2, 0).unsqueeze(0), torch.tensor([[0, 1, 0, 1]])
     with torch.no_grad():
-        return off_policy.critic_values(learner, states, actions).numpy().reshape(2, 2)
+        return replay_update.critic_values(learner, states, actions).numpy().reshape(2, 2)
 
 
 def test_only_the_repaired_critic_learns_the_values_of_the_present_policy():
@@ -257,11 +258,11 @@ def test_with_the_buffers_actions_and_no_baseline_the_policy_stops_short_of_the_
             learner.critic.values[0, :4] = torch.tensor([1.0, 3.0, 1.0, 3.0])
         memory = behaviours_memory()
         drawn = memory.take(torch.arange(len(memory)).unsqueeze(0))
-        part = off_policy.credited(algorithm, learner, drawn, Chance([0], 0))
+        part = replay_update.credited(algorithm, learner, drawn, ReplayDraws([0], 0))
         state = progress(running=(True,), seeds=[0])
         gradient = capture(
             learner.actor,
-            functools.partial(off_policy.step_policy, algorithm, algorithm.update, learner, part, state),
+            functools.partial(replay_update.step_policy, algorithm, algorithm.update, learner, part, state),
         )
         preferred.append((gradient[0, 0] - gradient[0, 1]).item())
     assert preferred[0] == pytest.approx(0.0, abs=0.03)

@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pgbench import studies
+from pgbench.studies import study
 
 CHECKOUT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -132,4 +132,4 @@ def test_the_study_in_the_readme_can_be_used(tmp_path: Path) -> None:
     assert example is not None
     path = tmp_path / "example.yaml"
     path.write_text(example[1], encoding="utf-8")
-    assert len(studies.load_study(path).variants) == 3
+    assert len(study.load_study(path).variants) == 3

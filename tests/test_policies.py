@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench import components
 from pgbench.environments import Box, Discrete
-from pgbench.networks import Perceptron
-from pgbench.policies import Categorical, Gaussian, Policy, kl
-from pgbench.streams import stream
+from pgbench.methods import components
+from pgbench.networks.distributions import Categorical, Gaussian, Policy, kl
+from pgbench.networks.perceptron import Perceptron
+from pgbench.training.streams import stream
 
 
 def softmax(logits):

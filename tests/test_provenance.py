@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pgbench import provenance
-from pgbench.provenance import Provenance
+from pgbench.storage import provenance
+from pgbench.storage.provenance import Provenance
 
 
 def git(directory, *arguments):

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from pgbench import lineage, studies
+from pgbench.methods import lineage
+from pgbench.studies import plans
+from pgbench.studies.configuration import parse_configuration, study_files
 
 CHECKOUT = Path(__file__).parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -23,12 +25,12 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
-def planned(directory: Path, study: str) -> studies.StudyPlan:
+def planned(directory: Path, study: str) -> plans.StudyPlan:
     """The plan of a study that stands in a file of its own."""
     (directory / "mine.yaml").write_text(study, encoding="utf-8")
     values = {"preset": "full", "studies": [str(directory / "mine.yaml")], "presets": {"full": {}}}
-    configuration = studies.parse_configuration(values, "test")
-    return studies.plan(configuration, studies.study_files(configuration, directory))["mine"]
+    configuration = parse_configuration(values, "test")
+    return plans.plan_studies(configuration, study_files(configuration, directory))["mine"]
 
 
 def test_the_readmes_study_is_a_study(tmp_path: Path) -> None:

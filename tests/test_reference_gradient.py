@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench import estimation, lineage, specs, training, updates
-from pgbench.reference_gradient import METRICS, Reference
-from pgbench.refusals import Refusal
+from pgbench.base.refusals import Refusal
+from pgbench.methods import lineage, paths, runs
+from pgbench.training import credit, iteration, loop, losses
+from pgbench.training.gradient_reference import METRICS, GradientReference
+from pgbench.training.learner import build_learner
+from pgbench.training.meaning import data
+from pgbench.training.sampler import build_sampler
 
 SMALL = {
     "reward_to_go": {"networks.hidden": (8,)},
@@ -16,18 +20,21 @@ STEPS = {"reward_to_go": 300, "ppo": 384}
 
 
 def described(name, environment="CartPole-v1", **changes):
-    algorithm = specs.replace(lineage.LINEAGE[name].algorithm, SMALL[name] | changes)
-    return specs.Run(algorithm=algorithm, environment=environment, steps=STEPS[name])
+    algorithm = paths.replace(lineage.LINEAGE[name].algorithm, SMALL[name] | changes)
+    return runs.Run(algorithm=algorithm, environment=environment, steps=STEPS[name])
 
 
 def trained(run, seeds, *look):
-    return list(training.train(run, seeds, *look))
+    return list(loop.train(run, seeds, *look))
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_to_look_leaves_every_bit_of_training_alone(name):
     run, seeds = described(name), [0, 5]
-    plain, looked = trained(run, seeds), trained(run, seeds, Reference(run, seeds, every=2, batches=3))
+    plain, looked = (
+        trained(run, seeds),
+        trained(run, seeds, GradientReference(run, seeds, every=2, batches=3)),
+    )
     assert len(plain) == len(looked) > 1
     for one, other in zip(plain, looked, strict=True):
         assert one.episodes == other.episodes
@@ -45,7 +52,7 @@ def test_to_look_leaves_every_bit_of_training_alone(name):
 def test_a_replicas_numbers_do_not_depend_on_its_block():
     run = described("ppo")
     together, alone = (
-        trained(run, seeds, Reference(run, seeds, every=2, batches=3))[0].statistics
+        trained(run, seeds, GradientReference(run, seeds, every=2, batches=3))[0].statistics
         for seeds in ([0, 5], [5])
     )
     for metric in METRICS:
@@ -54,12 +61,12 @@ def test_a_replicas_numbers_do_not_depend_on_its_block():
 
 def looked_at(run, batches, seeds=(0, 1)):
     """A learner before its first update, its rollout, and what is seen of both."""
-    sampler = training.build_sampler(run, seeds)
-    learner = training.build_learner(run.algorithm, sampler, seeds)
+    sampler = build_sampler(run, seeds)
+    learner = build_learner(run.algorithm, sampler, seeds)
     every = np.ones(len(seeds), dtype=bool)
-    progress = updates.Progress(0, seeds, torch.from_numpy(every), torch.ones(len(seeds)).double())
-    rollout = estimation.collect(run.algorithm.data, sampler, learner, 0, every)
-    reference = Reference(run, seeds, every=1, batches=batches)
+    progress = iteration.Moment(0, seeds, torch.from_numpy(every), torch.ones(len(seeds)).double())
+    rollout = data.collect(run.algorithm.data, sampler, learner, 0, every)
+    reference = GradientReference(run, seeds, every=1, batches=batches)
     seen = reference(learner, sampler, rollout, progress)
     return learner, sampler, progress, rollout, reference, seen
 
@@ -70,8 +77,8 @@ def test_the_metrics_are_those_of_a_loop_over_batches(name):
     learner, sampler, progress, rollout, reference, seen = looked_at(run, batches=4)
     parts = []
     for each in [rollout, *reference._collect(learner, sampler, progress)]:
-        batch = estimation.prepare(run.algorithm, learner, each)
-        updates._accumulate(run.algorithm, learner, batch)
+        batch = credit.prepare(run.algorithm, learner, each)
+        losses.accumulate(run.algorithm, learner, batch)
         parts.append(-learner.actor.pop_gradient())
         for part in learner.parts:
             part.pop_gradient()
@@ -92,11 +99,11 @@ def test_a_critic_that_says_nothing_is_wrong_by_all_there_is():
     learner, *_, seen = looked_at(run, batches=2)
     with torch.no_grad():
         learner.critic.values.zero_()
-    sampler = training.build_sampler(run, (0, 1))
+    sampler = build_sampler(run, (0, 1))
     every = torch.ones(2, dtype=torch.bool)
-    progress = updates.Progress(0, (0, 1), every, torch.ones(2).double())
-    rollout = estimation.collect(run.algorithm.data, sampler, learner, 0, every.numpy())
-    silent = Reference(run, (0, 1), every=1, batches=2)(learner, sampler, rollout, progress)
+    progress = iteration.Moment(0, (0, 1), every, torch.ones(2).double())
+    rollout = data.collect(run.algorithm.data, sampler, learner, 0, every.numpy())
+    silent = GradientReference(run, (0, 1), every=1, batches=2)(learner, sampler, rollout, progress)
     torch.testing.assert_close(silent["reference_value_error"], torch.ones(2))
     assert (seen["reference_value_error"] != 1.0).all()
 
@@ -106,7 +113,7 @@ def test_more_batches_point_more_nearly_in_one_direction():
     run = described("reward_to_go", **{"data.episodes": 2})
     learner, sampler, progress, _, reference, seen = looked_at(run, batches=40)
     gradients = [
-        updates.gradient(run.algorithm, learner, estimation.prepare(run.algorithm, learner, each))
+        losses.gradient(run.algorithm, learner, credit.prepare(run.algorithm, learner, each))
         for each in reference._collect(learner, sampler, progress)
     ]
     halves = [torch.stack(gradients[start::2]).mean(0) for start in (0, 1)]
@@ -118,10 +125,10 @@ def test_more_batches_point_more_nearly_in_one_direction():
 @pytest.mark.parametrize(("every", "batches"), [(0, 5), (1, 1)])
 def test_numbers_that_make_no_reference_are_refused(every, batches):
     with pytest.raises(Refusal, match="it must be every 1 or more, at 2 or more"):
-        Reference(described("ppo"), [0], every, batches)
+        GradientReference(described("ppo"), [0], every, batches)
 
 
 def test_a_replay_buffer_has_no_reference():
-    run = specs.Run(algorithm=lineage.LINEAGE["replay"].algorithm, environment="CartPole-v1", steps=100)
+    run = runs.Run(algorithm=lineage.LINEAGE["replay"].algorithm, environment="CartPole-v1", steps=100)
     with pytest.raises(Refusal, match="replay buffer has no batch of its own"):
-        Reference(run, [0], 1, 2)
+        GradientReference(run, [0], 1, 2)

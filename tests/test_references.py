@@ -5,16 +5,16 @@ import re
 import pytest
 from scipy import stats
 
-from pgbench.references import (
+from pgbench.base.refusals import Refusal
+from pgbench.studies.references import (
     DIRECTORY,
     STATISTICS,
-    Reference,
+    PublishedScore,
     citation,
     read_papers,
     read_references,
     world,
 )
-from pgbench.refusals import Refusal
 
 ROW = {
     "id": "a",
@@ -98,7 +98,7 @@ def test_repeated_ids_are_refused(directory):
 
 
 def test_every_mismatch_is_named():
-    reference = Reference.model_validate(ROW)
+    reference = PublishedScore.model_validate(ROW)
     assert reference.mismatches(["Hopper-v2"], "last_100", {1000}) == []
     assert reference.mismatches(["Hopper-v5"], "maximum", {500, 2000}) == [
         "statistic: last_100, not maximum",

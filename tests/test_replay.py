@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench import components as c
-from pgbench import estimation, lineage, off_policy, specs, training
-from pgbench.replay import COLUMNS, Chance, ReplayMemory
-from pgbench.rollouts import Rollout
+from pgbench.methods import components as c
+from pgbench.methods import lineage, paths, runs
+from pgbench.training import replay_update
+from pgbench.training.experience import Rollout
+from pgbench.training.learner import build_learner
+from pgbench.training.meaning import data
+from pgbench.training.replay_memory import COLUMNS, ReplayDraws, ReplayMemory
+from pgbench.training.sampler import build_sampler
 
 SEEDS = [0, 1, 2]
 
@@ -61,7 +65,7 @@ def test_a_drawn_row_is_one_transition_of_its_own_replica():
     memory = ReplayMemory(rows=5)
     memory.add(*numbered(0, 4))
     memory.add(*numbered(4, 3))
-    drawn, next_actions = Chance(SEEDS, 9).transitions(memory, 64)
+    drawn, next_actions = ReplayDraws(SEEDS, 9).transitions(memory, 64)
     numbers = drawn.rewards[0]
     assert numbers.shape == (3, 64)
     assert (numbers.long() // 10 % 10 == torch.arange(3).unsqueeze(1)).all()
@@ -79,16 +83,16 @@ def test_a_replicas_draw_depends_on_neither_block_nor_content_of_others():
     memory.add(rollout, next_actions)
     columns = {name: getattr(rollout, name)[:, 1:2] for name in (*COLUMNS, "active")}
     alone.add(Rollout(**columns, elapsed=rollout.elapsed[1:2], episodes=[]), next_actions[:, 1:2])
-    both, single = Chance(SEEDS, 4).transitions(memory, 32), Chance([1], 4).transitions(alone, 32)
+    both, single = ReplayDraws(SEEDS, 4).transitions(memory, 32), ReplayDraws([1], 4).transitions(alone, 32)
     assert torch.equal(both.rollout.rewards[:, 1:2], single.rollout.rewards)
-    later = Chance([1], 5).transitions(alone, 32)
+    later = ReplayDraws([1], 5).transitions(alone, 32)
     assert not torch.equal(later.rollout.rewards, single.rollout.rewards)
 
 
 def test_one_purposes_draws_do_not_shift_anothers():
     learner = setting("replay")[1]
     observations = torch.zeros(3, 8, 4)
-    quiet, busy = Chance(SEEDS, 0), Chance(SEEDS, 0)
+    quiet, busy = ReplayDraws(SEEDS, 0), ReplayDraws(SEEDS, 0)
     busy.actions("target", learner, observations)
     drawn = [chance.actions("actor", learner, observations) for chance in (quiet, busy)]
     assert torch.equal(*drawn)
@@ -97,19 +101,17 @@ def test_one_purposes_draws_do_not_shift_anothers():
 def setting(name, environment="CartPole-v1", **overrides):
     """An algorithm, its learner, and a rollout of its first policy."""
     small = {"data": c.ReplayBuffer(steps=64, warm_up=64, batch_size=16), "networks.hidden": (16,)}
-    algorithm = specs.replace(lineage.LINEAGE[name].algorithm, small | overrides)
-    sampler = training.build_sampler(
-        specs.Run(algorithm=algorithm, environment=environment, steps=999), SEEDS
-    )
-    learner = training.build_learner(algorithm, sampler, SEEDS)
+    algorithm = paths.replace(lineage.LINEAGE[name].algorithm, small | overrides)
+    sampler = build_sampler(runs.Run(algorithm=algorithm, environment=environment, steps=999), SEEDS)
+    learner = build_learner(algorithm, sampler, SEEDS)
     running = np.ones(3, dtype=bool)
-    return algorithm, learner, estimation.collect(algorithm.data, sampler, learner, 0, running), sampler
+    return algorithm, learner, data.collect(algorithm.data, sampler, learner, 0, running), sampler
 
 
 @pytest.mark.parametrize("environment", ["CartPole-v1", "Pendulum-v1"])
 def test_next_actions_are_those_that_were_taken_except_at_a_cut(environment):
     _, learner, rollout, _ = setting("replay", environment, **{"data.warm_up": 200})
-    following = off_policy.next_actions(learner, rollout, Chance(SEEDS, 0))
+    following = replay_update.next_actions(learner, rollout, ReplayDraws(SEEDS, 0))
     ended = rollout.terminated | rollout.truncated
     assert following.shape == rollout.actions.shape
     assert following.dtype == rollout.actions.dtype
@@ -122,5 +124,5 @@ def test_next_actions_are_those_that_were_taken_except_at_a_cut(environment):
 def test_the_first_update_waits_for_the_warm_up():
     algorithm, learner, rollout, sampler = setting("replay")
     assert len(rollout.rewards) == 128
-    later = estimation.collect(algorithm.data, sampler, learner, 1, np.ones(3, dtype=bool))
+    later = data.collect(algorithm.data, sampler, learner, 1, np.ones(3, dtype=bool))
     assert len(later.rewards) == 64

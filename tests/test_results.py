@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pgbench import lineage, results, storage
-from pgbench.provenance import provenance
-from pgbench.refusals import Refusal
-from pgbench.specs import Run
+from pgbench.base.refusals import Refusal
+from pgbench.methods import lineage
+from pgbench.methods.runs import Run
+from pgbench.storage import blocks, files
+from pgbench.storage.provenance import provenance
 
 NAME = "reinforce.CartPole-v1.01234567"
 
@@ -49,18 +50,18 @@ def record():
 
 @pytest.fixture
 def tables(episodes, metrics):
-    return results.BlockTables(episodes, metrics, episodes.assign(step=30))
+    return blocks.BlockTables(episodes, metrics, episodes.assign(step=30))
 
 
 @pytest.fixture
 def block(tmp_path, tables, record):
     directory = tmp_path / "0-1"
-    results.write_block(directory, tables, record)
+    blocks.write_block(directory, tables, record)
     return directory
 
 
 def test_what_is_written_is_read(block, tables, record):
-    read = results.read_block(block, NAME)
+    read = blocks.read_block(block, NAME)
     for name, table in tables._asdict().items():
         pd.testing.assert_frame_equal(getattr(read, name), table)
         assert getattr(read.record.tables, name).rows == len(table)
@@ -77,18 +78,18 @@ def test_only_the_block_is_left(block):
 
 
 def test_rows_are_ordered_whatever_came_in(block, tmp_path, tables, record):
-    turned = results.BlockTables(*(table[::-1] for table in tables))
+    turned = blocks.BlockTables(*(table[::-1] for table in tables))
     # episodes of one evaluation have one step, and keep the order in which they ended
     turned = turned._replace(evaluations=tables.evaluations)
-    results.write_block(tmp_path / "other", turned, record)
-    for name in results.FILES.values():
+    blocks.write_block(tmp_path / "other", turned, record)
+    for name in blocks.FILES.values():
         assert (tmp_path / "other" / name).read_bytes() == (block / name).read_bytes()
 
 
 def test_tables_of_another_time_and_place_have_the_same_bytes(block, tmp_path, tables, record):
     elsewhere = record | {"seconds": 9.0, "commit": "f" * 40}
-    results.write_block(tmp_path / "other", tables, elsewhere)
-    for name in results.FILES.values():
+    blocks.write_block(tmp_path / "other", tables, elsewhere)
+    for name in blocks.FILES.values():
         assert (tmp_path / "other" / name).read_bytes() == (block / name).read_bytes()
     assert (tmp_path / "other" / "run.json").read_bytes() != (block / "run.json").read_bytes()
 
@@ -96,14 +97,14 @@ def test_tables_of_another_time_and_place_have_the_same_bytes(block, tmp_path, t
 @pytest.mark.parametrize("name", ["episodes", "evaluations"])
 def test_a_block_without_episodes(tmp_path, tables, record, name):
     empty = getattr(tables, name)[:0]
-    results.write_block(tmp_path, tables._replace(**{name: empty}), record)
-    pd.testing.assert_frame_equal(getattr(results.read_block(tmp_path, NAME), name), empty)
+    blocks.write_block(tmp_path, tables._replace(**{name: empty}), record)
+    pd.testing.assert_frame_equal(getattr(blocks.read_block(tmp_path, NAME), name), empty)
 
 
 def test_a_rewrite_that_fails_leaves_the_block_that_was_there(block, tables, record):
     with pytest.raises(ValueError, match="secnods"):
-        results.write_block(block, shorter(tables), record | {"secnods": 1.0})
-    pd.testing.assert_frame_equal(results.read_block(block, NAME).episodes, tables.episodes)
+        blocks.write_block(block, shorter(tables), record | {"secnods": 1.0})
+    pd.testing.assert_frame_equal(blocks.read_block(block, NAME).episodes, tables.episodes)
     assert len(list(block.iterdir())) == 4
 
 
@@ -125,9 +126,9 @@ def test_a_kill_between_two_renames_leaves_no_block_that_looks_whole(
     calls, original = itertools.count(), Path.replace
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
-        results.write_block(block, shorter(tables), record)
+        blocks.write_block(block, shorter(tables), record)
     with pytest.raises(Refusal, match="never finished"):
-        results.read_block(block, NAME)
+        blocks.read_block(block, NAME)
 
 
 @pytest.mark.parametrize("name", ["episodes", "evaluations"])
@@ -141,16 +142,16 @@ def test_a_kill_between_two_renames_leaves_no_block_that_looks_whole(
 )
 def test_foreign_columns_are_not_written(tmp_path, tables, record, name, change):
     with pytest.raises(ValueError, match=f"{name}: must have the columns seed int64"):
-        results.write_block(tmp_path, tables._replace(**{name: change(getattr(tables, name))}), record)
+        blocks.write_block(tmp_path, tables._replace(**{name: change(getattr(tables, name))}), record)
     assert not list(tmp_path.iterdir())
 
 
 def edit(block, change):
     """Edit a record by the hand of one who knows of its checksum."""
     content = json.loads((block / "run.json").read_text())
-    del content[storage.SEAL]
+    del content[files.SEAL]
     change(content)
-    (block / "run.json").write_text(json.dumps(content | {storage.SEAL: storage.seal(content)}))
+    (block / "run.json").write_text(json.dumps(content | {files.SEAL: files.seal(content)}))
 
 
 def replace_text(path, before, after):
@@ -166,7 +167,7 @@ def claim_table(block, table):
     """Put another table in the place of the episodes, with a record that vouches for it."""
     path = block / "episodes.parquet"
     table.to_parquet(path, index=False)
-    described = {"rows": len(table), "sha256": storage.sha256(path)}
+    described = {"rows": len(table), "sha256": files.sha256(path)}
     edit(block, lambda content: content["tables"].update(episodes=described))
 
 
@@ -203,17 +204,17 @@ def claim_table(block, table):
 def test_a_damaged_block_is_refused(block, damage, message):
     damage(block)
     with pytest.raises(Refusal, match=message) as refused:
-        results.read_block(block, NAME)
+        blocks.read_block(block, NAME)
     assert "run the workflow again" in str(refused.value)
 
 
 def test_a_file_that_is_not_parquet_is_refused_even_if_vouched_for(block):
     path = block / "episodes.parquet"
     path.write_text("seed,step\n")
-    described = {"rows": 0, "sha256": storage.sha256(path)}
+    described = {"rows": 0, "sha256": files.sha256(path)}
     edit(block, lambda content: content["tables"].update(episodes=described))
     with pytest.raises(Refusal, match="is not a Parquet table"):
-        results.read_block(block, NAME)
+        blocks.read_block(block, NAME)
 
 
 def test_a_failed_replacement_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -221,7 +222,7 @@ def test_a_failed_replacement_leaves_the_old_file_and_nothing_else(tmp_path):
     path.write_text("old")
 
     def interrupted():
-        with storage.replacing(path) as temporary:
+        with files.replacing(path) as temporary:
             temporary.write_text("new")
             raise KeyboardInterrupt
 
@@ -232,11 +233,11 @@ def test_a_failed_replacement_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_one_process_writes_a_directory_at_a_time(tmp_path):
     with (
-        storage.sole_writer(tmp_path),
+        files.sole_writer(tmp_path),
         pytest.raises(Refusal, match=rf"process {os.getpid()} on .* is writing"),
     ):
-        storage.sole_writer(tmp_path).__enter__()
-    with storage.sole_writer(tmp_path):
+        files.sole_writer(tmp_path).__enter__()
+    with files.sole_writer(tmp_path):
         pass
 
 
@@ -244,22 +245,22 @@ def test_what_a_killed_writer_left_behind_is_deleted_and_nothing_else(tmp_path):
     names = [".run.json.123", "run.json", ".hidden", "state-1.npz"]
     for name in names:
         (tmp_path / name).touch()
-    with storage.sole_writer(tmp_path):
+    with files.sole_writer(tmp_path):
         pass
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([storage.LOCK, *names[1:]])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([files.LOCK, *names[1:]])
 
 
 def test_the_lock_ends_with_its_process_however_that_ends(tmp_path):
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        with storage.sole_writer(tmp_path):
+        with files.sole_writer(tmp_path):
             os.write(writing, b"locked")
             time.sleep(60)
     os.read(reading, 6)
     with pytest.raises(Refusal, match=f"process {child} on"):
-        storage.sole_writer(tmp_path).__enter__()
+        files.sole_writer(tmp_path).__enter__()
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    with storage.sole_writer(tmp_path):
+    with files.sole_writer(tmp_path):
         pass

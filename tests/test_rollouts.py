@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench.environments.transforms import ObservationNormaliser, RewardScaler
-from pgbench.rollouts import CHUNK, Sampler, _ActionNoise
+from pgbench.training.experience import CHUNK
+from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
+from pgbench.training.sampler import Sampler, _ActionNoise
 
 BOTH = np.array([True, True])
 

@@ -3,9 +3,17 @@
 import pytest
 from test_updates import progress, setting
 
-from pgbench import updates
-from pgbench.scores import EVALUATIONS, METRICS, SCORES, MetricScore, meaning, metric_score, unrecorded
-from pgbench.specs import Evaluation
+from pgbench.methods.runs import Evaluation
+from pgbench.studies.scores import (
+    EVALUATIONS,
+    METRICS,
+    SCORES,
+    MetricScore,
+    meaning,
+    metric_score,
+    unrecorded,
+)
+from pgbench.training import updates
 
 
 def test_every_score_has_a_meaning():

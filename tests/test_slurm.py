@@ -16,7 +16,7 @@ import pytest
 from cluster import slurm
 from test_workflow import CHECKOUT, DATA
 
-from pgbench import verification
+from pgbench.analysis import verification
 
 pytestmark = pytest.mark.slurm
 

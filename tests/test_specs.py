@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pgbench import components, lineage
-from pgbench.specs import Algorithm, Run, difference, leaves, path_safe, paths, replace
+from pgbench.methods import components, lineage
+from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.paths import difference, leaves, paths, replace
+from pgbench.methods.runs import Run, path_safe
 
 PPO = lineage.PPO_PRACTISED.algorithm
 MEMBERS = [member.algorithm for member in lineage.LINEAGE.values()]

@@ -1,7 +1,7 @@
 import itertools
 from typing import get_args
 
-from pgbench.streams import Name, stream
+from pgbench.training.streams import Name, stream
 
 
 def test_the_same_name_gives_the_same_draws():

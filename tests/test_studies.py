@@ -10,17 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgbench import digests, lineage, studies
-from pgbench.refusals import Refusal, read_yaml
+from pgbench.base.refusals import Refusal
+from pgbench.base.yaml_files import read_yaml
+from pgbench.methods import lineage, naming
+from pgbench.methods.runs import blocks_of, seeds_of
+from pgbench.storage import digests
+from pgbench.studies.configuration import Configuration, parse_configuration, study_files
+from pgbench.studies.plans import StudyPlan, plan_studies, plan_study, read_plan, runs_by_name
+from pgbench.studies.study import Evaluation, describe_run, difference, load_study
 
 CHECKOUT = Path(__file__).parents[1]
 STUDIES = CHECKOUT / "workflows" / "studies"
 TINY = Path(__file__).parent / "data" / "studies" / "tiny.yaml"
 
 
-def configure(**changes: Any) -> studies.Configuration:
+def configure(**changes: Any) -> Configuration:
     values: dict[str, Any] = {"preset": "full", "studies": [str(TINY)], "presets": {"full": {}}}
-    return studies.parse_configuration(values | changes, "test")
+    return parse_configuration(values | changes, "test")
 
 
 def write(directory: Path, text: str, name: str = "study.yaml") -> Path:
@@ -52,27 +58,27 @@ def test_a_bad_configuration_is_refused(changes: dict[str, Any], message: str) -
 
 
 def test_a_study_is_a_name_or_a_path() -> None:
-    files = studies.study_files(configure(studies=["ladder", str(TINY)]), STUDIES)
+    files = study_files(configure(studies=["ladder", str(TINY)]), STUDIES)
     assert files == {"ladder": STUDIES / "ladder.yaml", "tiny": TINY}
 
 
 def test_without_a_list_of_studies_the_preset_names_them_or_all_are_meant() -> None:
     presets = {"full": {}, "small": {"studies": {"ladder": None}}}
-    everything = studies.study_files(configure(studies=None, presets=presets), STUDIES)
+    everything = study_files(configure(studies=None, presets=presets), STUDIES)
     assert set(everything.values()) == set(STUDIES.glob("*.yaml"))
     small = configure(studies=None, presets=presets, preset="small")
-    assert list(studies.study_files(small, STUDIES)) == ["ladder"]
+    assert list(study_files(small, STUDIES)) == ["ladder"]
 
 
 def test_a_preset_with_an_unknown_study_is_refused() -> None:
     configuration = configure(studies=None, presets={"full": {"studies": {"laddr": None}}})
     with pytest.raises(Refusal, match=r"there is no 'laddr' in .*; did you mean 'ladder'\?"):
-        studies.study_files(configuration, STUDIES)
+        study_files(configuration, STUDIES)
 
 
 def test_two_studies_of_one_name_are_refused() -> None:
     with pytest.raises(Refusal, match="the name 'ladder' stands for"):
-        studies.study_files(configure(studies=["ladder", "elsewhere/ladder.yaml"]), STUDIES)
+        study_files(configure(studies=["ladder", "elsewhere/ladder.yaml"]), STUDIES)
 
 
 # Studies
@@ -80,7 +86,7 @@ def test_two_studies_of_one_name_are_refused() -> None:
 
 @pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_committed_study_can_be_used(path: Path) -> None:
-    assert studies.load_study(path).question.endswith("?")
+    assert load_study(path).question.endswith("?")
 
 
 VALID = "question: Why?\nparent: ppo\nenvironments: {CartPole-v1: 10}\nvariants: {PPO: }\n"
@@ -111,52 +117,52 @@ def test_a_bad_study_is_refused_by_file_key_and_nearest_spelling(
     assert correct in VALID
     path = write(tmp_path, VALID.replace(correct, mistake))
     with pytest.raises(Refusal) as refusal:
-        studies.load_study(path)
+        load_study(path)
     assert str(refusal.value).startswith(str(path))
     assert message in str(refusal.value)
 
 
 def test_a_missing_file_is_refused() -> None:
     with pytest.raises(Refusal, match=r"nowhere\.yaml: cannot be read"):
-        studies.load_study(Path("nowhere.yaml"))
+        load_study(Path("nowhere.yaml"))
 
 
 def test_variants_may_share_overrides_by_merging(tmp_path: Path) -> None:
     variants = "one: &base {gamma: 0.9, update.epochs: 3}, two: {<<: *base, gamma: 0.8}"
-    algorithms = studies.plan_study(
-        "study", studies.load_study(write(tmp_path, VALID.replace("PPO: ", variants))), configure()
+    algorithms = plan_study(
+        "study", load_study(write(tmp_path, VALID.replace("PPO: ", variants))), configure()
     ).algorithms
     assert [algorithm.gamma for algorithm in algorithms.values()] == [0.9, 0.8]
-    assert list(studies.difference(*algorithms.values())) == ["gamma"]
+    assert list(difference(*algorithms.values())) == ["gamma"]
 
 
 # The studies of this repository
 
 
 @pytest.fixture(scope="module")
-def committed() -> dict[str, studies.StudyPlan]:
+def committed() -> dict[str, StudyPlan]:
     """The plans of all committed studies at the papers' budgets."""
-    return studies.plan(configure(), {path.stem: path for path in STUDIES.glob("*.yaml")})
+    return plan_studies(configure(), {path.stem: path for path in STUDIES.glob("*.yaml")})
 
 
-def test_the_suite_judges_many_claims_of_many_sources(committed: dict[str, studies.StudyPlan]) -> None:
+def test_the_suite_judges_many_claims_of_many_sources(committed: dict[str, StudyPlan]) -> None:
     claims = [claim for plan in committed.values() for claim in plan.study.claims.values()]
     assert len(claims) >= 60
     assert len({claim.source.paper for claim in claims}) >= 10
 
 
-def test_no_study_is_without_claims_or_idle_variants(committed: dict[str, studies.StudyPlan]) -> None:
+def test_no_study_is_without_claims_or_idle_variants(committed: dict[str, StudyPlan]) -> None:
     for plan in committed.values():
         assert plan.study.claims
         assert len(set(plan.algorithms.values())) == len(plan.algorithms)
 
 
-def test_every_member_of_the_lineage_is_used(committed: dict[str, studies.StudyPlan]) -> None:
+def test_every_member_of_the_lineage_is_used(committed: dict[str, StudyPlan]) -> None:
     used = {algorithm for plan in committed.values() for algorithm in plan.algorithms.values()}
     assert not [member.name for member in lineage.LINEAGE.values() if member.algorithm not in used]
 
 
-def judged(plan: studies.StudyPlan) -> list[str]:
+def judged(plan: StudyPlan) -> list[str]:
     """The claims none of whose environments is left out."""
     return [
         name
@@ -168,17 +174,17 @@ def judged(plan: studies.StudyPlan) -> list[str]:
 @pytest.mark.parametrize(("preset", "fewest"), [("smoke", 1), ("quick", 25), ("standard", 60), ("paper", 60)])
 def test_every_preset_can_be_planned_and_judges_claims(preset: str, fewest: int) -> None:
     values = read_yaml(CHECKOUT / "workflows" / "config.yaml") | {"preset": preset}
-    configuration = studies.parse_configuration(values, "config.yaml")
-    plans = studies.plan(configuration, studies.study_files(configuration, STUDIES))
+    configuration = parse_configuration(values, "config.yaml")
+    plans = plan_studies(configuration, study_files(configuration, STUDIES))
     assert sum(len(judged(plan)) for plan in plans.values()) >= fewest
 
 
 def test_the_quick_preset_is_quick() -> None:
     values = read_yaml(CHECKOUT / "workflows" / "config.yaml") | {"preset": "quick"}
-    configuration = studies.parse_configuration(values, "config.yaml")
-    plans = studies.plan(configuration, studies.study_files(configuration, STUDIES)).values()
+    configuration = parse_configuration(values, "config.yaml")
+    plans = plan_studies(configuration, study_files(configuration, STUDIES)).values()
     runs = {planned.name: planned for plan in plans for planned in plan.runs}
-    steps = [run.run.steps * len(studies.seeds_of(block)) for run in runs.values() for block in run.blocks]
+    steps = [run.run.steps * len(seeds_of(block)) for run in runs.values() for block in run.blocks]
     assert sum(steps) <= 8_000_000, "two cores make about 14,000 steps a second, and have ten minutes"
 
 
@@ -189,61 +195,61 @@ def test_a_preset_keeps_some_environments_and_names_the_others(tmp_path: Path) -
     path = write(tmp_path, VALID.replace("v1: 10}", "v1: 10, Acrobot-v1: 20, Pendulum-v1: 30}"))
     kept = {"studies": {"study": ["Pendulum-v1", "CartPole-v1"], "other": ["HalfCheetah-v5"]}}
     configuration = configure(studies=[str(path)], presets={"full": kept})
-    plan = studies.plan(configuration, {"study": path})["study"]
+    plan = plan_studies(configuration, {"study": path})["study"]
     assert plan.study.environments == {"CartPole-v1": 10, "Pendulum-v1": 30}
     assert [planned.environment for planned in plan.runs] == ["CartPole-v1", "Pendulum-v1"]
     assert plan.left_out == ("Acrobot-v1",)
-    assert studies.plan(configure(), {"study": path})["study"].left_out == ()
+    assert plan_studies(configure(), {"study": path})["study"].left_out == ()
 
 
 def test_a_preset_that_keeps_what_a_study_does_not_have_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, VALID)
     configuration = configure(presets={"full": {"studies": {"study": ["CartPole-v0"]}}})
     with pytest.raises(Refusal) as refusal:
-        studies.plan(configuration, {"study": path})
+        plan_studies(configuration, {"study": path})
     assert str(refusal.value) == (
         "presets.full.studies.study: the study has no environment 'CartPole-v0'; did you mean 'CartPole-v1'?"
     )
 
 
 def test_a_preset_bounds_and_never_raises() -> None:
-    study = studies.load_study(TINY)
-    small = studies.plan_study("tiny", study, configure(presets={"full": {"seeds": 3, "steps": 100}}))
-    large = studies.plan_study("tiny", study, configure(presets={"full": {"seeds": 99, "steps": 10**9}}))
+    study = load_study(TINY)
+    small = plan_study("tiny", study, configure(presets={"full": {"seeds": 3, "steps": 100}}))
+    large = plan_study("tiny", study, configure(presets={"full": {"seeds": 99, "steps": 10**9}}))
     assert {(planned.run.steps, planned.blocks) for planned in small.runs} == {(100, ("0-2",))}
     assert {(planned.run.steps, planned.blocks) for planned in large.runs} == {(512, ("0-9",))}
 
 
 def test_variants_that_agree_share_their_run_and_its_blocks(tmp_path: Path) -> None:
     path = write(tmp_path, VALID.replace("PPO: ", "one: , two: {gamma: 0.99}"))
-    plan = studies.plan_study("study", studies.load_study(path), configure(block_size=5))
+    plan = plan_study("study", load_study(path), configure(block_size=5))
     assert len(plan.runs) == 2
-    assert len(studies.runs_by_name([plan])) == 1
+    assert len(runs_by_name([plan])) == 1
     assert [block.partition("/")[2] for block in plan.blocks()] == ["0-4", "5-9"]
 
 
 def test_a_plan_there_and_back(tmp_path: Path) -> None:
-    plan = studies.plan(configure(), {"tiny": TINY})["tiny"]
+    plan = plan_studies(configure(), {"tiny": TINY})["tiny"]
     path = write(tmp_path, plan.model_dump_json(), "plan.json")
-    assert studies.read_plan(path) == plan
+    assert read_plan(path) == plan
 
 
 def test_a_foreign_plan_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"plan\.json: the key 'name' is missing"):
-        studies.read_plan(write(tmp_path, "{}", "plan.json"))
+        read_plan(write(tmp_path, "{}", "plan.json"))
 
 
 def test_a_studys_evaluation_is_that_of_all_its_runs(tmp_path: Path) -> None:
     text = VALID + "evaluation: {episodes: 10, times: 5}\n"
-    plan = studies.plan_study("study", studies.load_study(write(tmp_path, text)), configure())
+    plan = plan_study("study", load_study(write(tmp_path, text)), configure())
     (planned,) = plan.runs
-    assert planned.run.evaluation == studies.Evaluation(episodes=10, times=5, actions="mean")
+    assert planned.run.evaluation == Evaluation(episodes=10, times=5, actions="mean")
     with pytest.raises(Refusal, match=r"unknown key 'evaluation.episods'; did you mean 'episodes'\?"):
-        studies.load_study(write(tmp_path, text.replace("episodes", "episods")))
+        load_study(write(tmp_path, text.replace("episodes", "episods")))
 
 
 def test_differences_are_to_the_variant_before() -> None:
-    plan = studies.plan(configure(studies=["ladder"]), {"ladder": STUDIES / "ladder.yaml"})["ladder"]
+    plan = plan_studies(configure(studies=["ladder"]), {"ladder": STUDIES / "ladder.yaml"})["ladder"]
     differences = plan.differences()
     assert list(differences) == list(plan.algorithms)
     assert differences["REINFORCE"] == {}
@@ -251,8 +257,8 @@ def test_differences_are_to_the_variant_before() -> None:
 
 
 def test_run_name_names_the_nearest_member() -> None:
-    run = studies.describe_run("ppo", "CartPole-v1", 1000, {"gamma": 0.9}, "test")
-    assert studies.run_name(run) == f"ppo.CartPole-v1.{run.digest}"
+    run = describe_run("ppo", "CartPole-v1", 1000, {"gamma": 0.9}, "test")
+    assert naming.run_name(run) == f"ppo.CartPole-v1.{run.digest}"
 
 
 # Blocks
@@ -260,7 +266,7 @@ def test_run_name_names_the_nearest_member() -> None:
 
 @given(st.integers(1, 200), st.integers(1, 30))
 def test_blocks_hold_each_seed_once(seeds: int, block_size: int) -> None:
-    blocks = [studies.seeds_of(block) for block in studies.blocks_of(seeds, block_size)]
+    blocks = [seeds_of(block) for block in blocks_of(seeds, block_size)]
     assert [seed for block in blocks for seed in block] == list(range(seeds))
     assert all(len(block) <= block_size for block in blocks)
 
@@ -268,7 +274,7 @@ def test_blocks_hold_each_seed_once(seeds: int, block_size: int) -> None:
 @pytest.mark.parametrize("text", ["", "a", "3-1", "-1", "1-", "1-2-3", "0,1", "1.5"])
 def test_bad_seeds_are_refused(text: str) -> None:
     with pytest.raises(Refusal, match="rising range"):
-        studies.seeds_of(text)
+        seeds_of(text)
 
 
 # Digests of code
@@ -300,7 +306,7 @@ def test_the_digest_of_training_covers_all_that_training_imports() -> None:
     listed = {package / name for name in digests.TRAINING_CODE}
     missing = {
         path.relative_to(package).as_posix()
-        for path in modules_behind(package / "training.py")
+        for path in modules_behind(package / "training" / "loop.py")
         if path not in listed and not set(path.parents) & listed
     }
     assert not missing

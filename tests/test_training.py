@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench import estimation, lineage, specs, training, updates
-from pgbench.learners import Learner
+from pgbench.methods import lineage, paths, runs
+from pgbench.training import credit, loop, updates
+from pgbench.training.iteration import Moment
+from pgbench.training.learner import Learner
+from pgbench.training.meaning import data
+from pgbench.training.sampler import build_sampler
 
 
 def records(algorithm, seeds, environment="CartPole-v1", steps=512):
-    run = specs.Run(algorithm=algorithm, environment=environment, steps=steps)
-    return list(training.train(run, seeds))
+    run = runs.Run(algorithm=algorithm, environment=environment, steps=steps)
+    return list(loop.train(run, seeds))
 
 
 def small(name, **overrides):
@@ -21,7 +25,7 @@ def small(name, **overrides):
     }.get(algorithm.data.kind, {})
     if algorithm.update.kind == "minibatch_epochs":
         shorter["update.epochs"] = 4
-    return specs.replace(algorithm, shorter | overrides)
+    return paths.replace(algorithm, shorter | overrides)
 
 
 def trace(records, seeds, seed):
@@ -42,11 +46,11 @@ def trace(records, seeds, seed):
 
 @pytest.mark.parametrize("name", ["ppo_adaptive_kl", "online_actor_critic", "replay"])
 def test_metrics_are_measured_now_and_then_and_change_nothing(name, monkeypatch):
-    run = specs.Run(algorithm=small(name), environment="CartPole-v1", steps=512)
+    run = runs.Run(algorithm=small(name), environment="CartPole-v1", steps=512)
     found = {}
     for rows in (4, 10**9):
-        monkeypatch.setattr(training, "METRIC_ROWS", rows)
-        trainer = training.Trainer(run, [0, 1])
+        monkeypatch.setattr(loop, "METRIC_ROWS", rows)
+        trainer = loop.Trainer(run, [0, 1])
         found[rows] = (list(trainer.records()), trainer.learner)
     (sparse, learner), (dense, other) = found.values()
     for part, same in zip(learner.parts, other.parts, strict=True):
@@ -62,9 +66,9 @@ def test_metrics_are_measured_now_and_then_and_change_nothing(name, monkeypatch)
 
 def test_each_replicas_metrics_are_measured_by_its_own_steps(monkeypatch):
     """A replica's first update is measured, and then the first in each further quarter of its budget."""
-    monkeypatch.setattr(training, "METRIC_ROWS", 4)
-    run = specs.Run(algorithm=small("average_baseline"), environment="CartPole-v1", steps=1000)
-    before, every = np.zeros(3, dtype=np.int64), list(training.train(run, [0, 1, 2]))
+    monkeypatch.setattr(loop, "METRIC_ROWS", 4)
+    run = runs.Run(algorithm=small("average_baseline"), environment="CartPole-v1", steps=1000)
+    before, every = np.zeros(3, dtype=np.int64), list(loop.train(run, [0, 1, 2]))
     for record in every:
         crossed = record.steps * 4 // 1000 > before * 4 // 1000
         assert (record.measured == (record.running & (crossed | (record.iteration == 0)))).all()
@@ -85,7 +89,7 @@ MUJOCO = [
     [*((name, "CartPole-v1") for name in lineage.LINEAGE), *MUJOCO],
 )
 def test_a_replicas_bits_do_not_depend_on_its_block(name, environment):
-    separate = "baseline.fit.steps" in specs.paths(lineage.LINEAGE[name].algorithm)
+    separate = "baseline.fit.steps" in paths.paths(lineage.LINEAGE[name].algorithm)
     algorithm = small(name, **({"baseline.fit.steps": 2} if separate else {}))
     traces = [
         trace(records(algorithm, seeds, environment, 400), seeds, 3)
@@ -180,13 +184,13 @@ def test_what_a_time_limit_is_worth(time_limits, value):
     fit = {"baseline.fit.steps": 50, "baseline.fit.optimiser.learning_rate": 0.01, "networks.hidden": (16,)}
     target = {"baseline.target": "monte_carlo", "details.time_limits": time_limits}
     algorithm = small("lambda_target", gamma=0.9, **fit, **target)
-    run = specs.Run(algorithm=algorithm, environment="Constant-v0", steps=10_000)
-    sampler = training.build_sampler(run, [0])
+    run = runs.Run(algorithm=algorithm, environment="Constant-v0", steps=10_000)
+    sampler = build_sampler(run, [0])
     learner = Learner(algorithm.networks, 1, sampler.environment.actions, [0], True)
     for iteration in range(20):
-        rollout = estimation.collect(algorithm.data, sampler, learner, iteration, np.array([True]))
-        batch = estimation.prepare(algorithm, learner, rollout)
-        state = updates.Progress(iteration, [0], torch.tensor([True]), torch.ones(1, dtype=torch.float64))
+        rollout = data.collect(algorithm.data, sampler, learner, iteration, np.array([True]))
+        batch = credit.prepare(algorithm, learner, rollout)
+        state = Moment(iteration, [0], torch.tensor([True]), torch.ones(1, dtype=torch.float64))
         updates.update(algorithm, learner, batch, state)
     assert rollout.truncated.any()
     assert learner.values(torch.ones(1, 1, 1)).item() == pytest.approx(expected, rel=0.03)

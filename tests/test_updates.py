@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench import components, estimation, lineage, specs, training, updates
-from pgbench.batches import Transitions, in_time, side_by_side
-from pgbench.functional.trust_region import fisher_vector_product
-from pgbench.learners import Learner, chunks, take_step
-from pgbench.policies import kl
-from pgbench.trust_regions import fisher
+from pgbench.functional.second_order import fisher_vector_product
+from pgbench.methods import components, lineage, paths, runs
+from pgbench.networks.distributions import kl
+from pgbench.training import credit, iteration, losses, updates
+from pgbench.training.experience import Transitions, in_time, side_by_side
+from pgbench.training.learner import Learner, chunks, take_step
+from pgbench.training.meaning import critics
+from pgbench.training.meaning.data import collect
+from pgbench.training.natural_gradient import fisher
+from pgbench.training.sampler import build_sampler
 
 SEEDS = [0, 1, 2]
 SMALL = {"data": components.FixedHorizon(steps=256), "networks.hidden": (16,)}
@@ -19,18 +23,18 @@ def setting(name, environment="CartPole-v1", **overrides):
     """An algorithm, its learner, and a batch that its first policy collected."""
     algorithm = lineage.LINEAGE[name].algorithm
     small = SMALL if algorithm.data.kind == "fixed_horizon" else {"networks.hidden": (16,)}
-    algorithm = specs.replace(algorithm, small | overrides)
-    run = specs.Run(algorithm=algorithm, environment=environment, steps=10_000)
-    sampler = training.build_sampler(run, SEEDS)
+    algorithm = paths.replace(algorithm, small | overrides)
+    run = runs.Run(algorithm=algorithm, environment=environment, steps=10_000)
+    sampler = build_sampler(run, SEEDS)
     world = sampler.environment
-    has_critic = updates.critic_fit(algorithm.baseline) is not None
+    has_critic = critics.critic_fit(algorithm.baseline) is not None
     learner = Learner(algorithm.networks, world.observation_size, world.actions, SEEDS, has_critic)
-    rollout = estimation.collect(algorithm.data, sampler, learner, 0, np.ones(len(SEEDS), dtype=bool))
-    return algorithm, learner, rollout, estimation.prepare(algorithm, learner, rollout)
+    rollout = collect(algorithm.data, sampler, learner, 0, np.ones(len(SEEDS), dtype=bool))
+    return algorithm, learner, rollout, credit.prepare(algorithm, learner, rollout)
 
 
 def progress(running=(True, True, True), remaining=1.0):
-    return updates.Progress(
+    return iteration.Moment(
         0, SEEDS, torch.tensor(running), torch.full((len(SEEDS),), remaining, dtype=torch.float64)
     )
 
@@ -81,7 +85,7 @@ def test_whole_episodes_weigh_trajectories_and_a_fixed_horizon_weighs_steps():
 def test_the_gradient_is_the_notes_mean_over_trajectories():
     algorithm, learner, rollout, batch = setting("reinforce")
     for rows in chunks(batch.transitions.actions.shape[1]):
-        updates.loss(algorithm, learner, batch.transitions.part(rows)).backward()
+        losses.loss(algorithm, learner, batch.transitions.part(rows)).backward()
     gradient = learner.actor.values.grad.clone()
     learner.actor.values.grad = None
     total = torch.zeros(())
@@ -118,7 +122,7 @@ def test_poison_in_one_replica_does_not_reach_the_others(name):
 def test_a_kl_stop_is_each_replicas_own():
     algorithm, learner, _, batch = setting("ppo_clip")
     half = components.MinibatchEpochs(epochs=2, minibatch_size=64)
-    free = updates.update(specs.replace(algorithm, {"update": half}), learner, batch, progress())
+    free = updates.update(paths.replace(algorithm, {"update": half}), learner, batch, progress())
     bound = float(free["kl"].median())
     stopped = components.MinibatchEpochs(epochs=4, minibatch_size=64, max_kl=bound)
     algorithm, learner, _, batch = setting("ppo_clip", update=stopped)
@@ -157,7 +161,7 @@ def test_a_minibatch_takes_each_replicas_own_transitions():
 def test_a_shortened_gradient_keeps_its_direction_and_each_replica_its_own_length():
     _, learner, _, batch = setting("joint_fit")
     algorithm = lineage.LINEAGE["joint_fit"].algorithm
-    updates.loss(algorithm, learner, batch.transitions).backward()
+    losses.loss(algorithm, learner, batch.transitions).backward()
     gradients = [part.values.grad.clone() for part in learner.parts]
     norms = take_step(
         learner.parts, torch.zeros(3, dtype=torch.float64), 1e-8, 1.0, torch.ones(3, dtype=torch.bool)

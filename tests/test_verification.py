@@ -9,13 +9,19 @@ import pandas as pd
 import pytest
 
 from pgbench import __main__ as command_line
-from pgbench import blocks, lineage, results, specs, storage, studies, verification
+from pgbench.analysis import verification
+from pgbench.methods import lineage, naming, paths, runs
+from pgbench.running.block import train_block
+from pgbench.storage import blocks, files
+from pgbench.studies import plans
+from pgbench.studies.configuration import Configuration, Preset
+from pgbench.studies.study import Study
 
 PPO = lineage.LINEAGE["ppo"].algorithm
-SMALL = specs.replace(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
-ASKED = specs.Evaluation(episodes=2, times=2)
-RUN = specs.Run(algorithm=SMALL, environment="CartPole-v1", steps=256, evaluation=ASKED)
-NAME = studies.run_name(RUN)
+SMALL = paths.replace(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
+ASKED = runs.Evaluation(episodes=2, times=2)
+RUN = runs.Run(algorithm=SMALL, environment="CartPole-v1", steps=256, evaluation=ASKED)
+NAME = naming.run_name(RUN)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +29,8 @@ def pristine(tmp_path_factory):
     """A results folder with two blocks of one run, and the study that they belong to."""
     folder = tmp_path_factory.mktemp("verify") / "results"
     for block in ("0-1", "2-3"):
-        blocks.train_block(RUN, studies.seeds_of(block), folder / "runs" / NAME / block)
-    study = studies.Study(
+        train_block(RUN, runs.seeds_of(block), folder / "runs" / NAME / block)
+    study = Study(
         question="Does it run?",
         parent="ppo",
         seeds=4,
@@ -32,12 +38,12 @@ def pristine(tmp_path_factory):
         variants={"PPO": {"data.steps": 64, "update.epochs": 1, "networks.hidden": [8]}},
         evaluation=ASKED,
     )
-    configuration = studies.Configuration(
-        preset="paper", studies=["small"], block_size=2, presets={"paper": studies.Preset()}
+    configuration = Configuration(
+        preset="paper", studies=["small"], block_size=2, presets={"paper": Preset()}
     )
     directory = folder / "studies" / "paper" / "small"
     directory.mkdir(parents=True)
-    plan = studies.plan_study("small", study, configuration)
+    plan = plans.plan_study("small", study, configuration)
     (directory / "plan.json").write_text(plan.model_dump_json())
     verification.gather(plan, folder, directory)
     return folder
@@ -65,9 +71,9 @@ def test_what_the_workflow_wrote_is_valid_and_reproducible(folder, monkeypatch, 
 def reseal(path, change):
     """Edit a record by the hand of one who knows of its checksum."""
     content = json.loads(path.read_text())
-    del content[storage.SEAL]
+    del content[files.SEAL]
     change(content)
-    path.write_text(json.dumps(content | {storage.SEAL: storage.seal(content)}))
+    path.write_text(json.dumps(content | {files.SEAL: files.seal(content)}))
 
 
 def edited(change):
@@ -78,7 +84,7 @@ def vouched_table(block, name, change):
     """Replace a table, with a record that vouches for it."""
     path = block / f"{name}.parquet"
     table = change(pd.read_parquet(path))
-    described = storage.write_table(path, table).model_dump()
+    described = files.write_table(path, table).model_dump()
     reseal(block / "run.json", lambda content: content["tables"].update({name: described}))
 
 
@@ -193,4 +199,4 @@ def test_what_other_code_versions_or_machines_gave_is_valid_and_told_apart(
 
 def test_a_folder_without_results_is_refused(tmp_path, monkeypatch, capsys):
     assert verify(monkeypatch, capsys, tmp_path)[0] == 2
-    assert results.RECORD not in Path(tmp_path).iterdir()
+    assert blocks.RECORD not in Path(tmp_path).iterdir()

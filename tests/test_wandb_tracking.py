@@ -15,23 +15,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pgbench import studies, wandb_tracking
-from pgbench.blocks import train_block
-from pgbench.refusals import Refusal
-from pgbench.results import Block, read_block
+from pgbench.base.refusals import Refusal
+from pgbench.report import tracking
+from pgbench.running.block import train_block
+from pgbench.storage.blocks import Block, read_block
+from pgbench.studies import configuration, plans, study
 
 CHECKOUT = Path(__file__).parents[1]
-STUDY = studies.Study(
+STUDY = study.Study(
     question="Is it recorded?",
     parent="ppo",
     seeds=2,
     environments={"CartPole-v1": 400},
     variants={"short PPO": {"data.steps": 128, "update.epochs": 1}},
-    evaluation=studies.Evaluation(episodes=2, times=2),
+    evaluation=study.Evaluation(episodes=2, times=2),
 )
-PRESETS = {"paper": studies.Preset(seeds=None, steps=None)}
-PLAN = studies.plan_study(
-    "recorded", STUDY, studies.Configuration(preset="paper", studies=["recorded"], presets=PRESETS)
+PRESETS = {"paper": configuration.Preset(seeds=None, steps=None)}
+PLAN = plans.plan_study(
+    "recorded", STUDY, configuration.Configuration(preset="paper", studies=["recorded"], presets=PRESETS)
 )
 
 
@@ -116,9 +117,9 @@ def test_a_run_says_what_it_is(recorded: dict[int, Any], block: Block, seed: int
     assert run["project"] == "pgbench"
     assert run["run_group"] == planned.name
     assert run["tags"] == ["recorded/paper"]
-    assert run["run_id"] == wandb_tracking.replica_id(planned.name, seed)
+    assert run["run_id"] == tracking.replica_id(planned.name, seed)
     config = run["config"]["update"]
-    assert studies.Run.model_validate(
+    assert study.Run.model_validate(
         {key: config[key] for key in ("algorithm", "environment", "steps", "evaluation")}
     ) == (planned.run)
     assert config["studies"] == {"recorded": {"paper": "short PPO"}}
@@ -138,7 +139,7 @@ def test_what_is_recorded_stands_in_the_tables(recorded: dict[int, Any], block: 
     begin = 0
     for row, expected in zip(rows, metrics.to_dict("records"), strict=True):
         for metric in set(expected) - {"seed", "iteration", "step"}:
-            name = wandb_tracking.CLEANRL_NAMES.get(str(metric), f"losses/{metric}")
+            name = tracking.CLEANRL_NAMES.get(str(metric), f"losses/{metric}")
             assert row[name] == expected[metric]
         ended = episodes[(episodes.step > begin) & (episodes.step <= expected["step"])]
         assert row["charts/episodic_return"] == pytest.approx(ended.episodic_return.mean())
@@ -172,10 +173,10 @@ def invented(metric_steps: list[int], episode_steps: list[int], block: Block) ->
 def test_an_episode_counts_in_the_row_that_follows_it(
     block: Block, episodes: list[int], steps: list[int], means: list[float]
 ) -> None:
-    history = wandb_tracking.history(invented([10, 20], episodes, block), 3)
+    history = tracking.history(invented([10, 20], episodes, block), 3)
     assert history["global_step"].tolist() == steps
     np.testing.assert_array_equal(history["charts/episodic_return"], means)
-    logged = list(wandb_tracking.rows(history))
+    logged = list(tracking.rows(history))
     assert ["charts/episodic_return" in row for row in logged] == [not np.isnan(mean) for mean in means]
 
 
@@ -201,14 +202,14 @@ print(wandb_tracking.choose_mode())
 def test_disabled_writes_nothing(results: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
-    assert "nothing was recorded" in wandb_tracking.track([results / "studies/paper/recorded"], results)
+    assert "nothing was recorded" in tracking.track([results / "studies/paper/recorded"], results)
     assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_mode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "onlin")
     with pytest.raises(Refusal, match="WANDB_MODE: 'onlin' is not a mode; did you mean 'online'"):
-        wandb_tracking.choose_mode()
+        tracking.choose_mode()
 
 
 # What goes wrong
@@ -222,10 +223,10 @@ def test_what_wandb_raises_becomes_one_line(
 
     broken = types.SimpleNamespace(init=init, Settings=dict)
     monkeypatch.setitem(sys.modules, "wandb", broken)
-    earlier = tmp_path / "wandb" / f"offline-run-1-{wandb_tracking.replica_id(block.record.name, 0)}"
+    earlier = tmp_path / "wandb" / f"offline-run-1-{tracking.replica_id(block.record.name, 0)}"
     earlier.mkdir(parents=True)
-    with pytest.raises(wandb_tracking.TrackingError) as failure:
-        wandb_tracking.Tracker("offline", tmp_path).track(block, {})
+    with pytest.raises(tracking.TrackingError) as failure:
+        tracking.Tracker("offline", tmp_path).track(block, {})
     assert str(failure.value).startswith("warning: ")
     assert f"did not record {block.record.name}: no route;" in str(failure.value)
     assert "\n" not in str(failure.value)
@@ -234,23 +235,23 @@ def test_what_wandb_raises_becomes_one_line(
 
 def test_a_path_that_holds_no_results_is_refused(results: Path, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="is neither a block"):
-        wandb_tracking.find_blocks(tmp_path / "rnus", results)
+        tracking.find_blocks(tmp_path / "rnus", results)
 
 
 def test_a_study_with_missing_blocks_is_refused_before_any_is_recorded(results: Path, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="1 of 1 blocks were never finished"):
-        wandb_tracking.find_blocks(results / "studies/paper/recorded", tmp_path)
+        tracking.find_blocks(results / "studies/paper/recorded", tmp_path)
 
 
 def test_a_run_stands_for_its_blocks(results: Path) -> None:
     (planned,) = PLAN.runs
     run = results / "runs" / planned.name
-    assert wandb_tracking.find_blocks(run, results) == [run / "0-1"]
-    assert wandb_tracking.find_blocks(run / "0-1", results) == [run / "0-1"]
+    assert tracking.find_blocks(run, results) == [run / "0-1"]
+    assert tracking.find_blocks(run / "0-1", results) == [run / "0-1"]
 
 
 def test_a_plan_of_another_version_labels_nothing(results: Path, tmp_path: Path) -> None:
     for name, text in (("old", "{}"), ("recorded", PLAN.model_dump_json())):
         (tmp_path / "studies/paper" / name).mkdir(parents=True)
         (tmp_path / "studies/paper" / name / "plan.json").write_text(text, encoding="utf-8")
-    assert wandb_tracking.study_labels(tmp_path) == {PLAN.runs[0].name: {"recorded": {"paper": "short PPO"}}}
+    assert tracking.study_labels(tmp_path) == {PLAN.runs[0].name: {"recorded": {"paper": "short PPO"}}}

@@ -15,9 +15,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from pgbench import results, studies, verification
-from pgbench.blocks import train_block
-from pgbench.laboratory.catalogue import CATALOGUE
+from pgbench.analysis import verification
+from pgbench.running.block import train_block
+from pgbench.storage.blocks import FILES, read_block
+from pgbench.studies import plans
+from pgbench.studies.catalogue import CATALOGUE
 
 CHECKOUT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
@@ -104,15 +106,15 @@ def test_snakemakes_report_shows_the_same_figures(finished: Path) -> None:
 
 def test_jobs_side_by_side_give_what_one_process_gives(finished: Path, tmp_path: Path) -> None:
     """Neither the order of jobs, nor what runs beside them, nor the block that a seed is trained in shows."""
-    plan = studies.read_plan(finished / "results/studies/tiny/tiny/plan.json")
+    plan = plans.read_plan(finished / "results/studies/tiny/tiny/plan.json")
     for planned in plan.runs:
         train_block(planned.run, [0, 1], tmp_path / planned.name)
-        together = results.read_block(tmp_path / planned.name, planned.name)
+        together = read_block(tmp_path / planned.name, planned.name)
         alone = [
-            results.read_block(finished / "results/runs" / planned.name / block, planned.name)
+            read_block(finished / "results/runs" / planned.name / block, planned.name)
             for block in planned.blocks
         ]
-        for table in results.FILES:
+        for table in FILES:
             joined = pd.concat([getattr(block, table) for block in alone], ignore_index=True)
             pd.testing.assert_frame_equal(joined, getattr(together, table), check_exact=True)
 

@@ -15,8 +15,12 @@ from pathlib import Path
 import pytest
 from test_workflow import CHECKOUT
 
-from pgbench import blocks, results, storage, studies, verification
-from pgbench.refusals import Refusal
+from pgbench.analysis import verification
+from pgbench.base.refusals import Refusal
+from pgbench.methods import naming, runs
+from pgbench.running import block
+from pgbench.storage import blocks, files
+from pgbench.studies import study
 
 pytestmark = pytest.mark.faults
 
@@ -74,9 +78,9 @@ def until(condition: Callable[[], bool]) -> None:
 def writers(project: Path) -> list[int]:
     """The processes that are writing a block."""
     found = []
-    for lock in project.glob(f"results/runs/*/*/{storage.LOCK}"):
+    for lock in project.glob(f"results/runs/*/*/{files.LOCK}"):
         try:
-            with storage.sole_writer(lock.parent):
+            with files.sole_writer(lock.parent):
                 pass
         except Refusal as refusal:
             found += [int(number) for number in re.findall(r"process (\d+) on", str(refusal))]
@@ -118,10 +122,10 @@ def test_snakemake_killed_with_jobs_in_flight(project: Path) -> None:
     logs = "".join(log.read_text() for log in project.glob("results/logs/train/*/*.log"))
     assert logs.count("goes on from a checkpoint") == 1
 
-    run = studies.describe_run("reinforce", "CartPole-v1", 20_000, {}, "test")
-    for directory in (project / "results" / "runs" / studies.run_name(run)).iterdir():
-        blocks.train_block(run, studies.seeds_of(directory.name), project / "whole" / directory.name)
-        for table in results.FILES.values():
+    run = study.describe_run("reinforce", "CartPole-v1", 20_000, {}, "test")
+    for directory in (project / "results" / "runs" / naming.run_name(run)).iterdir():
+        block.train_block(run, runs.seeds_of(directory.name), project / "whole" / directory.name)
+        for table in blocks.FILES.values():
             assert (directory / table).read_bytes() == (
                 project / "whole" / directory.name / table
             ).read_bytes()

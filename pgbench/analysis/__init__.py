@@ -1,1 +1,1 @@
-"""From finished blocks to tables, figures and pages; no tensor library is imported."""
+"""From blocks to numbers: no words, no drawing."""

@@ -15,11 +15,11 @@ from typing import assert_never
 import numpy as np
 import pandas as pd
 
-from pgbench.analysis import inference, scaling
+from pgbench.analysis import comparable, inference
 from pgbench.analysis.inference import Contrast
 from pgbench.analysis.statistics import Array
-from pgbench.claims import Pair, Unit
-from pgbench.scores import NORMALISED, Score
+from pgbench.studies.claims import Pair, Unit
+from pgbench.studies.scores import NORMALISED, Score
 
 FEWEST_SEEDS = 3
 """Two replicas that agree say too little: a second mode with a share of one half goes unseen every second time."""
@@ -160,7 +160,7 @@ def _range(here: pd.DataFrame, score: Score) -> float:
         here = here.assign(untrained=0.0)
     environment = here["environment"].iloc[0]
     best = here.loc[here["variant"] == here.groupby("variant")[score].mean().idxmax(), score].dropna()
-    span = float(scaling.ranges(here, score).iloc[0])
+    span = float(comparable.ranges(here, score).iloc[0])
     error = best.std(ddof=1) / np.sqrt(len(best)) if len(best) > 1 else np.inf
     low, _ = inference.interval(Contrast(np.asarray(span), np.asarray(error), np.asarray(len(best) - 1.0)))
     if not low > 0:

@@ -2,17 +2,87 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
-from pgbench.analysis import citing
-from pgbench.analysis.claims import Judgement
-from pgbench.analysis.gathering import StudyProvenance
-from pgbench.refusals import Refusal
-from pgbench.studies import StudyPlan, seeds_of
+from pgbench.analysis.judging import Judgement
+from pgbench.base.refusals import Refusal
+from pgbench.base.specification import Specification
+from pgbench.methods.runs import seeds_of
+from pgbench.storage.provenance import Machine
+from pgbench.studies.plans import StudyPlan
+
+DIGITS = 12
+
+
+def identifier(directory: Path) -> str:
+    """Twelve hexadecimal digits over a study's tables as written: every `*.parquet` in its directory.
+
+    What is no result is left out: time and machine. Whoever trains the same study on the same versions and gets the
+    same numbers gets the same identifier.
+    """
+    tables = sorted(directory.glob("*.parquet"))
+    return _digest(f"{table.name} {_file_digest(table)}" for table in tables)
+
+
+def joint_identifier(identifiers: Iterable[str]) -> str:
+    """One identifier for several studies, in their order."""
+    return _digest(identifiers)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:DIGITS]
+
+
+class RunProvenance(Specification):
+    """The cost of one planned run, all its blocks together."""
+
+    variant: str
+    environment: str
+    run: str
+    seeds: tuple[int, ...]
+    steps: int
+    seconds: float
+    steps_per_second: float
+
+
+class StudyProvenance(Specification):
+    """Where a study's numbers come from: the distinct values over its blocks, so one of each if all agree."""
+
+    runs: tuple[RunProvenance, ...]
+    started: AwareDatetime
+    finished: AwareDatetime
+    steps: int
+    seconds: float
+    steps_per_second: float
+    commits: tuple[str | None, ...]
+    dirty: tuple[bool | None, ...]
+    code_digests: tuple[str, ...]
+    machines: tuple[Machine, ...]
+    versions: tuple[dict[str, str], ...]
+
+    @property
+    def agree(self) -> bool:
+        """Whether all blocks come from one state of the code, one set of versions and one machine."""
+        traits: tuple[Sequence[Any], ...] = (
+            self.commits,
+            self.dirty,
+            self.code_digests,
+            self.machines,
+            self.versions,
+        )
+        return all(len(values) == 1 for values in traits)
 
 
 @dataclass(frozen=True)
@@ -66,7 +136,7 @@ def load(directory: Path) -> StudyTables:
                 *(pd.read_parquet(directory / f"{name}.parquet") for name in Judgement._fields)
             ),
             provenance=StudyProvenance.model_validate_json((directory / "provenance.json").read_bytes()),
-            identity=citing.identifier(directory),
+            identity=identifier(directory),
         )
     except ValidationError:
         raise Refusal(f"{directory}: was gathered by another version of pgbench; gather it again") from None

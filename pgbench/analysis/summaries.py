@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pgbench.analysis import inference, scaling, statistics
+from pgbench.analysis import comparable, inference, statistics
 from pgbench.analysis.statistics import Array, Estimate, Statistic
 
 SCORE = "last_100"
@@ -35,7 +35,7 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
         minimum and maximum.
     """
     groups = [
-        group for _, group in scaling.with_diverged(scores).groupby(["variant", "environment"], sort=False)
+        group for _, group in comparable.with_diverged(scores).groupby(["variant", "environment"], sort=False)
     ]
     samples = [[group[SCORE].dropna().to_numpy()] for group in groups]
     middles = bootstrapped(statistics.interquartile_mean, samples)
@@ -72,7 +72,7 @@ def effects(scores: pd.DataFrame) -> pd.DataFrame:
     """
     columns = ["variant", "before", "environment", "pairs", *_columns("difference", _NOTHING)]
     columns += _columns("probability_of_improvement", _NOTHING)
-    counted, labels = scaling.with_diverged(scores), scores["variant"].unique()
+    counted, labels = comparable.with_diverged(scores), scores["variant"].unique()
     tables = {
         str(environment): group.pivot(index="seed", columns="variant", values=SCORE)
         for environment, group in counted.groupby("environment", sort=False)

@@ -1,5 +1,7 @@
 """Arithmetic whose last bit, or whose time, matters."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, TypeVar
 

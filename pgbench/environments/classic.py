@@ -4,6 +4,8 @@ Dimensions: K rows, D state components. The order of operations follows Gymnasiu
 bit.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgbench.environments.arithmetic import scalar_square
-from pgbench.environments.base import (
+from pgbench.environments.interface import (
     BoolArray,
     Box,
     Discrete,

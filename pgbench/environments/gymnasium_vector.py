@@ -1,5 +1,7 @@
 """Any other Gymnasium environment: one Gymnasium environment a row, slower."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -7,7 +9,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from pgbench.environments.base import Box, Discrete, FloatArray, IntArray, Outcome, VectorEnvironment
+from pgbench.environments.interface import Box, Discrete, FloatArray, IntArray, Outcome, VectorEnvironment
 
 
 class GymnasiumVector(VectorEnvironment):

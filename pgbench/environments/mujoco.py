@@ -1,5 +1,7 @@
 """Many simulations of one MuJoCo model, stepped together."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgbench.environments.arithmetic import stacked
-from pgbench.environments.base import Box, FloatArray, IntArray, Outcome, VectorEnvironment
+from pgbench.environments.interface import Box, FloatArray, IntArray, Outcome, VectorEnvironment
 from pgbench.environments.mujoco_tasks import Fields, Step, Task
 
 # everything that MuJoCo's next step depends on, the solver's warm start included

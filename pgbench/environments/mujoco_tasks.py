@@ -7,6 +7,8 @@ Source: Towers et al. 2024, "Gymnasium: A Standard Interface for Reinforcement L
 arXiv:2407.17032.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgbench.environments.arithmetic import scalar_square
-from pgbench.environments.base import BoolArray, FloatArray
+from pgbench.environments.interface import BoolArray, FloatArray
 
 Fields = Mapping[str, FloatArray]  # name -> [K, …]
 

@@ -1,13 +1,15 @@
 """Environments by name."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 
 import numpy as np
 
-from pgbench.environments.base import VectorEnvironment
 from pgbench.environments.classic import SYSTEMS, ClassicVector
+from pgbench.environments.interface import VectorEnvironment
 from pgbench.environments.mujoco_tasks import TASKS
 
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgbench.compiled import compiled
+from pgbench.base.compiled import compiled
 
 
 def backward_sum(terms: Tensor, factors: Tensor, last: Tensor) -> Tensor:
@@ -116,26 +116,6 @@ def gae(
     errors = rewards + gamma * next_values.masked_fill(terminated, 0.0) - values
     decay = gamma * lam * (~(terminated | truncated)).to(rewards.dtype)
     return backward_sum(errors, decay, torch.zeros_like(errors[0]))
-
-
-def trajectory_average(estimates: Tensor, active: Tensor) -> Tensor:
-    """B = 1/E Σ_e (mean over the trajectory's rows): the note's average-return baseline.
-
-    With the total return, whose rows are equal, it is (1/N) Σ_i r(τ_i). As in the note the average includes the
-    trajectory itself: with the total return that shrinks the expected gradient by a factor 1 − 1/E; with the
-    reward-to-go it subtracts 1/E of the gradient of a trajectory's mean reward-to-go.
-
-    Args:
-        estimates: `[T, S, E]`, one trajectory a column.
-        active: `[T, S, E]`, boolean; False after a trajectory's end.
-
-    Returns:
-        `[S, 1]`.
-    """
-    # A running sum, unlike a tree-shaped one, is not rounded otherwise when idle rows follow: a replica's numbers
-    # must not depend on how long the other replicas' episodes are.
-    totals = (estimates * active).cumsum(0)[-1]
-    return (totals / active.sum(0).clamp(min=1)).mean(-1, keepdim=True)
 
 
 def first_rows(terminated: Tensor, truncated: Tensor) -> Tensor:

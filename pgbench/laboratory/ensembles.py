@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgbench.batches import Batch
 from pgbench.laboratory import exact, worlds
 from pgbench.laboratory.estimators import exact_batch
 from pgbench.laboratory.policies import Actor
-from pgbench.learners import Learner
-from pgbench.specs import Algorithm
+from pgbench.methods.algorithm import Algorithm
+from pgbench.training.experience import Batch
+from pgbench.training.learner import Learner
 
 
 @dataclass(frozen=True)

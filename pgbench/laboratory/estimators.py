@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgbench import estimation, lineage, specs, updates
-from pgbench.batches import Batch, Transitions
 from pgbench.laboratory import exact
 from pgbench.laboratory.policies import Actor, check_support
 from pgbench.laboratory.trajectories import (
@@ -25,9 +23,12 @@ from pgbench.laboratory.trajectories import (
     rollout,
     sample_trajectories,
 )
-from pgbench.learners import Learner, Parameters
-from pgbench.rollouts import Rollout
-from pgbench.specs import Algorithm
+from pgbench.methods import lineage, paths
+from pgbench.methods.algorithm import Algorithm
+from pgbench.training import credit, losses
+from pgbench.training.experience import Batch, Rollout, Transitions
+from pgbench.training.learner import Learner, Parameters
+from pgbench.training.meaning import critics, data
 
 Refine = Callable[[Learner, Batch], Batch]
 """A last word on a batch, before the update sees it."""
@@ -43,9 +44,9 @@ def method(name: str, gamma: float, **overrides: Any) -> Algorithm:
     """
     algorithm = lineage.LINEAGE[name].algorithm
     numbers = ("update.steps", "data.episodes", "baseline.fit.steps")
-    single = {path: 1 for path in numbers if path in specs.paths(algorithm)}
+    single = {path: 1 for path in numbers if path in paths.paths(algorithm)}
     changes = {path.replace("__", "."): value for path, value in overrides.items()}
-    return specs.replace(algorithm, single | {"gamma": gamma} | changes)
+    return paths.replace(algorithm, single | {"gamma": gamma} | changes)
 
 
 @dataclass(frozen=True)
@@ -95,19 +96,19 @@ def gradients(
         refine: changes the batch before the update sees it.
     """
     replicas = experience.rewards.shape[1]
-    critic = setting.critic if updates.critic_fit(algorithm.baseline) is not None else None
+    critic = setting.critic if critics.critic_fit(algorithm.baseline) is not None else None
     before = setting.row if setting.collected_by is None else setting.collected_by
     learner = setting.actor.learner(algorithm, before.repeat(replicas, 1), critic)
-    batch = estimation.prepare(algorithm, learner, experience)
+    batch = credit.prepare(algorithm, learner, experience)
     learner.actor = Parameters.start(setting.row.detach().repeat(replicas, 1))
-    return updates.gradient(algorithm, learner, batch if refine is None else refine(learner, batch))
+    return losses.gradient(algorithm, learner, batch if refine is None else refine(learner, batch))
 
 
 def sampled(
     algorithm: Algorithm, setting: Setting, trajectories: Trajectories, refine: Refine | None = None
 ) -> Tensor:
     """Estimates `[S, P]` from trajectories in batches of as many as the algorithm takes."""
-    members = batches(len(trajectories.actions), estimation.environments_each(algorithm.data))
+    members = batches(len(trajectories.actions), data.environments_each(algorithm.data))
     experience = rollout(setting.actor.world, trajectories, members)
     return gradients(algorithm, setting, experience, refine)
 
@@ -139,7 +140,7 @@ def enumerated(algorithm: Algorithm, setting: Setting, refine: Refine | None = N
     world = setting.actor.world
     everything = enumerate_trajectories(world)
     probabilities = everything.probabilities(setting.behaviour).detach()
-    members = groups(len(probabilities), estimation.environments_each(algorithm.data))
+    members = groups(len(probabilities), data.environments_each(algorithm.data))
     values = gradients(algorithm, setting, rollout(world, everything, members), refine)
     return Distribution(values, probabilities[members].prod(1))
 

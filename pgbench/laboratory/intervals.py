@@ -10,7 +10,15 @@ from scipy import stats  # type: ignore[import-untyped]
 from torch import Tensor
 
 from pgbench.analysis.statistics import LEVEL, Array, Estimate
-from pgbench.functional.importance import effective_sample_size
+from pgbench.functional.ratios import effective_sample_size
+
+
+def pick(table: pd.DataFrame, **settings: Any) -> pd.DataFrame:
+    """The rows in which columns have these values."""
+    chosen = np.ones(len(table), dtype=bool)
+    for column, value in settings.items():
+        chosen &= (table[column] == value).to_numpy()
+    return table[chosen]
 
 
 def exactly(value: float | Tensor | Array) -> Estimate:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pgbench import updates
-from pgbench.components import Networks
 from pgbench.environments import Discrete
 from pgbench.laboratory.worlds import Process
-from pgbench.learners import Learner, Parameters
-from pgbench.networks import ACTIVATIONS, Perceptron
-from pgbench.specs import Algorithm
+from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.components import Networks
+from pgbench.networks.perceptron import ACTIVATIONS, Perceptron
+from pgbench.training.learner import Learner, Parameters
+from pgbench.training.meaning import surrogates
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ class Actor:
         learner = Learner(Networks(hidden=()), 1, Discrete(self.world.actions), [0], critic is not None)
         learner.policy_network = self.network
         learner.actor = Parameters.start(rows.detach().clone())
-        learner.beta = torch.full((replicas,), updates.initial_beta(algorithm.surrogate), dtype=torch.float64)
+        learner.beta = torch.full(
+            (replicas,), surrogates.initial_beta(algorithm.surrogate), dtype=torch.float64
+        )
         if values is not None:
             learner.value_network = OneHotPerceptron((len(values), 1), "tanh")
             table = torch.zeros(replicas, learner.value_network.width, dtype=torch.float64)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from pydantic import NonNegativeFloat, NonNegativeInt, ValidationError
 
-from pgbench.analysis import wording
-from pgbench.analysis.claims import CONTRADICTED, INCONCLUSIVE, REPLICATED
-from pgbench.components import Specification
-from pgbench.laboratory.catalogue import Measurement, Size
-from pgbench.provenance import Provenance
-from pgbench.references import citation
-from pgbench.refusals import Refusal
+from pgbench.base.refusals import Refusal
+from pgbench.base.specification import Specification
+from pgbench.storage.provenance import Provenance
+from pgbench.studies.catalogue import Measurement, Size
 
 RECORD = "measurement.json"
 REMEDY = "`python -m pgbench laboratory` writes it"
-
-OUTCOMES = {"holds": "holds", "fails": "does not hold", "open": "open"}
-VERDICTS = {"holds": REPLICATED, "fails": CONTRADICTED, "open": INCONCLUSIVE}
-RELATIONS = {"equals": "=", "below": "<", "above": ">"}
 
 
 class Performed(Specification):
@@ -59,36 +50,3 @@ def read_statements(directory: Path) -> pd.DataFrame:
         return pd.read_parquet(directory / "statements.parquet")
     except (OSError, ValueError) as error:
         raise Refusal(f"{directory}: is not a whole measurement ({error}); {REMEDY}") from None
-
-
-def statement_rows(table: pd.DataFrame, papers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Statements, each as its row reads.
-
-    Args:
-        table: from `read_statements`.
-        papers: BibTeX entries by key.
-    """
-    return [_statement(row, papers) for _, row in table.iterrows()]
-
-
-def _statement(row: pd.Series[Any], papers: Mapping[str, str]) -> dict[str, Any]:
-    exact, paper = row["low"] == row["high"], citation(papers[row["paper"]])
-    return {
-        "statement": row["statement"],
-        "paper": paper,
-        "source": f"{paper}, {row['where']}",
-        "quantity": row["quantity"],
-        "estimate": significant(row["estimate"]),
-        "interval": "" if exact else f"[{significant(row['low'])}, {significant(row['high'])}]",
-        "expected": f"{RELATIONS[row['relation']]} {significant(row['expected'])}",
-        "outcome": OUTCOMES[row["outcome"]],
-        "verdict": VERDICTS[row["outcome"]],
-    }
-
-
-def significant(value: float) -> str:
-    """A number of any size with four significant digits; two if it is very small or large."""
-    if value == 0.0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.4g}".replace("-", "−") if abs(value) < 1000 else wording.number(value)
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}·{wording.power_of_ten(int(exponent))}".replace("-", "−")

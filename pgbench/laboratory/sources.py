@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgbench.claims import Source
+from pgbench.studies.claims import Source
 
 NOTE = Source(paper="note", where="the derivations")
 WILLIAMS = Source(paper="williams1992reinforce", where="REINFORCE and its baseline")

@@ -8,7 +8,7 @@ from typing import Any, Literal, assert_never
 import pandas as pd
 
 from pgbench.analysis.statistics import Estimate
-from pgbench.claims import Source
+from pgbench.studies.claims import Source
 
 Relation = Literal["equals", "below", "above"]
 Outcome = Literal["holds", "fails", "open"]

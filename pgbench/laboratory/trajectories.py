@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pgbench.laboratory.worlds import Process
-from pgbench.rollouts import Rollout
+from pgbench.training.experience import Rollout
 
 MOST = 50_000
 """More trajectories than this are not listed."""

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 from pgbench.analysis.gathering import gather
-from pgbench.provenance import provenance
-from pgbench.results import BlockTables, write_block
-from pgbench.specs import Evaluation
-from pgbench.studies import Configuration, Preset, Study, plan_study, seeds_of
+from pgbench.methods.runs import Evaluation, seeds_of
+from pgbench.storage.blocks import BlockTables, write_block
+from pgbench.storage.provenance import provenance
+from pgbench.studies.configuration import Configuration, Preset
+from pgbench.studies.plans import plan_study
+from pgbench.studies.study import Study
 
 BUDGET = 20_000
 DIVERGED_AT = 12_000

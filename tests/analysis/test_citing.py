@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from pgbench.analysis import citing
-from pgbench.analysis.gathering import StudyProvenance
-from pgbench.provenance import CHECKOUT
+from pgbench.analysis import study_tables
+from pgbench.analysis.study_tables import StudyProvenance
+from pgbench.report import citing
+from pgbench.storage.provenance import CHECKOUT
 
 
 @pytest.mark.parametrize(
@@ -17,24 +18,24 @@ from pgbench.provenance import CHECKOUT
 )
 def test_one_number_of_any_table_changes_the_identifier(gathered, tmp_path, name):
     shutil.copytree(gathered, tmp_path / "study")
-    assert citing.identifier(tmp_path / "study") == citing.identifier(gathered)
+    assert study_tables.identifier(tmp_path / "study") == study_tables.identifier(gathered)
     path = tmp_path / "study" / f"{name}.parquet"
     table = pd.read_parquet(path)
     column = table.select_dtypes("float64").dropna(axis="columns", how="all").columns[-1]
     table.loc[table[column].first_valid_index(), column] += 1e-9
     table.to_parquet(path, index=False)
-    assert citing.identifier(tmp_path / "study") != citing.identifier(gathered)
+    assert study_tables.identifier(tmp_path / "study") != study_tables.identifier(gathered)
 
 
 def test_time_and_machine_are_no_results(gathered, tmp_path):
     shutil.copytree(gathered, tmp_path / "study")
     (tmp_path / "study" / "provenance.json").unlink()
-    assert citing.identifier(tmp_path / "study") == citing.identifier(gathered)
+    assert study_tables.identifier(tmp_path / "study") == study_tables.identifier(gathered)
 
 
 def test_the_joint_identifier_depends_on_every_study():
-    assert citing.joint_identifier(["a", "b"]) != citing.joint_identifier(["a", "c"])
-    assert re.fullmatch("[0-9a-f]{12}", citing.joint_identifier(["a"]))
+    assert study_tables.joint_identifier(["a", "b"]) != study_tables.joint_identifier(["a", "c"])
+    assert re.fullmatch("[0-9a-f]{12}", study_tables.joint_identifier(["a"]))
 
 
 def test_an_entry_names_the_study_its_cost_and_its_code(gathered, plan):

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pgbench.analysis import gathering, summaries
-from pgbench.analysis.gathering import StudyProvenance, curve, gather
-from pgbench.refusals import Refusal
-from pgbench.specs import Evaluation
+from pgbench.analysis import gathering, replicas, summaries
+from pgbench.analysis.gathering import gather
+from pgbench.analysis.replicas import curve
+from pgbench.analysis.study_tables import StudyProvenance
+from pgbench.base.refusals import Refusal
+from pgbench.methods.runs import Evaluation
 
 BUDGET = 20_000
 DIVERGED_AT = 12_000
@@ -183,15 +185,15 @@ def test_the_untrained_policy_is_what_ran_before_the_first_update(table):
 def test_the_return_of_an_iteration_is_that_of_the_episodes_that_ended_in_it(plan):
     steps, returns = np.array([5, 10, 11, 20, 26]), np.array([1.0, 2.0, 4.0, 8.0, 16.0])
     metrics, none = pd.DataFrame({"step": [10, 20, 30]}), np.empty(0)
-    replica = gathering._Replica(plan.runs[0], 0, 30, steps, returns, metrics, none)
+    replica = replicas.Replica(plan.runs[0], 0, 30, steps, returns, metrics, none)
     assert [replica.ended_in(iteration).tolist() for iteration in (1, 2, 3, 4)] == [[1, 2], [4, 8], [16], []]
-    late = gathering._Replica(plan.runs[0], 0, 30, steps, returns, pd.DataFrame({"step": [3, 20, 30]}), none)
+    late = replicas.Replica(plan.runs[0], 0, 30, steps, returns, pd.DataFrame({"step": [3, 20, 30]}), none)
     assert late.untrained == 1.0  # no episode ended so early: the first
 
 
 def test_a_metric_is_summarised_over_iterations(plan):
     metrics = pd.DataFrame({"step": [10, 20, 30], "kl": [1.0, 4.0, np.nan], "seed": 0})
-    found = gathering._metric_scores(
+    found = replicas.metric_scores(
         metrics, ["last_100", "mean(kl)", "maximum(kl)", "final(kl)", "mean(beta)"]
     )
     assert list(found) == ["mean(kl)", "maximum(kl)", "final(kl)", "mean(beta)"]
@@ -236,8 +238,8 @@ def test_evaluations_are_scored_by_the_last_and_by_the_best(table, plan, results
 
 def test_an_evaluation_that_is_not_finite_is_no_score():
     episodes = pd.DataFrame({"step": [5, 5, 9, 9], "episodic_return": [1.0, 2.0, np.inf, 3.0]})
-    np.testing.assert_array_equal(gathering._evaluated(episodes), [1.5, np.nan])
-    assert not len(gathering._evaluated(episodes[:0]))
+    np.testing.assert_array_equal(replicas._evaluated(episodes), [1.5, np.nan])
+    assert not len(replicas._evaluated(episodes[:0]))
 
 
 @pytest.mark.parametrize(
@@ -249,10 +251,10 @@ def test_a_run_has_only_the_scores_that_it_was_evaluated_for(plan, asked, column
         update={"run": plan.runs[0].run.model_copy(update={"evaluation": asked})}
     )
     means = np.array([1.0, 3.0, 2.0][: 3 * len(columns)])
-    replica = gathering._Replica(
+    replica = replicas.Replica(
         planned, 0, BUDGET, np.array([1]), np.array([1.0]), pd.DataFrame({"step": [BUDGET]}), means
     )
-    found = gathering._evaluation_scores(replica)
+    found = replicas._evaluation_scores(replica)
     assert [name for name, value in found.items() if not np.isnan(value)] == columns
     assert all(value == 3.0 for value in found.values() if not np.isnan(value))
 
@@ -281,7 +283,7 @@ def test_claims_are_judged_and_written_as_spreadsheets_too(table, gathered, plan
 def test_rows_of_a_seed_are_those_that_a_mask_finds():
     table = pd.DataFrame({"seed": [0, 0, 2, 2, 2, 5], "step": range(6)})
     seeds = range(-1, 7)
-    for seed, rows in zip(seeds, gathering._rows_of_seeds(table, seeds), strict=True):
+    for seed, rows in zip(seeds, replicas._rows_of_seeds(table, seeds), strict=True):
         pd.testing.assert_frame_equal(table.iloc[rows], table[table["seed"] == seed])
 
 

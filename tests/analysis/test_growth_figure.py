@@ -5,10 +5,11 @@ import re
 import pytest
 from matplotlib.figure import Figure
 
-from pgbench.analysis import growth as growing
-from pgbench.analysis.reporting import write_index, write_study
-from pgbench.growth import DEFAULT, FACTORS, Growth, GrowthTable
-from pgbench.refusals import Refusal
+from pgbench.base.refusals import Refusal
+from pgbench.costs.growth import DEFAULT, FACTORS, Growth, GrowthTable
+from pgbench.report import growth as growing
+from pgbench.report.index_page import write_index
+from pgbench.report.study_page import write_study
 
 HEADER = (
     "# Measured some day on <a machine>.\nreplicas,width,environments,steps_per_second,mebibytes,rounds\n"

@@ -5,17 +5,19 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pgbench.analysis.claims import EFFECTS, VERDICTS, judge
-from pgbench.analysis.comparisons import PUBLISHED
-from pgbench.references import Reference
-from pgbench.studies import Configuration, Preset, Study, plan_study
+from pgbench.analysis.judging import EFFECTS, VERDICTS, judge
+from pgbench.analysis.published import PUBLISHED
+from pgbench.studies.configuration import Configuration, Preset
+from pgbench.studies.plans import plan_study
+from pgbench.studies.references import PublishedScore
+from pgbench.studies.study import Study
 
 SOURCE = {"paper": "schulman2017ppo", "where": "Table 1"}
 COMMON = {"statement": "It is so.", "source": SOURCE, "score": "last_100"}
 ONE = {"environments": ["CartPole-v1"]}
 SHARE = {"size": 0.1, "of": "range"}
 SEEDS = 6
-PUBLISHED_SCORE = Reference(
+PUBLISHED_SCORE = PublishedScore(
     id="known",
     paper="schulman2017ppo",
     where="Table 9",

@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from pgbench.analysis import latex
+from pgbench.report import latex
 
 
 def test_what_latex_would_obey_is_escaped():

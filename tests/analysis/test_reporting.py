@@ -9,13 +9,15 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from pgbench.analysis import citing, scoreboard, views
-from pgbench.analysis.reporting import write_index, write_study
+from pgbench.analysis import study_tables
 from pgbench.analysis.study_tables import load
-from pgbench.laboratory import running
-from pgbench.refusals import Refusal
-from pgbench.specs import Evaluation
-from pgbench.studies import StudyPlan
+from pgbench.base.refusals import Refusal
+from pgbench.laboratory import measuring
+from pgbench.methods.runs import Evaluation
+from pgbench.report import index_page, study_page
+from pgbench.report.index_page import write_index
+from pgbench.report.study_page import write_study
+from pgbench.studies.plans import StudyPlan
 
 VOID = {"meta", "link", "img", "br", "input"}
 
@@ -194,7 +196,7 @@ def test_a_changed_table_changes_the_figures(reports, changed):
 
 
 def test_a_changed_number_changes_the_identifier_wherever_it_stands(gathered, reports, changed):
-    before, after = (citing.identifier(folder) for folder in (gathered, changed / "study"))
+    before, after = (study_tables.identifier(folder) for folder in (gathered, changed / "study"))
     assert before != after
     for page in ("invented.html", "invented.md", "tables/invented/citation.bib"):
         for folder, identity, other in ((reports, before, after), (changed, after, before)):
@@ -255,7 +257,7 @@ def test_an_index_without_its_pages_says_what_writes_them(gathered, tmp_path):
 def test_the_scoreboard_has_the_statements_of_the_laboratory_too(gathered, reports, tmp_path):
     shutil.copytree(reports / "figures", tmp_path / "figures")
     measured = tmp_path / "divergence"
-    running.write("divergence", "smoke", 0, measured)
+    measuring.write("divergence", "smoke", 0, measured)
     write_index([gathered], tmp_path / "index.html", tmp_path / "index.md", [measured])
     board = parse(tmp_path / "index.html")
     statements = pd.read_parquet(measured / "statements.parquet")
@@ -270,7 +272,7 @@ def test_the_scoreboard_has_the_statements_of_the_laboratory_too(gathered, repor
     assert f"{(verdicts == 'replicated').sum()} replicated" in text
     listed = pd.read_csv(tmp_path / "tables/index/claims.csv").set_index("study").loc["laboratory"]
     assert listed["effect"].to_numpy() == pytest.approx(statements["estimate"].to_numpy())
-    assert scoreboard.index_view([load(gathered)])["identity"] not in words(tmp_path / "index.html")
+    assert index_page.index_view([load(gathered)])["identity"] not in words(tmp_path / "index.html")
 
 
 def test_a_claim_below_the_budget_says_so(reports):
@@ -293,13 +295,13 @@ def test_the_same_tables_give_the_same_bytes(gathered, reports, tmp_path):
 
 
 def test_ideas_of_all_steps_between_two_variants():
-    assert [step.name for step in views._steps_between("fixed_horizon", "joint_fit")] == [
+    assert [step.name for step in study_page._steps_between("fixed_horizon", "joint_fit")] == [
         "lambda_target",
         "joint_fit",
     ]
-    assert [step.name for step in views._steps_between(None, "reinforce")] == ["reinforce"]
-    assert [step.name for step in views._steps_between("ppo", "gae")] == ["gae"]
-    assert views._steps_between("gae", "gae") == []
+    assert [step.name for step in study_page._steps_between(None, "reinforce")] == ["reinforce"]
+    assert [step.name for step in study_page._steps_between("ppo", "gae")] == ["gae"]
+    assert study_page._steps_between("gae", "gae") == []
 
 
 def test_a_study_that_was_not_gathered_is_refused(tmp_path):
@@ -328,13 +330,13 @@ def test_one_variant_with_one_seed_has_a_page_without_intervals_or_comparisons(s
 
 
 def test_a_page_says_how_replicas_were_evaluated():
-    assert views._evaluations(None) == ""
-    once = views._evaluations(Evaluation(episodes=10, actions="sampled"))
+    assert study_page._evaluations(None) == ""
+    once = study_page._evaluations(Evaluation(episodes=10, actions="sampled"))
     assert once == " Each was evaluated as it ended in 10 episodes with sampled actions."
 
 
 def test_the_methods_of_a_study_name_its_evaluations(gathered):
-    methods = views.headline_view(load(gathered))["methods"]
+    methods = study_page.headline_view(load(gathered))["methods"]
     assert methods.endswith(
         " Each was evaluated 4 times, evenly over its budget, in 3 episodes with the mean action."
     )

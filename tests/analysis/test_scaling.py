@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pgbench.analysis import scaling
+from pgbench.analysis import comparable
 
 
 def table(**columns):
@@ -18,11 +18,11 @@ def test_a_diverged_replica_is_as_bad_as_the_worst():
         untrained=[5.0, 5.0, 5.0, np.nan],
         last_100=[9.0, np.nan, 7.0, np.nan],
     )
-    filled = scaling.with_diverged(scores)["last_100"].tolist()
+    filled = comparable.with_diverged(scores)["last_100"].tolist()
     assert filled[:3] == [9.0, 5.0, 7.0]  # the untrained policy is worse than any
     assert np.isnan(filled[3])
     collapsed = scores.assign(last_100=[9.0, np.nan, -7.0, np.nan])
-    assert scaling.with_diverged(collapsed)["last_100"].tolist()[1] == -7.0
+    assert comparable.with_diverged(collapsed)["last_100"].tolist()[1] == -7.0
 
 
 def test_a_range_is_of_the_best_variant_and_counts_its_failures():
@@ -33,10 +33,10 @@ def test_a_range_is_of_the_best_variant_and_counts_its_failures():
         last_100=[20.0, np.nan, 12.0, 14.0],
     )
     # A has 20 and, where it was lost, the untrained policy's 2: a mean of 11.
-    assert scaling.ranges(scaling.with_diverged(scores), "last_100")["E"] == 13.0 - 2.0
+    assert comparable.ranges(comparable.with_diverged(scores), "last_100")["E"] == 13.0 - 2.0
 
 
 def test_nothing_is_normalised_where_nothing_was_learned():
     scores = table(variant=["A", "B"], status=["scored"] * 2, untrained=[5.0, 5.0], last_100=[4.0, 3.0])
-    normalised = scaling.normalised(scores)
+    normalised = comparable.normalised(scores)
     assert normalised[["normalised_by_best_run", "normalised_by_best_setting"]].isna().all(axis=None)

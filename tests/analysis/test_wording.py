@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pgbench.analysis import wording
+from pgbench.base import wording
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,16 @@ from unittest import mock
 import numpy as np
 import torch
 
-from pgbench import components, environments, estimation, off_policy, specs, training, updates
+from pgbench import environments
 from pgbench.environments import VectorEnvironment
-from pgbench.environments.transforms import ObservationNormaliser, RewardScaler
-from pgbench.learners import Learner
-from pgbench.rollouts import Act, Sampler
-from pgbench.specs import Algorithm
-from pgbench.tracking import Tables
+from pgbench.methods import components, runs
+from pgbench.methods.algorithm import Algorithm
+from pgbench.running.recording import Tables
+from pgbench.training import credit, loop, replay_update, updates
+from pgbench.training.experience import Act
+from pgbench.training.learner import Learner
+from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
+from pgbench.training.sampler import Sampler
 
 PARTS = ("environment", "normalising", "acting", "collecting", "advantages", "update", "recording", "rest")
 
@@ -53,11 +56,11 @@ class Ledger:
         return wrapped
 
 
-def time_by_part(run: specs.Run, replicas: int, steps: int) -> dict[str, float]:
+def time_by_part(run: runs.Run, replicas: int, steps: int) -> dict[str, float]:
     """Microseconds of an environment step that each of `PARTS` takes, in the first steps of a run."""
     ledger = Ledger()
     tables = Tables(range(replicas))
-    trainer = training.Trainer(run, range(replicas))
+    trainer = loop.Trainer(run, range(replicas))
     act = trainer.learner.act
 
     def timed_act() -> Act:
@@ -70,10 +73,10 @@ def time_by_part(run: specs.Run, replicas: int, steps: int) -> dict[str, float]:
         (ObservationNormaliser, "update", "normalising"),
         (ObservationNormaliser, "__call__", "normalising"),
         (RewardScaler, "__call__", "normalising"),
-        (estimation, "collect", "collecting"),
-        (estimation, "prepare", "advantages"),
+        (credit, "collect", "collecting"),
+        (credit, "prepare", "advantages"),
         (updates, "update", "update"),
-        (off_policy, "update", "update"),
+        (replay_update, "update", "update"),
         (Tables, "add", "recording"),
     ]
     with ExitStack() as stack, ledger.entry("rest"):

@@ -10,9 +10,9 @@ from typing import Any
 
 import gymnasium
 
-from pgbench import lineage, specs
-from pgbench.specs import Algorithm
-from pgbench.training import train
+from pgbench.methods import lineage, paths, runs
+from pgbench.methods.algorithm import Algorithm
+from pgbench.training.loop import train
 
 BATCH = 2048
 FEW = 5
@@ -40,9 +40,9 @@ class Method:
     steps: int
     peers: dict[str, tuple[str, Callable[[Any], Any]]]
 
-    def run(self, environment: str) -> specs.Run:
+    def run(self, environment: str) -> runs.Run:
         """What is trained, of which the first steps are timed."""
-        return specs.Run(algorithm=self.algorithm, environment=environment, steps=BUDGET)
+        return runs.Run(algorithm=self.algorithm, environment=environment, steps=BUDGET)
 
 
 def _sb3_ppo(vector: Any) -> Any:
@@ -86,7 +86,7 @@ METHODS = {
         ),
         Method(
             name="TRPO",
-            algorithm=specs.replace(
+            algorithm=paths.replace(
                 lineage.TRUST_REGION_PRACTISED.algorithm, {"data.steps": BATCH, "baseline.fit.steps": 10}
             ),
             steps=3 * BATCH,
@@ -94,14 +94,14 @@ METHODS = {
         ),
         Method(
             name="A2C",
-            algorithm=specs.replace(lineage.JOINT_FIT.algorithm, {"data.steps": FEW, "advantage.lam": 1.0}),
+            algorithm=paths.replace(lineage.JOINT_FIT.algorithm, {"data.steps": FEW, "advantage.lam": 1.0}),
             steps=BATCH,
             peers={SB3: ("stable_baselines3", _sb3_a2c(FEW))},
         ),
         Method(
             # No peer has REINFORCE: theirs is A2C with one update a batch, which does the same arithmetic.
             name="REINFORCE",
-            algorithm=specs.replace(lineage.JOINT_FIT.algorithm, {"advantage.lam": 1.0}),
+            algorithm=paths.replace(lineage.JOINT_FIT.algorithm, {"advantage.lam": 1.0}),
             steps=3 * BATCH,
             peers={SB3: ("stable_baselines3", _sb3_a2c(BATCH))},
         ),

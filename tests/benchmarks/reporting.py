@@ -24,9 +24,12 @@ import numpy as np
 import pandas as pd
 from processes import run
 
-from pgbench.provenance import provenance
-from pgbench.results import RECORD, BlockTables, write_block
-from pgbench.studies import Configuration, PlannedRun, Preset, Study, StudyPlan, plan_study, seeds_of
+from pgbench.methods.runs import seeds_of
+from pgbench.storage.blocks import RECORD, BlockTables, write_block
+from pgbench.storage.provenance import provenance
+from pgbench.studies.configuration import Configuration, Preset
+from pgbench.studies.plans import PlannedRun, StudyPlan, plan_study
+from pgbench.studies.study import Study
 
 VARIANTS = 10
 BATCH = 2048

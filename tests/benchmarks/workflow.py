@@ -20,7 +20,8 @@ import numpy as np
 import yaml
 from processes import Cost, run
 
-from pgbench.studies import parse_configuration, plan
+from pgbench.studies.configuration import parse_configuration
+from pgbench.studies.plans import plan_studies
 
 CHECKOUT = Path(__file__).parents[2]
 ENVIRONMENTS = ("CartPole-v1", "Acrobot-v1", "HalfCheetah-v5", "Hopper-v5", "Walker2d-v5")
@@ -68,7 +69,7 @@ def configured(files: Sequence[str]) -> list[str]:
 def records(file: str) -> list[str]:
     """The records of a study's blocks, as the workflow names them."""
     values = {"preset": "all", "studies": [file], "block_size": BLOCK, "presets": {"all": {}}}
-    plans = plan(parse_configuration(values, "benchmark"), {Path(file).stem: Path(file)})
+    plans = plan_studies(parse_configuration(values, "benchmark"), {Path(file).stem: Path(file)})
     return [f"results/runs/{block}/run.json" for each in plans.values() for block in each.blocks()]
 
 

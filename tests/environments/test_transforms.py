@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pgbench.environments.transforms import (
+from pgbench.training.normalisation import (
     FrozenNormaliser,
     ObservationNormaliser,
     RewardScaler,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pgbench.functional.adam import AdamState, adam_step
+from pgbench.networks.adam import AdamState, adam_step
 
 S, P = 3, 32
 

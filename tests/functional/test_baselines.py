@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pgbench.functional.baselines import optimal_components, optimal_constant, timestep_average
+from pgbench.functional.control_variates import optimal_components, optimal_constant, timestep_average
 
 T, S, E, P = 12, 3, 40, 5
 

@@ -5,7 +5,13 @@ import itertools
 import pytest
 import torch
 
-from pgbench.functional import importance, returns
+from pgbench.functional import returns
+from pgbench.functional.ratios import (
+    causal_log_ratios,
+    effective_sample_size,
+    per_decision_returns,
+    trajectory_log_ratios,
+)
 
 T, B = 30, (3, 2)
 GAMMA = 0.95
@@ -41,7 +47,7 @@ def episodes(data):
 
 
 def test_causal_ratios_are_the_products_up_to_and_with_the_row(data):
-    fast = importance.causal_log_ratios(data["log_ratios"], *flags(data)).exp()
+    fast = causal_log_ratios(data["log_ratios"], *flags(data)).exp()
     for b, rows in episodes(data):
         for t in rows:
             naive = 1.0
@@ -51,7 +57,7 @@ def test_causal_ratios_are_the_products_up_to_and_with_the_row(data):
 
 
 def test_trajectory_ratios_are_the_products_over_whole_episodes(data):
-    fast = importance.trajectory_log_ratios(data["log_ratios"], *flags(data)).exp()
+    fast = trajectory_log_ratios(data["log_ratios"], *flags(data)).exp()
     for b, rows in episodes(data):
         naive = 1.0
         for k in rows:
@@ -61,7 +67,7 @@ def test_trajectory_ratios_are_the_products_over_whole_episodes(data):
 
 
 def test_per_decision_returns_weigh_each_reward_by_the_ratios_after_the_row(data):
-    fast = importance.per_decision_returns(**data, gamma=GAMMA)
+    fast = per_decision_returns(**data, gamma=GAMMA)
     for b, rows in episodes(data):
         for t in rows:
             naive = 0.0
@@ -76,7 +82,7 @@ def test_per_decision_returns_weigh_each_reward_by_the_ratios_after_the_row(data
 def test_at_the_old_policy_per_decision_returns_are_rewards_to_go(data):
     none = torch.zeros_like(data["rewards"])
     plain = returns.rewards_to_go(data["rewards"], none, *flags(data), GAMMA)
-    weighted = importance.per_decision_returns(data["rewards"], none, *flags(data), GAMMA)
+    weighted = per_decision_returns(data["rewards"], none, *flags(data), GAMMA)
     assert torch.equal(weighted, plain)
 
 
@@ -84,9 +90,9 @@ def test_causal_and_per_decision_weights_make_the_gradient_of_the_weighted_retur
     """Which ratios belong inside, by differentiation; the note's range counts the row's own ratio twice."""
     ratios = data["log_ratios"].clone().requires_grad_()
     discounts = returns.derived_discounts(*flags(data), GAMMA, dtype=torch.float64)
-    weights = importance.causal_log_ratios(ratios, *flags(data)).exp()
+    weights = causal_log_ratios(ratios, *flags(data)).exp()
     (weights * discounts * data["rewards"]).sum().backward()
-    inside = importance.per_decision_returns(**data, gamma=GAMMA)
+    inside = per_decision_returns(**data, gamma=GAMMA)
     right = weights.detach() * discounts * inside
     torch.testing.assert_close(ratios.grad, right)
     assert not torch.allclose(ratios.grad, right * data["log_ratios"].exp())
@@ -115,11 +121,11 @@ def test_weighted_expectations_under_the_old_policy_are_exact_under_the_new_one(
     exact = (log_probs(new, actions).sum(0).exp() * rewards.sum(0)).sum()
     (gradient,) = torch.autograd.grad(exact, new)
     log_ratios = (log_probs(new, actions) - log_probs(old, actions)).detach()
-    causal = importance.causal_log_ratios(log_ratios, *flags).exp()
-    whole = importance.trajectory_log_ratios(log_ratios, *flags).exp()
+    causal = causal_log_ratios(log_ratios, *flags).exp()
+    whole = trajectory_log_ratios(log_ratios, *flags).exp()
     assert (chances * whole[0]).sum().item() == pytest.approx(1.0)
     totals = rewards.sum(0).expand(3, 1, 8)
-    per_decision = importance.per_decision_returns(rewards, log_ratios, *flags, 1.0)
+    per_decision = per_decision_returns(rewards, log_ratios, *flags, 1.0)
     for weights, credit in ((whole, totals), (causal, per_decision)):
         scores = log_probs(new, actions)
         estimate = (chances * weights * credit * scores).sum()
@@ -132,9 +138,9 @@ def test_rows_that_follow_change_no_bit(data):
     longer = {name: torch.cat([tensor, tensor[:17]]) for name, tensor in data.items()}
     short, long = (
         (
-            importance.causal_log_ratios(d["log_ratios"], *flags(d)),
-            importance.trajectory_log_ratios(d["log_ratios"], *flags(d)),
-            importance.per_decision_returns(**d, gamma=GAMMA),
+            causal_log_ratios(d["log_ratios"], *flags(d)),
+            trajectory_log_ratios(d["log_ratios"], *flags(d)),
+            per_decision_returns(**d, gamma=GAMMA),
         )
         for d in (data, longer)
     )
@@ -146,19 +152,19 @@ def test_rows_that_follow_change_no_bit(data):
 def test_a_long_product_neither_overflows_nor_vanishes_in_logarithms():
     ratios = torch.full((500, 1), 2.0)
     none = torch.zeros(500, 1, dtype=torch.bool)
-    assert importance.causal_log_ratios(ratios, none, none)[-1].item() == 1000.0
-    assert importance.trajectory_log_ratios(-ratios, none, none)[0].item() == -1000.0
+    assert causal_log_ratios(ratios, none, none)[-1].item() == 1000.0
+    assert trajectory_log_ratios(-ratios, none, none)[0].item() == -1000.0
 
 
 def test_effective_sample_size_of_equal_single_and_known_weights():
     weights = torch.tensor([[5.0, 5.0, 5.0, 5.0], [1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 2.0, 0.0]])
-    assert importance.effective_sample_size(weights.log()).tolist() == pytest.approx([4.0, 1.0, 16.0 / 6.0])
+    assert effective_sample_size(weights.log()).tolist() == pytest.approx([4.0, 1.0, 16.0 / 6.0])
 
 
 @pytest.mark.parametrize("shift", [-1000.0, 1000.0])
 def test_effective_sample_size_depends_on_no_scale_and_no_padding(shift):
     weights = torch.randn(3, 2, 50, generator=torch.Generator().manual_seed(0))
-    size = importance.effective_sample_size(weights)
-    torch.testing.assert_close(importance.effective_sample_size(weights + shift), size, rtol=1e-3, atol=0)
+    size = effective_sample_size(weights)
+    torch.testing.assert_close(effective_sample_size(weights + shift), size, rtol=1e-3, atol=0)
     padded = torch.cat([weights, torch.full((3, 2, 19), -torch.inf)], -1)
-    assert torch.equal(importance.effective_sample_size(padded), size)
+    assert torch.equal(effective_sample_size(padded), size)

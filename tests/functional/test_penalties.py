@@ -1,6 +1,6 @@
 import torch
 
-from pgbench.functional.penalties import adapt_beta
+from pgbench.functional.objectives import adapt_beta
 
 
 def test_beta_follows_the_papers_rule_in_each_replica():

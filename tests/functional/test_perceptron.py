@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench.functional import perceptron
-from pgbench.networks import Perceptron, evaluate
+from pgbench.networks import kernels
+from pgbench.networks.perceptron import Perceptron, evaluate
 
 S = 3
 SHAPES = [(5, 16, 16, 3), (17, 64, 64, 1), (4, 7, 9), (6, 2), (3, 8, 16, 12)]
@@ -123,11 +123,11 @@ def test_several_networks_at_once_are_each_alone():
 def test_the_hyperbolic_tangent_is_that_of_numpy():
     values = np.linspace(-20.0, 20.0, 400_001, dtype=np.float32)[None]
     found = values.copy()
-    perceptron._tanh(found)
+    kernels._tanh(found)
     assert np.abs(found - np.tanh(values.astype(np.float64))).max() < 4e-7
     assert (np.abs(found) <= 1.0).all()
     special = np.array([[0.0, np.inf, -np.inf, np.nan]], dtype=np.float32)
-    perceptron._tanh(special)
+    kernels._tanh(special)
     np.testing.assert_array_equal(special, np.array([[0.0, 1.0, -1.0, np.nan]], dtype=np.float32))
 
 

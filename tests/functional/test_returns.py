@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pgbench.functional import returns
+from pgbench.functional import control_variates, returns
 
 T, B = 40, (3, 2)
 GAMMA, LAM = 0.97, 0.9
@@ -122,7 +122,7 @@ def test_trajectory_average_is_the_notes_mean_of_total_returns(data):
     sums = returns.rewards_to_go(rewards, none, ends, torch.zeros_like(ends), 1.0)
     total = returns.total_returns(sums, ends, torch.zeros_like(ends))
     torch.testing.assert_close(
-        returns.trajectory_average(total, active), rewards.sum(0).mean(-1, keepdim=True)
+        control_variates.trajectory_average(total, active), rewards.sum(0).mean(-1, keepdim=True)
     )
 
 
@@ -132,7 +132,8 @@ def test_trajectory_average_keeps_its_bits_when_idle_rows_follow(data):
     longer = torch.cat([estimates, torch.randn(100, *B)])
     padded = torch.cat([active, torch.zeros(100, *B, dtype=torch.bool)])
     assert torch.equal(
-        returns.trajectory_average(longer, padded), returns.trajectory_average(estimates, active)
+        control_variates.trajectory_average(longer, padded),
+        control_variates.trajectory_average(estimates, active),
     )
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pgbench.functional.rows import finite_rows, row_norms
+from pgbench.networks.rows import finite_rows, row_norms
 
 S = 3
 

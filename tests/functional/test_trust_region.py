@@ -6,14 +6,9 @@ import math
 import pytest
 import torch
 
-from pgbench.functional.trust_region import (
-    conjugate_gradient,
-    fisher_vector_product,
-    full_step,
-    line_search,
-)
-from pgbench.networks import Perceptron
-from pgbench.policies import Categorical, kl
+from pgbench.functional.second_order import conjugate_gradient, fisher_vector_product, full_step, line_search
+from pgbench.networks.distributions import Categorical, kl
+from pgbench.networks.perceptron import Perceptron
 
 S, P = 4, 16
 

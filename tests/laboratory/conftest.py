@@ -1,7 +1,7 @@
 import pytest
 from exact_gradients import WORLDS
 
-from pgbench import learners
+from pgbench.training import learner
 
 
 @pytest.fixture(params=WORLDS)
@@ -12,4 +12,4 @@ def world(request):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """A trajectory fills one chunk and part of another, so that their sum is part of what is tested."""
-    monkeypatch.setattr(learners, "CHUNK", 3)
+    monkeypatch.setattr(learner, "CHUNK", 3)

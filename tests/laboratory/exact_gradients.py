@@ -10,11 +10,12 @@ import decision_processes as worlds
 import torch
 from decision_processes import HIDDEN, action_values, credited, gradient, objective, policy_table
 
-from pgbench import estimation, updates
 from pgbench.environments import Discrete
 from pgbench.laboratory import estimators
-from pgbench.learners import Learner, Parameters
-from pgbench.networks import Perceptron
+from pgbench.networks.perceptron import Perceptron
+from pgbench.training import credit, iteration, updates
+from pgbench.training.learner import Learner, Parameters
+from pgbench.training.meaning import data, surrogates
 
 WORLDS = {
     "chain": worlds.chain(),
@@ -46,7 +47,7 @@ def learner_with(algorithm, world, count, row, critic):
     learner = Learner(algorithm.networks, inputs, Discrete(world.actions), [0], critic is not None)
     assert learner.actor.values.shape == (1, len(row))
     learner.actor = Parameters.start(row.repeat(count, 1))
-    learner.beta = torch.full((count,), updates.initial_beta(algorithm.surrogate))
+    learner.beta = torch.full((count,), surrogates.initial_beta(algorithm.surrogate))
     if critic is not None:
         # On one-hot observations a single layer is a table.
         learner.value_network = Perceptron((inputs, 1), "tanh")
@@ -69,10 +70,10 @@ def gradients(algorithm, world, rollout, row, critic=None, collected_by=None):
     """
     count = rollout.rewards.shape[1]
     learner = learner_with(algorithm, world, count, row if collected_by is None else collected_by, critic)
-    batch = estimation.prepare(algorithm, learner, rollout)
+    batch = credit.prepare(algorithm, learner, rollout)
     learner.actor = Parameters.start(row.repeat(count, 1))
     all_of_them = torch.ones(count, dtype=torch.bool)
-    progress = updates.Progress(0, list(range(count)), all_of_them, torch.ones(count, dtype=torch.float64))
+    progress = iteration.Moment(0, list(range(count)), all_of_them, torch.ones(count, dtype=torch.float64))
     updates.update(algorithm, learner, batch, progress)
     assert learner.actor.adam.count.tolist() == [1.0] * count
     # Adam's mean began at zero, and the loss is minus the objective.
@@ -83,7 +84,7 @@ def expected(algorithm, world, row, critic=None, collected_by=None):
     """E[ĝ] `[P]` over all batches of as many episodes as the algorithm takes."""
     policy = policy_table(world, row if collected_by is None else collected_by)
     probabilities = worlds.enumerate_trajectories(world).probabilities(policy)
-    members = worlds.groups(len(probabilities), estimation.environments_each(algorithm.data))
+    members = worlds.groups(len(probabilities), data.environments_each(algorithm.data))
     rollout = worlds.rollout(world, members)
     if algorithm.data.kind == "whole_episodes":
         rollout = worlds.with_idle_rows(rollout, 3)

@@ -6,18 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench import components, estimation, updates
-from pgbench.functional import importance, returns
+from pgbench.functional import ratios, returns
+from pgbench.functional.ratios import trajectory_log_ratios
 from pgbench.laboratory import exact, intervals, worlds
-from pgbench.laboratory.estimators import (
-    Setting,
-    constant_baseline,
-    enumerated,
-    exact_batch,
-    method,
-    sampled,
-)
+from pgbench.laboratory.estimators import Setting, constant_baseline, enumerated, exact_batch, method, sampled
 from pgbench.laboratory.policies import Actor
+from pgbench.methods import components
+from pgbench.training import credit, losses
+from pgbench.training.meaning import surrogates
 
 GAMMA = 0.9
 BATCHES = 3000
@@ -71,7 +67,7 @@ def a_start_off_by_one(monkeypatch):
 
 def a_baseline_that_sees_the_action(monkeypatch):
     monkeypatch.setattr(
-        estimation, "_baseline", lambda _, __, rollout, values, ___: values.here + rollout.actions
+        credit, "_baseline", lambda _, __, rollout, values, ___: values.here + rollout.actions
     )
 
 
@@ -80,13 +76,13 @@ def no_cut_at_an_end(monkeypatch):
         never = torch.zeros_like(rollout.terminated)
         return replace(rollout, terminated=never, truncated=rollout.terminated | rollout.truncated), values
 
-    monkeypatch.setattr(estimation, "at_time_limits", forgets)
+    monkeypatch.setattr(credit, "at_time_limits", forgets)
 
 
 def a_ratio_counted_twice(monkeypatch):
-    right = importance.trajectory_log_ratios
+    right = trajectory_log_ratios
     monkeypatch.setattr(
-        importance, "trajectory_log_ratios", lambda ratios, *flags: right(ratios, *flags) + ratios
+        ratios, "trajectory_log_ratios", lambda ratios, *flags: right(ratios, *flags) + ratios
     )
 
 
@@ -140,7 +136,7 @@ def test_an_exact_batch_makes_an_objective_an_expectation():
     algorithm = method("reward_to_go", GAMMA, surrogate="importance_ratio")
     learner = actor.learner(algorithm, old.unsqueeze(0))
     batch = exact_batch(learner, known.visits, known.advantages)
-    found = updates.gradient(algorithm, learner, batch)[0]
+    found = losses.gradient(algorithm, learner, batch)[0]
     truth = exact.gradient(
         old, lambda row: exact.solve(actor.world, actor.log_probabilities(row).exp(), GAMMA).objective
     )
@@ -148,7 +144,7 @@ def test_an_exact_batch_makes_an_objective_an_expectation():
     later = actor.start(seed=1)
     with torch.no_grad():
         new = learner.distribution(batch.transitions.observations, later.unsqueeze(0))
-        terms = updates.surrogate_objective(algorithm.surrogate, learner, new, batch.transitions)
+        terms = surrogates.surrogate_objective(algorithm.surrogate, learner, new, batch.transitions)
     gain = (batch.transitions.weights * terms).sum()
     naive = (known.visits.unsqueeze(-1) * actor.log_probabilities(later).exp() * known.advantages).sum()
     torch.testing.assert_close(gain, naive)

@@ -23,7 +23,7 @@ from exact_gradients import (
     some_critic,
 )
 
-from pgbench import components
+from pgbench.methods import components
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 

@@ -22,7 +22,8 @@ from exact_gradients import (
     some_critic,
 )
 
-from pgbench import components, estimation, updates
+from pgbench.methods import components
+from pgbench.training import credit, losses, updates
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
@@ -63,11 +64,11 @@ def test_minibatches_have_the_gradient_of_the_batch_in_their_mean():
     halves = {"data.steps": 4, "update.minibatch_size": 2, "advantage.lam": 1.0}
     algorithm = method("ppo_clip", **halves, **ENDS)
     learner = learner_with(algorithm, world, len(probabilities), row, some_critic(world))
-    data = estimation.prepare(algorithm, learner, rollout).transitions
+    data = credit.prepare(algorithm, learner, rollout).transitions
     shuffled = data.take(torch.tensor([2, 0, 3, 1]).expand(len(probabilities), -1))
     found = []
     for part in updates.minibatches(algorithm, shuffled, 2):
-        updates.loss(algorithm, learner, part).backward()
+        losses.loss(algorithm, learner, part).backward()
         found.append(-probabilities @ learner.actor.pop_gradient())
     assert len(found) == 2
     assert error(torch.stack(found).mean(0), practical_gradient(world, row) / 4) < EXACT

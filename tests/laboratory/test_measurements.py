@@ -7,16 +7,17 @@ import torch
 from scipy import optimize
 
 from pgbench.analysis.statistics import Estimate
-from pgbench.laboratory import running
-from pgbench.laboratory.catalogue import CATALOGUE, SIZES
+from pgbench.base.refusals import Refusal
+from pgbench.laboratory import measuring
 from pgbench.laboratory.ensembles import divergence, random_worlds
 from pgbench.laboratory.measurements import MODULES, off_policy, trust_region
-from pgbench.laboratory.records import read_record, read_statements, significant, statement_rows
-from pgbench.laboratory.reporting import write_page
+from pgbench.laboratory.records import read_record, read_statements
 from pgbench.laboratory.sources import NOTE
 from pgbench.laboratory.statements import Statement, as_table, statement
-from pgbench.references import read_papers
-from pgbench.refusals import Refusal
+from pgbench.report.laboratory_page import write_page
+from pgbench.report.statement_rows import significant, statement_rows
+from pgbench.studies.catalogue import CATALOGUE, SIZES
+from pgbench.studies.references import read_papers
 
 SAMPLED_MAY_BE_OPEN = {"baselines", "landscape", "trust_region", "importance"}
 """Where two or three hundred batches, or three worlds, may leave a statement open."""
@@ -27,7 +28,7 @@ def written(tmp_path_factory):
     """Directories of all measurements at the smallest preset."""
     root = tmp_path_factory.mktemp("laboratory")
     for name in CATALOGUE:
-        running.write(name, "smoke", 0, root / name)
+        measuring.write(name, "smoke", 0, root / name)
     return root
 
 
@@ -67,8 +68,8 @@ def test_a_figure_is_drawn_in_both_formats(written, name):
 @pytest.mark.parametrize("name", ["divergence"])
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(written, name):
     first = pd.read_parquet(written / name / "table.parquet")
-    assert running.perform(name, "smoke", 0).table.equals(first)
-    assert not running.perform(name, "smoke", 1).table.equals(first)
+    assert measuring.perform(name, "smoke", 0).table.equals(first)
+    assert not measuring.perform(name, "smoke", 1).table.equals(first)
 
 
 def test_the_page_shows_every_measurement(written, tmp_path):

@@ -22,8 +22,8 @@ from exact_gradients import (
     some_critic,
 )
 
-from pgbench import estimation, updates
 from pgbench.functional import returns
+from pgbench.training import credit, updates
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
@@ -54,7 +54,7 @@ def test_a_baseline_that_sees_the_action_is_caught(world, monkeypatch):
     def sees_the_action(baseline, estimates, rollout, values, scores):
         return values.here + rollout.actions
 
-    monkeypatch.setattr(estimation, "_baseline", sees_the_action)
+    monkeypatch.setattr(credit, "_baseline", sees_the_action)
     found = expected(method("learned_value", **ENDS), world, row, some_critic(world))
     assert error(found, practical_gradient(world, row)) > CLEAR
 
@@ -73,7 +73,7 @@ def test_an_end_that_does_not_stop_the_bootstrap_is_caught(name, monkeypatch):
             rollout, truncated=rollout.truncated | rollout.terminated, terminated=rollout.truncated
         ), values
 
-    monkeypatch.setattr(estimation, "at_time_limits", forgets)
+    monkeypatch.setattr(credit, "at_time_limits", forgets)
     assert error(expected(method(name), world, row, critic), practical_gradient(world, row)) > CLEAR
 
 

@@ -11,7 +11,7 @@ from pgbench.laboratory import exact, worlds
 from pgbench.laboratory.estimators import Setting
 from pgbench.laboratory.policies import Actor, OneHotPerceptron, check_support
 from pgbench.laboratory.trajectories import enumerate_trajectories, sample_trajectories
-from pgbench.networks import Perceptron
+from pgbench.networks.perceptron import Perceptron
 
 
 def test_a_garnet_has_as_many_branches_as_it_is_told():

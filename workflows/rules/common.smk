@@ -5,9 +5,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from pgbench import digests, growth, studies
-from pgbench.laboratory import catalogue
-from pgbench.refusals import Refusal, nearest, read_yaml
+from pgbench.base.refusals import Refusal, nearest
+from pgbench.base.yaml_files import read_yaml
+from pgbench.costs import growth
+from pgbench.methods import naming
+from pgbench.storage import digests
+from pgbench.studies import catalogue, configuration, plans
 
 # Jobs call `python`: let it be the one that runs Snakemake, whether or not its environment is activated.
 os.environ.update(
@@ -44,7 +47,7 @@ def plan_digest(wildcards):
 
 def planning_arguments(wildcards):
     """The command line that says how much to spend on a study."""
-    return shlex.join(studies.planning_arguments(CONFIGURATION, wildcards.study))
+    return shlex.join(configuration.planning_arguments(CONFIGURATION, wildcards.study))
 
 
 def training_arguments(wildcards):
@@ -63,31 +66,31 @@ def blocks(wildcards):
 
 def plans_of_run(wildcards):
     """The plans of the studies that need a run."""
-    needed = [name for name, plan in PLANS.items() if wildcards.run in studies.runs_by_name([plan])]
+    needed = [name for name, plan in PLANS.items() if wildcards.run in plans.runs_by_name([plan])]
     return expand(f"{TABLES}/plan.json", study=needed)
 
 
-def tracked(plans):
-    """What says that all blocks of the plans were shown where the configuration wants them; maybe nothing."""
-    blocks = {block for plan in plans for block in plan.blocks()} if CONFIGURATION.tracking else ()
+def tracked(studies):
+    """What says that all blocks of some studies' plans were shown where the configuration wants them; maybe nothing."""
+    blocks = {block for plan in studies for block in plan.blocks()} if CONFIGURATION.tracking else ()
     return expand("results/tracking/{block}.attempted", block=sorted(blocks))
 
 
 try:
     for file in workflow.configfiles:
         read_yaml(Path(file))  # Snakemake has read it, but not refused what would get lost
-    CONFIGURATION = studies.parse_configuration(config, configuration_sources())
-    FILES = studies.study_files(
+    CONFIGURATION = configuration.parse_configuration(config, configuration_sources())
+    FILES = configuration.study_files(
         CONFIGURATION, Path(os.path.relpath(workflow.basedir), "workflows", "studies")
     )
-    PLANS = studies.plan(CONFIGURATION, FILES)
+    PLANS = plans.plan_studies(CONFIGURATION, FILES)
 except Refusal as refusal:
     refuse(refusal)
 
 # Of every run once, and not of every block: most of the time of a large plan's own functions went there.
 ARGUMENTS = {
-    name: shlex.join(studies.training_arguments(run))
-    for name, run in studies.runs_by_name(PLANS.values()).items()
+    name: shlex.join(naming.training_arguments(run))
+    for name, run in plans.runs_by_name(PLANS.values()).items()
 }
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pgbench.laboratory.catalogue import Size
 from pgbench.laboratory.measurements import (
     baselines,
     divergence,
@@ -21,6 +20,7 @@ from pgbench.laboratory.measurements import (
     trust_region,
 )
 from pgbench.laboratory.statements import Findings
+from pgbench.studies.catalogue import Size
 
 
 class Module(Protocol):

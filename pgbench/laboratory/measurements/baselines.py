@@ -11,15 +11,16 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pgbench.components import RewardToGo
-from pgbench.laboratory import drawing, exact, intervals, worlds
-from pgbench.laboratory.catalogue import Size
+from pgbench.figures.axes import finish, legend, level, lines, panels
+from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.sources import GREENSMITH, NOTE, PETERS, SUTTON, WILLIAMS
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories
 from pgbench.laboratory.worlds import Process
+from pgbench.methods.components import RewardToGo
+from pgbench.studies.catalogue import Size
 
 DISCOUNT = 0.9
 EPISODES = (1, 2, 4, 8, 16)
@@ -74,24 +75,20 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Variance and excess against the batch, a row a world."""
-    figure, axes = drawing.panels(2, rows=2, height=2.9)
+    figure, axes = panels(2, rows=2, height=2.9)
     for left, right, world in zip(axes[::2], axes[1::2], table["world"].unique(), strict=True):
-        own = drawing.pick(table, world=world, gamma=1.0)
-        variance = drawing.pick(own, quantity="relative variance")
+        own = intervals.pick(table, world=world, gamma=1.0)
+        variance = intervals.pick(own, quantity="relative variance")
         # A batch of one episode less its own average leaves nothing.
-        drawing.lines(
-            left, variance[variance["estimate"] > NOTHING], "episodes", "estimator", list(ESTIMATORS)
-        )
-        drawing.lines(right, drawing.pick(own, quantity="excess"), "episodes", "estimator", list(ESTIMATORS))
-        drawing.level(right, 0.0)
-        drawing.finish(left, f"Variance, {world}", "episodes in a batch", "variance / ‖∇J‖²", "log", "log")
-        drawing.finish(
-            right, f"Bias along ∇J, {world}", "episodes in a batch", "⟨E ĝ, ∇J⟩ / ‖∇J‖² − 1", "log"
-        )
+        lines(left, variance[variance["estimate"] > NOTHING], "episodes", "estimator", list(ESTIMATORS))
+        lines(right, intervals.pick(own, quantity="excess"), "episodes", "estimator", list(ESTIMATORS))
+        level(right, 0.0)
+        finish(left, f"Variance, {world}", "episodes in a batch", "variance / ‖∇J‖²", "log", "log")
+        finish(right, f"Bias along ∇J, {world}", "episodes in a batch", "⟨E ĝ, ∇J⟩ / ‖∇J‖² − 1", "log")
         for axis in (left, right):
             axis.set_xticks(EPISODES, [str(episodes) for episodes in EPISODES])
             axis.minorticks_off()
-    drawing.legend(figure, axes, columns=3)
+    legend(figure, axes, columns=3)
     return figure
 
 
@@ -241,7 +238,7 @@ def _variances(world: str, found: dict[str, dict[int, Tensor]]) -> list[Statemen
 
 def _falls_with_the_batch(table: pd.DataFrame) -> Statement:
     """Variance is a mean's."""
-    own = drawing.pick(
+    own = intervals.pick(
         table, quantity="relative variance", estimator="reward-to-go", gamma=1.0, world="corridor"
     )
     order = intervals.slope(np.log(own["episodes"].to_numpy(float)), np.log(own["estimate"].to_numpy(float)))

@@ -11,13 +11,14 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pgbench.functional.trust_region import fisher_vector_product
-from pgbench.laboratory import drawing, exact, intervals, worlds
-from pgbench.laboratory.catalogue import Size
+from pgbench.figures import axes
+from pgbench.functional.second_order import fisher_vector_product
+from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.sources import KAKADE, NOTE, TRPO
 from pgbench.laboratory.statements import Findings, Statement, statement
-from pgbench.policies import Categorical, kl
+from pgbench.networks.distributions import Categorical, kl
+from pgbench.studies.catalogue import Size
 
 GAMMA = 0.9
 POLICIES: dict[str, tuple[int, ...]] = {"softmax table": (), "perceptron": (8,)}
@@ -60,20 +61,20 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Divergences and model of the perceptron; relative errors of both policies."""
-    figure, (left, right) = drawing.panels(2, height=3.8)
-    own = drawing.pick(table, policy="perceptron")
+    figure, (left, right) = axes.panels(2, height=3.8)
+    own = intervals.pick(table, policy="perceptron")
     divergences = own[own["quantity"].isin(["KL(old ‖ new)", "KL(new ‖ old)", "quadratic model"])]
-    drawing.lines(left, divergences, "length", "quantity")
+    axes.lines(left, divergences, "length", "quantity")
     for index, (policy, quantity) in enumerate(
         (policy, quantity) for policy in POLICIES for quantity in ("error, old ‖ new", "error, new ‖ old")
     ):
-        part = drawing.pick(table, policy=policy, quantity=quantity).assign(line=f"{quantity}, {policy}")
-        drawing.lines(right, part, "length", "line", first=3 + index)
-    drawing.finish(left, "Divergence of a perceptron", "length of the step", "nats", "log", "log")
-    drawing.finish(
+        part = intervals.pick(table, policy=policy, quantity=quantity).assign(line=f"{quantity}, {policy}")
+        axes.lines(right, part, "length", "line", first=3 + index)
+    axes.finish(left, "Divergence of a perceptron", "length of the step", "nats", "log", "log")
+    axes.finish(
         right, "Relative error of the model", "length of the step", "|KL − ½ΔᵀFΔ| / ½ΔᵀFΔ", "log", "log"
     )
-    drawing.legend(figure, [left, right])
+    axes.legend(figure, [left, right])
     return figure
 
 
@@ -164,7 +165,7 @@ def _orders(table: pd.DataFrame) -> list[Statement]:
             ("error, old ‖ new", 1.0, NOTE),
             ("error, new ‖ old", 1.0, NOTE),
         ):
-            own = drawing.pick(table, policy=policy, quantity=quantity)
+            own = intervals.pick(table, policy=policy, quantity=quantity)
             near = own[own["length"] <= 0.05]
             x, y = (np.log(near[column].to_numpy(float)) for column in ("length", "estimate"))
             what = (

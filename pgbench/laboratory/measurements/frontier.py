@@ -11,17 +11,19 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pgbench import estimation, updates
 from pgbench.analysis.statistics import Estimate
-from pgbench.components import GAE, NStep
-from pgbench.laboratory import drawing, exact, intervals, worlds
-from pgbench.laboratory.catalogue import Size
+from pgbench.figures.axes import finish, legend, look, panels
+from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor, OneHotPerceptron
 from pgbench.laboratory.sources import GAE_PAPER, NOTE
 from pgbench.laboratory.statements import Findings, Relation, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
-from pgbench.learners import Learner, Parameters
+from pgbench.methods.components import GAE, NStep
+from pgbench.studies.catalogue import Size
+from pgbench.training import credit, updates
+from pgbench.training.iteration import Moment
+from pgbench.training.learner import Learner, Parameters
 
 WORLD = worlds.garnet(states=10, actions=3, branching=3, seed=3, horizon=20)
 GAMMAS = (1.0, 0.95, 0.8)
@@ -65,22 +67,22 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
 
 def draw(table: pd.DataFrame) -> Figure:
     """The plane of bias and deviation, a panel a critic."""
-    figure, axes = drawing.panels(len(CRITICS), height=4.3, sharey=True)
+    figure, axes = panels(len(CRITICS), height=4.3, sharey=True)
     families = table[["family", "gamma"]].drop_duplicates().itertuples(index=False)
     for index, (family, gamma) in enumerate(families):
         for axis, critic in zip(axes, CRITICS, strict=True):
-            own = drawing.pick(table, critic=critic, family=family, gamma=gamma).sort_values("look_ahead")
+            own = intervals.pick(table, critic=critic, family=family, gamma=gamma).sort_values("look_ahead")
             bias, deviation = (
-                drawing.pick(own, quantity=quantity)["estimate"].to_numpy()
+                intervals.pick(own, quantity=quantity)["estimate"].to_numpy()
                 for quantity in ("relative bias", "relative deviation")
             )
-            axis.plot(bias, deviation, label=f"{family}, γ = {gamma:g}", **drawing.look(index))
-            axis.plot(bias[:1], deviation[:1], **drawing.look(index) | {"markersize": 8, "linestyle": "none"})
+            axis.plot(bias, deviation, label=f"{family}, γ = {gamma:g}", **look(index))
+            axis.plot(bias[:1], deviation[:1], **look(index) | {"markersize": 8, "linestyle": "none"})
     for axis, critic in zip(axes, CRITICS, strict=True):
-        drawing.finish(axis, f"{critic.capitalize()} critic", "length of the bias / ‖∇J‖", "")
+        finish(axis, f"{critic.capitalize()} critic", "length of the bias / ‖∇J‖", "")
         axis.set_xlim(left=-0.02)
     axes[0].set_ylabel("standard deviation / ‖∇J‖, one episode")
-    drawing.legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
@@ -151,8 +153,8 @@ def _trained(actor: Actor, row: Tensor, gamma: float, count: int, rng: np.random
     every, left = torch.ones(1, dtype=torch.bool), torch.ones(1, dtype=torch.float64)
     for iteration in range(count):
         experience = rollout(actor.world, setting.sample(BATCH, rng), batches(BATCH, BATCH))
-        batch = estimation.prepare(algorithm, learner, experience)
-        updates.update(algorithm, learner, batch, updates.Progress(iteration, [0], every, left))
+        batch = credit.prepare(algorithm, learner, experience)
+        updates.update(algorithm, learner, batch, Moment(iteration, [0], every, left))
         learner.actor = Parameters.start(row.unsqueeze(0).clone())
     return _table(actor, learner)
 
@@ -171,7 +173,7 @@ def _table(actor: Actor, learner: Learner) -> Tensor:
 
 
 def _bias(table: pd.DataFrame, **settings: Any) -> np.ndarray:
-    own = drawing.pick(table, quantity="relative bias", **settings).sort_values("look_ahead")
+    own = intervals.pick(table, quantity="relative bias", **settings).sort_values("look_ahead")
     return own["estimate"].to_numpy(float)
 
 
@@ -235,14 +237,14 @@ def _of_a_wrong_critic(table: pd.DataFrame) -> list[Statement]:
 def _of_the_variance(table: pd.DataFrame) -> list[Statement]:
     result = []
     for critic in CRITICS:
-        own = drawing.pick(table, quantity="relative deviation", critic=critic, family=LAMBDA, gamma=1.0)
+        own = intervals.pick(table, quantity="relative deviation", critic=critic, family=LAMBDA, gamma=1.0)
         first, last = (own[own["look_ahead"] == lam].iloc[0] for lam in (0.0, 1.0))
         ratio = Estimate(
             last["estimate"] / first["estimate"], last["low"] / first["high"], last["high"] / first["low"]
         )
         text = f"λ = 1 has more variance than λ = 0 ({critic} critic)"
         result.append(statement(text, NOTE, "ratio of standard deviations", ratio, "above", 1.0))
-    errors = drawing.pick(
+    errors = intervals.pick(
         table, quantity=f"squared error of {BATCH} episodes", critic="trained", family=LAMBDA, gamma=1.0
     )
     best = float(errors["look_ahead"].iloc[int(errors["estimate"].argmin())])

@@ -10,16 +10,17 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pgbench.analysis.drawing import GREY
 from pgbench.analysis.statistics import Estimate
-from pgbench.functional.importance import trajectory_log_ratios
-from pgbench.laboratory import drawing, exact, intervals, worlds
-from pgbench.laboratory.catalogue import Size
+from pgbench.figures.axes import finish, legend, lines, panels
+from pgbench.figures.style import GREY
+from pgbench.functional.ratios import trajectory_log_ratios
+from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.sources import NOTE, PRECUP
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
+from pgbench.studies.catalogue import Size
 
 HORIZON, LENGTH = 10, 0.15
 """What is held while the other varies: steps, and the length of the step from the old policy to the new."""
@@ -56,19 +57,19 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
 
 def draw(table: pd.DataFrame) -> Figure:
     """A row a sweep; effective share, variance and bias side by side."""
-    figure, axes = drawing.panels(3, rows=2, height=2.8)
+    figure, axes = panels(3, rows=2, height=2.8)
     for row, sweep in enumerate(("horizon", "divergence")):
-        own = drawing.pick(table, sweep=sweep)
+        own = intervals.pick(table, sweep=sweep)
         share, variance, bias = axes[3 * row : 3 * row + 3]
         for axis, quantity in zip(
             (share, variance, bias), ("effective share", "relative variance", "relative bias"), strict=True
         ):
-            part = drawing.pick(own, quantity=quantity)
+            part = intervals.pick(own, quantity=quantity)
             labels = [label for label in METHODS if label in set(part["weights"])]
             for index, label in enumerate(METHODS):
                 if label in labels:
-                    drawing.lines(axis, part[part["estimate"] > SMALL], "at", "weights", [label], first=index)
-        found = drawing.pick(own, quantity="effective share, sampled", weights=TRAJECTORY)
+                    lines(axis, part[part["estimate"] > SMALL], "at", "weights", [label], first=index)
+        found = intervals.pick(own, quantity="effective share, sampled", weights=TRAJECTORY)
         share.errorbar(
             found["at"],
             found["estimate"],
@@ -81,10 +82,10 @@ def draw(table: pd.DataFrame) -> Figure:
             zorder=5,
         )
         x = "steps of an episode" if row == 0 else "mean KL(old ‖ new), nats"
-        drawing.finish(share, "Effective share of the sample", x, "1 / E[w²]", "log", "log")
-        drawing.finish(variance, "Variance", x, "variance / ‖∇J‖²", "log", "log")
-        drawing.finish(bias, "Bias", x, "length of the bias / ‖∇J‖", "log", "log")
-    drawing.legend(figure, axes, columns=6)
+        finish(share, "Effective share of the sample", x, "1 / E[w²]", "log", "log")
+        finish(variance, "Variance", x, "variance / ‖∇J‖²", "log", "log")
+        finish(bias, "Bias", x, "length of the bias / ‖∇J‖", "log", "log")
+    legend(figure, axes, columns=6)
     return figure
 
 
@@ -244,13 +245,15 @@ def _of_the_bias() -> list[Statement]:
 
 def _of_the_table(table: pd.DataFrame) -> list[Statement]:
     def order(weights: str) -> Estimate:
-        own = drawing.pick(table, sweep="divergence", weights=weights, quantity="relative bias").sort_values(
-            "at"
-        )
+        own = intervals.pick(
+            table, sweep="divergence", weights=weights, quantity="relative bias"
+        ).sort_values("at")
         near = own[own["at"] < 1e-2]
         return intervals.slope(0.5 * np.log(near["at"].to_numpy()), np.log(near["estimate"].to_numpy()))
 
-    ratios = drawing.pick(table, sweep="horizon", quantity="variance over the trajectory’s", weights=DECISION)
+    ratios = intervals.pick(
+        table, sweep="horizon", quantity="variance over the trajectory’s", weights=DECISION
+    )
     longest = ratios.sort_values("at").iloc[-1]
     ratio = Estimate(longest["estimate"], longest["low"], longest["high"])
     return [

@@ -10,18 +10,21 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pgbench import updates
 from pgbench.analysis.statistics import Estimate
-from pgbench.batches import Batch
-from pgbench.components import ClippedRatio, FixedPenalty, ImportanceRatio, Surrogate
-from pgbench.laboratory import drawing, intervals
-from pgbench.laboratory.catalogue import Size
+from pgbench.figures.axes import finish, legend, level, lines, look, panels
+from pgbench.laboratory import intervals
 from pgbench.laboratory.ensembles import Ensemble, divergence, random_worlds
 from pgbench.laboratory.estimators import method
 from pgbench.laboratory.sources import ENGSTROM, KAKADE_LANGFORD, NOTE, PPO
 from pgbench.laboratory.statements import Findings, Statement, statement
-from pgbench.learners import Learner
-from pgbench.specs import Algorithm
+from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.components import ClippedRatio, FixedPenalty, ImportanceRatio, Surrogate
+from pgbench.studies.catalogue import Size
+from pgbench.training import updates
+from pgbench.training.experience import Batch
+from pgbench.training.iteration import Moment
+from pgbench.training.learner import Learner
+from pgbench.training.meaning import surrogates
 
 GAMMA = 0.9
 HIDDEN = (16,)
@@ -72,23 +75,23 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
 
 def draw(table: pd.DataFrame) -> Figure:
     """The landscape; then divergence and J as each surrogate is climbed on estimated advantages."""
-    figure, axes = drawing.panels(3, height=4.2)
-    walked = drawing.pick(table, quantity="gain along the way")
-    drawing.lines(axes[0], walked, "at", "surrogate", [*SURROGATES, TRUTH])
+    figure, axes = panels(3, height=4.2)
+    walked = intervals.pick(table, quantity="gain along the way")
+    lines(axes[0], walked, "at", "surrogate", [*SURROGATES, TRUTH])
     for index, label in enumerate(SURROGATES):
-        own = drawing.pick(walked, surrogate=label)
+        own = intervals.pick(walked, surrogate=label)
         top = own.iloc[int(own["estimate"].argmax())]
-        style = drawing.look(index) | {"linestyle": "none", "markersize": 8}
+        style = look(index) | {"linestyle": "none", "markersize": 8}
         axes[0].plot(top["at"], top["estimate"], **style)
     for axis, quantity in ((axes[1], "divergence"), (axes[2], "gain of J")):
-        climbed = drawing.pick(table, quantity=quantity, advantages="estimated")
+        climbed = intervals.pick(table, quantity=quantity, advantages="estimated")
         climbed = climbed[climbed["at"] > 0]
-        drawing.lines(axis, climbed, "at", "surrogate", list(SURROGATES))
-    drawing.level(axes[2], 0.0)
-    drawing.finish(axes[0], "Along the way of the clip", "share of the way", "gain, standard deviations of A")
-    drawing.finish(axes[1], "Divergence", "gradient steps", "mean KL(old ‖ new), nats", yscale="log")
-    drawing.finish(axes[2], "J, advantages estimated", "gradient steps", "gain over the best policy’s")
-    drawing.legend(figure, axes, columns=3)
+        lines(axis, climbed, "at", "surrogate", list(SURROGATES))
+    level(axes[2], 0.0)
+    finish(axes[0], "Along the way of the clip", "share of the way", "gain, standard deviations of A")
+    finish(axes[1], "Divergence", "gradient steps", "mean KL(old ‖ new), nats", yscale="log")
+    finish(axes[2], "J, advantages estimated", "gradient steps", "gain over the best policy’s")
+    legend(figure, axes, columns=3)
     return figure
 
 
@@ -110,7 +113,7 @@ def _climb(label: str, ground: Ensemble, advantages: Tensor, points: int) -> lis
     every, left = torch.ones(count, dtype=torch.bool), torch.ones(count, dtype=torch.float64)
     path = [ground.rows]
     for iteration in range(points):
-        updates.update(algorithm, learner, batch, updates.Progress(iteration, range(count), every, left))
+        updates.update(algorithm, learner, batch, Moment(iteration, range(count), every, left))
         path.append(learner.actor.values.detach().clone())
     return path
 
@@ -157,7 +160,7 @@ def _objective(label: str, learner: Learner, batch: Batch, parameters: Tensor) -
     """A surrogate `[S]` of training at parameters `[S, P]`, on a batch of the learner's policy."""
     data = batch.transitions
     new = learner.distribution(data.observations, parameters)
-    terms = updates.surrogate_objective(SURROGATES[label], learner, new, data)
+    terms = surrogates.surrogate_objective(SURROGATES[label], learner, new, data)
     return (data.weights * terms).sum(1)
 
 
@@ -189,20 +192,20 @@ def _same_gradient(ground: Ensemble, advantages: Tensor) -> Statement:
 
 
 def _statements(table: pd.DataFrame) -> list[Statement]:
-    last = drawing.pick(table, quantity="divergence")["at"].max()
+    last = intervals.pick(table, quantity="divergence")["at"].max()
     steps = f"after {last:.0f} steps"
     return [*_of_the_surrogates(table, steps), *_of_what_they_reach(table, steps)]
 
 
 def _at_the_end(table: pd.DataFrame, label: str, quantity: str, advantages: str) -> Estimate:
-    own = drawing.pick(table, surrogate=label, quantity=quantity, advantages=advantages)
+    own = intervals.pick(table, surrogate=label, quantity=quantity, advantages=advantages)
     last = own.sort_values("at").iloc[-1]
     return Estimate(last["estimate"], last["low"], last["high"])
 
 
 def _of_the_surrogates(table: pd.DataFrame, steps: str) -> list[Statement]:
     """What clip and penalty do to the objective, and how near they hold the policy."""
-    over = drawing.pick(table, surrogate=CLIP, quantity="largest gain over the ratio’s")["estimate"].max()
+    over = intervals.pick(table, surrogate=CLIP, quantity="largest gain over the ratio’s")["estimate"].max()
     ratio, clip = (_at_the_end(table, label, "divergence", "estimated") for label in (RATIO, CLIP))
     weak, strong = (_at_the_end(table, label, "divergence", "estimated") for label in (PENALTY, STRONG))
     return [

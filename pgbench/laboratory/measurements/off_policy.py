@@ -16,18 +16,22 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pgbench import components as c
-from pgbench import lineage, off_policy, specs, updates
 from pgbench.environments import Discrete
-from pgbench.laboratory import drawing, exact, intervals
-from pgbench.laboratory.catalogue import Size
+from pgbench.figures.axes import finish, legend, lines, panels
+from pgbench.laboratory import exact, intervals
 from pgbench.laboratory.sources import NOTE
 from pgbench.laboratory.statements import Findings, Relation, Statement, statement
 from pgbench.laboratory.worlds import Process
-from pgbench.learners import Learner, Parameters
-from pgbench.replay import Chance, Drawn, Purpose
-from pgbench.rollouts import Rollout
-from pgbench.specs import Algorithm
+from pgbench.methods import components as c
+from pgbench.methods import lineage, paths
+from pgbench.methods.algorithm import Algorithm
+from pgbench.studies.catalogue import Size
+from pgbench.training import iteration, replay_update
+from pgbench.training.experience import Rollout
+from pgbench.training.learner import Learner, Parameters
+from pgbench.training.meaning import critics
+from pgbench.training.meaning.critics import values_actions
+from pgbench.training.replay_memory import Drawn, Purpose, ReplayDraws
 
 GAMMA = 0.8
 STATES, ACTIONS, STRATA = 4, 2, 8
@@ -60,22 +64,20 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Distances of the critics' fixed points, and the actors' errors, against the tilt."""
-    figure, axes = drawing.panels(3, height=4.0)
+    figure, axes = panels(3, height=4.0)
     critics = table[table["variant"].isin(list(CRITICS))].assign(
         critic=lambda rows: rows["variant"].map(CRITICS)
     )
-    panels = (("to the present policy", "from the present"), ("to the buffer’s policy", "from the buffer’s"))
-    for axis, (quantity, title) in zip(axes, panels, strict=False):
-        drawing.lines(axis, drawing.pick(critics, quantity=quantity), "tilt", "critic")
-        drawing.finish(
-            axis, f"Critics, distance {title}", "tilt of the policy", "distance / spread of the values"
-        )
-    actors = drawing.pick(table, quantity="error of the actor")
-    drawing.lines(axes[2], actors, "tilt", "label", first=len(CRITICS))
-    drawing.finish(axes[2], "Actors", "tilt of the policy", "relative error of the gradient")
+    shown = (("to the present policy", "from the present"), ("to the buffer’s policy", "from the buffer’s"))
+    for axis, (quantity, title) in zip(axes, shown, strict=False):
+        lines(axis, intervals.pick(critics, quantity=quantity), "tilt", "critic")
+        finish(axis, f"Critics, distance {title}", "tilt of the policy", "distance / spread of the values")
+    actors = intervals.pick(table, quantity="error of the actor")
+    lines(axes[2], actors, "tilt", "label", first=len(CRITICS))
+    finish(axes[2], "Actors", "tilt of the policy", "relative error of the gradient")
     for axis in axes:
         axis.set_xticks([tilt / STRATA for tilt in TILTS])
-    drawing.legend(figure, axes, columns=3)
+    legend(figure, axes, columns=3)
     return figure
 
 
@@ -83,7 +85,7 @@ def draw(table: pd.DataFrame) -> Figure:
 # A buffer without sampling error
 
 
-class Strata(Chance):
+class Strata(ReplayDraws):
     """Draws of the present policy that go through its distribution instead of falling at random.
 
     Args:
@@ -159,7 +161,7 @@ class Case:
             algorithm: says whether the critic knows actions.
             critics: `[S, P]`.
         """
-        of_actions = updates.values_actions(algorithm.baseline)
+        of_actions = values_actions(algorithm.baseline)
         learner = Learner(c.Networks(hidden=()), STATES, Discrete(ACTIONS), [0], True, of_actions)
         rows = torch.zeros(1, learner.value_network.width).double() if critics is None else critics
         row = torch.zeros(learner.policy_network.width, dtype=torch.float64)
@@ -173,13 +175,13 @@ class Case:
 # Critics and actors
 
 
-def _progress(replicas: int) -> updates.Progress:
+def _progress(replicas: int) -> iteration.Moment:
     left = torch.ones(replicas, dtype=torch.float64)
-    return updates.Progress(0, range(replicas), torch.ones(replicas, dtype=torch.bool), left)
+    return iteration.Moment(0, range(replicas), torch.ones(replicas, dtype=torch.bool), left)
 
 
 def _algorithm(name: str) -> Algorithm:
-    return specs.replace(lineage.LINEAGE[name].algorithm, {"gamma": GAMMA, "networks.hidden": ()})
+    return paths.replace(lineage.LINEAGE[name].algorithm, {"gamma": GAMMA, "networks.hidden": ()})
 
 
 def fixed_point(algorithm: Algorithm, case: Case) -> Tensor:
@@ -193,7 +195,7 @@ def fixed_point(algorithm: Algorithm, case: Case) -> Tensor:
     points = torch.cat([torch.zeros(1, width), torch.eye(width)]).double()
     learner = case.learner(algorithm, points)
     drawn, chance = case.everything(len(points))
-    off_policy.fit_critic(algorithm, c.SeparateFit(), learner, drawn, chance, _progress(len(points)))
+    replay_update.fit_critic(algorithm, c.SeparateFit(), learner, drawn, chance, _progress(len(points)))
     assert learner.critic is not None
     steps = learner.critic.adam.mean
     matrix = (steps[1:] - steps[0]).T
@@ -206,15 +208,15 @@ def _values(learner: Learner) -> Tensor:
     states = torch.eye(STATES, dtype=torch.float64).repeat_interleave(ACTIONS, 0).unsqueeze(0)
     actions = torch.arange(ACTIONS).repeat(STATES).unsqueeze(0)
     with torch.no_grad():
-        return off_policy.critic_values(learner, states, actions).reshape(STATES, ACTIONS)
+        return replay_update.critic_values(learner, states, actions).reshape(STATES, ACTIONS)
 
 
 def _actor_gradient(algorithm: Algorithm, case: Case, critic: Tensor) -> Tensor:
     """The expected ascent direction `[P]` of the actor, with the critic at its fixed point."""
     learner = case.learner(algorithm, critic.unsqueeze(0))
     drawn, chance = case.everything(1)
-    part = off_policy.credited(algorithm, learner, drawn, chance)
-    off_policy.step_policy(algorithm, c.GradientStep(), learner, part, _progress(1))
+    part = replay_update.credited(algorithm, learner, drawn, chance)
+    replay_update.step_policy(algorithm, c.GradientStep(), learner, part, _progress(1))
     return -learner.actor.adam.mean[0] / (1.0 - 0.9)
 
 
@@ -236,7 +238,7 @@ def _measured(name: str, case: Case) -> dict[str, float]:
     present, buffer = (exact.solve(case.world, table, GAMMA) for table in (case.policy, case.behaviour))
     critic = fixed_point(algorithm, case)
     found = _values(case.learner(algorithm, critic.unsqueeze(0)))
-    of_actions = updates.values_actions(algorithm.baseline)
+    of_actions = critics.values_actions(algorithm.baseline)
 
     def distance(known: exact.Discounted) -> float:
         truth = known.action_values if of_actions else known.values.unsqueeze(-1).expand_as(found)
@@ -257,11 +259,11 @@ def _measured(name: str, case: Case) -> dict[str, float]:
 
 
 def _statements(table: pd.DataFrame) -> list[Statement]:
-    farthest = drawing.pick(table, tilt=max(TILTS) / STRATA)
+    farthest = intervals.pick(table, tilt=max(TILTS) / STRATA)
     quantity = f"policies {max(TILTS)}/8 apart, in expectation"
 
     def says(text: str, name: str, what: str, relation: Relation, bound: float) -> Statement:
-        value = drawing.pick(farthest, variant=name, quantity=what)["estimate"].item()
+        value = intervals.pick(farthest, variant=name, quantity=what)["estimate"].item()
         return statement(text, NOTE, f"{what}; {quantity}", intervals.exactly(value), relation, bound)
 
     present, buffer, actor = "to the present policy", "to the buffer’s policy", "error of the actor"

@@ -9,13 +9,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pgbench.laboratory import drawing, exact, intervals, worlds
-from pgbench.laboratory.catalogue import Size
+from pgbench.figures.axes import finish, legend, lines, panels
+from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import Setting, constant_baseline, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.sources import GREENSMITH, NOTE
 from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.laboratory.worlds import Process
+from pgbench.studies.catalogue import Size
 
 EPISODES = 4
 FARTHEST = 4.0
@@ -54,11 +55,11 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Variance against the offset, a panel a world."""
-    figure, axes = drawing.panels(2, height=4.0)
+    figure, axes = panels(2, height=4.0)
     for axis, world in zip(axes, WORLDS, strict=True):
-        drawing.lines(axis, drawing.pick(table, world=world), "offset", "estimator", list(ESTIMATORS))
-        drawing.finish(axis, world, "added to every reward", "variance", yscale="log")
-    drawing.legend(figure, axes, columns=3)
+        lines(axis, intervals.pick(table, world=world), "offset", "estimator", list(ESTIMATORS))
+        finish(axis, world, "added to every reward", "variance", yscale="log")
+    legend(figure, axes, columns=3)
     return figure
 
 

@@ -10,17 +10,19 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pgbench import updates
-from pgbench.analysis.drawing import GREY
 from pgbench.analysis.statistics import Estimate
-from pgbench.components import ImportanceRatio
-from pgbench.laboratory import drawing, exact, intervals, worlds
-from pgbench.laboratory.catalogue import Size
+from pgbench.figures.axes import finish, legend, lines, panels
+from pgbench.figures.style import GREY
+from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import exact_batch, method
 from pgbench.laboratory.policies import Actor, check_support
 from pgbench.laboratory.sources import CPO, KAKADE_LANGFORD, NOTE, TRPO_BOUND
 from pgbench.laboratory.statements import Findings, Statement, statement
-from pgbench.learners import Parameters
+from pgbench.methods.components import ImportanceRatio
+from pgbench.studies.catalogue import Size
+from pgbench.training import losses
+from pgbench.training.learner import Parameters
+from pgbench.training.meaning import surrogates
 
 GAMMA = 0.9
 ALGORITHM = method("reward_to_go", GAMMA, surrogate="importance_ratio")
@@ -58,23 +60,23 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Error of the value with bounds, distance of the states, error of the gradient."""
-    figure, axes = drawing.panels(3, height=4.2)
+    figure, axes = panels(3, height=4.2)
     x = "largest total variation"
     for axis, quantity in zip(axes, ("value_error", "state_distance", "gradient_error"), strict=True):
-        drawing.lines(axis, drawing.pick(table, quantity=quantity), x, "way", WAYS)
-    along = drawing.pick(table, way="the policy gradient")
+        lines(axis, intervals.pick(table, quantity=quantity), x, "way", WAYS)
+    along = intervals.pick(table, way="the policy gradient")
     for quantity, label, dash in (
         ("trpo_bound", "bound of TRPO", "--"),
         ("cpo_bound", "bound of CPO, along the gradient", ":"),
     ):
-        own = drawing.pick(along, quantity=quantity)
+        own = intervals.pick(along, quantity=quantity)
         axes[0].plot(own[x], own["estimate"], color=GREY, linestyle=dash, label=label)
-    own = drawing.pick(along, quantity="state_bound")
+    own = intervals.pick(along, quantity="state_bound")
     axes[1].plot(own[x], own["estimate"], color=GREY, linestyle=":", label="bound of CPO, along the gradient")
-    drawing.finish(axes[0], "Error of the value", x, "|J(π′) − L(π′)|", "log", "log")
-    drawing.finish(axes[1], "Distance of the states", x, "total variation of d′ and d", "log", "log")
-    drawing.finish(axes[2], "Error of the gradient", x, "‖∇L − ∇J‖ / ‖∇J‖", "log", "log")
-    drawing.legend(figure, axes, columns=3)
+    finish(axes[0], "Error of the value", x, "|J(π′) − L(π′)|", "log", "log")
+    finish(axes[1], "Distance of the states", x, "total variation of d′ and d", "log", "log")
+    finish(axes[2], "Error of the gradient", x, "‖∇L − ∇J‖ / ‖∇J‖", "log", "log")
+    legend(figure, axes, columns=3)
     return figure
 
 
@@ -119,8 +121,8 @@ def _gaps(actor: Actor, old: Tensor, steps: list[Tensor]) -> list[Gap]:
     data = batch.transitions
     with torch.no_grad():
         new = learner.distribution(data.observations)
-        gains = updates.surrogate_objective(ImportanceRatio(), learner, new, data) * data.weights
-    gradients = updates.gradient(ALGORITHM, learner, batch)
+        gains = surrogates.surrogate_objective(ImportanceRatio(), learner, new, data) * data.weights
+    gradients = losses.gradient(ALGORITHM, learner, batch)
     return [
         _gap(actor, old, step, gain, gradient)
         for step, gain, gradient in zip(steps, gains, gradients, strict=True)
@@ -163,7 +165,7 @@ def _orders(table: pd.DataFrame) -> list[Statement]:
     """The orders of the errors, where the policies are near."""
 
     def order(quantity: str, way: str) -> Estimate:
-        own = drawing.pick(table, quantity=quantity, way=way)
+        own = intervals.pick(table, quantity=quantity, way=way)
         near = own[own["largest total variation"] <= own["largest total variation"].median()]
         x, y = (np.log(near[column].to_numpy(float)) for column in ("largest total variation", "estimate"))
         return intervals.slope(x, y)

@@ -11,16 +11,17 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pgbench import updates
 from pgbench.analysis.statistics import Estimate
-from pgbench.components import ConjugateGradient, NaturalGradient, TrustRegion
-from pgbench.laboratory import drawing, intervals
-from pgbench.laboratory.catalogue import Size
+from pgbench.figures.axes import finish, legend, level, lines, panels
+from pgbench.laboratory import intervals
 from pgbench.laboratory.ensembles import Ensemble, divergence, random_worlds
 from pgbench.laboratory.estimators import method
 from pgbench.laboratory.sources import KAKADE, TRPO, TRPO_BOUND
 from pgbench.laboratory.statements import Findings, Statement, statement
-from pgbench.trust_regions import natural_step, searched_step
+from pgbench.methods.components import ConjugateGradient, NaturalGradient, TrustRegion
+from pgbench.studies.catalogue import Size
+from pgbench.training import losses
+from pgbench.training.natural_gradient import natural_step, searched_step
 
 GAMMA = 0.9
 ALGORITHM = method("reward_to_go", GAMMA, surrogate="importance_ratio")
@@ -42,7 +43,7 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
     """Every step at every δ, in all worlds at once."""
     ground = random_worlds(max(size.worlds, 2), rng, GAMMA)
     learner, batch = ground.learner(ALGORITHM)
-    gradient = updates.gradient(ALGORITHM, learner, batch)
+    gradient = losses.gradient(ALGORITHM, learner, batch)
     best = ground.best_gains()
     rows: list[dict[str, Any]] = []
     grid = np.geomspace(NARROW, WIDE, max(size.points, 5))
@@ -61,19 +62,19 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Surrogate's gain, divergence and true gain against δ."""
-    figure, axes = drawing.panels(3, height=4.2)
+    figure, axes = panels(3, height=4.2)
     titles = {
         "surrogate": ("Gain of the surrogate", "over the maximiser’s"),
         "divergence": ("Length of the step", "mean KL / δ"),
         "true gain": ("Gain of J", "over the best policy’s"),
     }
     for axis, (quantity, (title, label)) in zip(axes, titles.items(), strict=True):
-        drawing.lines(axis, drawing.pick(table, quantity=quantity), "delta", "step")
-        drawing.finish(axis, title, "δ, nats", label, "log")
+        lines(axis, intervals.pick(table, quantity=quantity), "delta", "step")
+        finish(axis, title, "δ, nats", label, "log")
     for axis in axes[:2]:
-        drawing.level(axis, 1.0)
-    drawing.level(axes[2], 0.0)
-    drawing.legend(figure, axes, columns=3)
+        level(axis, 1.0)
+    level(axes[2], 0.0)
+    legend(figure, axes, columns=3)
     return figure
 
 
@@ -187,7 +188,7 @@ def _statements(table: pd.DataFrame, count: int) -> list[Statement]:
 
 
 def _at(table: pd.DataFrame, step: str, quantity: str, delta: float) -> Estimate:
-    row = drawing.pick(table, step=step, quantity=quantity, delta=delta).iloc[0]
+    row = intervals.pick(table, step=step, quantity=quantity, delta=delta).iloc[0]
     return Estimate(row["estimate"], row["low"], row["high"])
 
 
@@ -229,7 +230,7 @@ def _of_the_region(table: pd.DataFrame, over: str) -> list[Statement]:
 
     def farthest(step: str) -> Estimate:
         return intervals.exactly(
-            drawing.pick(table, step=step, quantity="largest divergence")["estimate"].max()
+            intervals.pick(table, step=step, quantity="largest divergence")["estimate"].max()
         )
 
     return [

@@ -1,0 +1,90 @@
+"""Errors for people: what is wrong, where, and the nearest thing that would have been right."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+LONGEST_QUOTE = 80
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+class Refusal(ValueError):  # noqa: N818 - an input is refused; nothing has gone wrong yet
+    """An input that cannot be used; the message names the place, the fault and the remedy.
+
+    Args:
+        lines: of the message; what cannot be printed in them is escaped.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(map(_printable, lines)))
+
+
+class Breakdown(RuntimeError):  # noqa: N818 - what broke down is the machine, not the input
+    """Work that could not be finished here; the message says why, what is left of it and what to do."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A clause that names the nearest known spelling, or all known words when none is near."""
+    words = sorted(set(known))
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(words)}"
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The model classes that an annotation mentions, through unions, containers and `Annotated`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _known_keys(models: list[type[BaseModel]], location: tuple[int | str, ...]) -> list[str]:
+    """The keys allowed at a location inside any of the models (union tags and list indices pass through)."""
+    for part in location:
+        fields = [model.model_fields[part] for model in models if part in model.model_fields]
+        if fields:
+            models = [model for field in fields for model in _models_in(field.annotation)]
+        else:
+            tagged = [
+                m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == part
+            ]
+            models = tagged or models
+    return [name for model in models for name in model.model_fields if name != "kind"]
+
+
+def _quote(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 1]}…"
+
+
+def explain(error: ValidationError, where: str, model: type[BaseModel]) -> Refusal:
+    """Turn a validation error into a refusal: a line a fault, with place, key and nearest spelling."""
+    lines = []
+    for fault in error.errors(include_url=False):
+        location = fault["loc"]
+        key = ".".join(str(part) for part in location)
+        if fault["type"] == "extra_forbidden":
+            hint = nearest(str(location[-1]), _known_keys([model], location[:-1]))
+            lines.append(f"{where}: unknown key '{key}'; {hint}")
+        elif fault["type"] == "union_tag_invalid":
+            tags = [tag.strip(" '") for tag in fault["ctx"]["expected_tags"].split(",")]
+            lines.append(
+                f"{where}: '{key}' cannot be '{fault['ctx']['tag']}'; {nearest(fault['ctx']['tag'], tags)}"
+            )
+        elif fault["type"] == "too_short" and fault["ctx"]["actual_length"] == 0:
+            lines.append(f"{where}: '{key}' is empty; it must hold at least one entry")
+        elif fault["type"] == "missing":
+            lines.append(f"{where}: the key '{key}' is missing")
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            at = f"'{key}' is {_quote(fault['input'])}: " if key else ""
+            lines.append(f"{where}: {at}{message}")
+    return Refusal(*lines)

@@ -1,0 +1,110 @@
+"""The YAML that people may write: plain values, each key once, nothing that runs code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pgbench.base.refusals import Refusal
+
+MAXIMAL_DEPTH = 30
+MAXIMAL_SIZE = 100_000
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """The YAML that people write: safe, of bounded size and depth, and without silent surprises.
+
+    Tags ask for other types, and of a repeated key all values but the last would be lost: they are errors. Aliases,
+    and `<<`, which merges another mapping, are read, but could make a short text stand for more than any memory
+    holds: what counts is the size with all of them written out. Dates stay texts.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = 0
+        self.size = 0
+        self.sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event, before = self.peek_event(), self.size  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            alias = super().compose_node(parent, index)
+            if id(alias) not in self.sizes:
+                raise _fault(f"'*{event.anchor}' stands within what it stands for", event)
+            self.grow(self.sizes[id(alias)], event)
+            return alias
+        if getattr(event, "tag", None) is not None:
+            raise _fault("tags such as '!!name' are not read: leave it out", event)
+        if self.depth == MAXIMAL_DEPTH:
+            raise _fault("this is nested too deeply", event)
+        self.depth += 1
+        self.grow(1, event)
+        node = super().compose_node(parent, index)
+        self.sizes[id(node)] = self.size - before
+        self.depth -= 1
+        return node
+
+    def grow(self, values: int, event: yaml.Event) -> None:
+        self.size += values
+        if self.size > MAXIMAL_SIZE:
+            raise _fault(f"with its aliases written out this has more than {MAXIMAL_SIZE:,} values", event)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise _fault(f"the key '{key}' appears twice", key_node)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        value: int = super().construct_yaml_int(node)
+        if abs(value) > 2**53:
+            raise _fault("this whole number is beyond 2⁵³", node)
+        return value
+
+
+_PlainLoader.yaml_constructors = yaml.SafeLoader.yaml_constructors | {
+    "tag:yaml.org,2002:int": _PlainLoader.construct_yaml_int,
+    "tag:yaml.org,2002:timestamp": _PlainLoader.construct_yaml_str,
+}
+
+
+def _fault(message: str, where: Any) -> yaml.MarkedYAMLError:
+    """An error at an event or a node."""
+    return yaml.MarkedYAMLError(problem=message, problem_mark=where.start_mark)
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """The value that a YAML text stands for.
+
+    Raises:
+        Refusal: if it is not YAML, or has tags, repeated keys, or numbers, nesting or size beyond reason.
+    """
+    try:
+        return yaml.load(text, Loader=_PlainLoader)
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise Refusal(f"{where}: is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, read safely; see `parse_yaml`.
+
+    Raises:
+        Refusal: if the file is missing, is not YAML or does not hold a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise Refusal(f"{path}: is not a text file ({error})") from None
+    content = parse_yaml(text, str(path))
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise Refusal(f"{path}: must hold keys and values, such as 'question: …'")
+    return content

@@ -1,0 +1,165 @@
+"""Measuring on this machine what training costs, for `pgbench plan`; see `pgbench.costs.model`.
+
+All figures are CPU time of one thread, so that other work on the machine disturbs them little; what waiting for
+memory or for the other half of a core costs is not in them.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pgbench import environments
+from pgbench.costs.measured import origin
+from pgbench.costs.model import MeasuredCost, each_step
+from pgbench.environments.classic import SYSTEMS
+from pgbench.environments.mujoco_tasks import TASKS
+from pgbench.methods import lineage
+from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.naming import label
+from pgbench.methods.runs import Run
+from pgbench.studies.plans import StudyPlan
+from pgbench.training.loop import train
+from pgbench.training.meaning import data
+
+REFERENCE = "Pendulum-v1"
+"""Learning is measured here: cheap steps, and episodes of one length, so that no replica waits for another."""
+REPLICAS = (1, 10)
+ROWS = (1, 10, 100)
+BUDGET = 10_000_000
+SECONDS = 1.0
+"""CPU time of a measurement, at least."""
+
+
+def measure(plans: Sequence[StudyPlan], rounds: int) -> str:
+    """Measure every member of the lineage, every batched environment, and what studies have besides.
+
+    Args:
+        plans: of the studies.
+        rounds: the medians of so many measurements are kept, which are taken in turns.
+
+    Returns:
+        The text of a `costs.csv`.
+    """
+    torch.set_num_threads(1)
+    head = _head()  # before measuring: a checkout may be edited meanwhile
+    chosen = [member.algorithm for member in lineage.LINEAGE.values()]
+    chosen += [algorithm for plan in plans for algorithm in plan.algorithms.values()]
+    algorithms = {label(algorithm): algorithm for algorithm in chosen}
+    ids = sorted({*SYSTEMS, *TASKS, *(name for plan in plans for name in plan.study.environments)})
+    _learning(lineage.REINFORCE.algorithm, 1)  # the first use of torch is slow
+    stepping = {(name, rows): [_stepping(name, rows) for _ in range(rounds)] for name in ids for rows in ROWS}
+    points = {rows: statistics.median(stepping[REFERENCE, rows]) for rows in ROWS}
+    learning: dict[tuple[str, int], list[float]] = {}
+    for _ in range(rounds):
+        for name, algorithm in algorithms.items():
+            for replicas in REPLICAS:
+                print(f"{name} × {replicas}", file=sys.stderr)
+                rows = replicas * data.environments_each(algorithm.data)
+                net = _learning(algorithm, replicas) - each_step(points, rows)
+                learning.setdefault((name, replicas), []).append(max(net, 0.0))
+    return "\n".join([head, *_lines(stepping, learning, algorithms, [_start() for _ in range(rounds)])])
+
+
+def training_cost(run: Run, replicas: int) -> float:
+    """Microseconds of CPU time for a step of one replica, all told, at the beginning of training.
+
+    The first iteration is left out, unless it takes so long alone that it is the measurement.
+
+    Args:
+        run: its budget must outlast the measurement.
+        replicas: in lockstep.
+    """
+    records = train(run, range(replicas))
+    begin, before = time.process_time(), 0
+    first = next(records)
+    done = int(first.steps.sum())
+    if time.process_time() - begin < SECONDS:
+        begin, before = time.process_time(), done
+        while time.process_time() - begin < SECONDS:
+            done = int(next(records).steps.sum())
+    return (time.process_time() - begin) / (done - before) * 1e6
+
+
+def _learning(algorithm: Algorithm, replicas: int) -> float:
+    """Microseconds a step of the reference environment."""
+    return training_cost(Run(algorithm=algorithm, environment=REFERENCE, steps=BUDGET), replicas)
+
+
+def _stepping(environment: str, rows: int) -> float:
+    """Microseconds a step of one row, with random actions."""
+    rng = np.random.default_rng(0)
+    world = environments.make(environment, [np.random.default_rng(seed) for seed in range(rows)])
+    world.reset()
+    begin, steps = time.process_time(), 0
+    while time.process_time() - begin < SECONDS / 4:
+        transition = world.step(_random(world.actions, rows, rng))
+        ended = transition.terminated | transition.truncated
+        if ended.any():
+            world.reset(ended)
+        steps += rows
+    return (time.process_time() - begin) / steps * 1e6
+
+
+def _random(
+    space: environments.Box | environments.Discrete, rows: int, rng: np.random.Generator
+) -> NDArray[Any]:
+    """An action for each row."""
+    if isinstance(space, environments.Box):
+        return rng.uniform(space.low, space.high, (rows, space.size))
+    return rng.integers(space.n, size=rows)
+
+
+def _start() -> float:
+    """Microseconds of CPU time of a job that trains next to nothing."""
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as directory:
+        verb = [sys.executable, "-m", "pgbench", "train", lineage.REINFORCE.name, "CartPole-v1"]
+        options = ["--steps", "1", "--seeds", "0", "--into", directory]
+        subprocess.run([*verb, *options], check=True, capture_output=True)
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime) * 1e6
+
+
+def _lines(
+    stepping: Mapping[tuple[str, int], list[float]],
+    learning: Mapping[tuple[str, int], list[float]],
+    algorithms: Mapping[str, Algorithm],
+    start: list[float],
+) -> list[str]:
+    """The lines of a `costs.csv`."""
+    rows = [",".join(MeasuredCost.model_fields), _line("job", "start", 1, 1, start)]
+    rows += [_line("environment", name, count, 1, figures) for (name, count), figures in stepping.items()]
+    for (name, replicas), figures in learning.items():
+        each = data.environments_each(algorithms[name].data)
+        rows.append(_line("algorithm", name, replicas, each, figures))
+    return rows
+
+
+def _line(part: str, name: str, replicas: int, environments_each: int, figures: list[float]) -> str:
+    quoted = '"' + name.replace('"', '""') + '"'
+    cost = f"{statistics.median(figures):.1f}"
+    return f"{part},{quoted},{replicas},{environments_each},{cost},{len(figures)}"
+
+
+def _head() -> str:
+    """Comments that say where the figures come from."""
+    return f"""\
+# What training costs, for `python -m pgbench plan`. Written by `python -m pgbench measure`; see pgbench/costs.py.
+# Microseconds of CPU time of one thread for one step of one environment.
+# `job`: what a whole job takes that trains nothing. `environment`: stepping alone, `replicas` rows at a time.
+# `algorithm`: acting, preparing and learning on {REFERENCE}, whose stepping is taken off, with `replicas` in
+# lockstep and `environments` in each, at the beginning of training. Methods that take whole episodes cost more a
+# step where episodes are shorter than the 200 steps there, most of all on CartPole-v1 before they learn.
+# Short runs, medians of `rounds`. Waiting, for memory or for whatever else ran, is not in CPU time.
+{origin()}"""

@@ -1,0 +1,180 @@
+"""The forest plot of claims: their effects against what is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from pgbench.analysis.judging import CONTRADICTED, INCONCLUSIVE, REPLICATED
+from pgbench.base import wording
+from pgbench.figures.style import INK, STYLE, Drawing, render
+
+CLAIMED = "#dedcd3"
+
+
+class _Mark(NamedTuple):
+    """How an effect is drawn: shape and filling tell verdicts apart without the colour."""
+
+    marker: str
+    colour: str
+    filling: str
+
+
+VERDICT_MARKS = {
+    REPLICATED: _Mark("o", "#0072b2", "#0072b2"),
+    CONTRADICTED: _Mark("X", "#c44e00", "#c44e00"),
+    INCONCLUSIVE: _Mark("o", "#666666", "white"),
+}
+ENVIRONMENT_MARK = _Mark("|", "#666666", "#666666")
+UNITS = {
+    "range": "effect, as a share of the range from the untrained policy to the best variant",
+    "comparator": "effect, as a share of the comparator's mean",
+}
+LINE_HEIGHT = 0.21
+"""Inches."""
+
+
+class _Line(NamedTuple):
+    """One line of a forest plot: a claim's effect, or that in one environment, which has no verdict."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    bounds: tuple[float, float]
+    verdict: str | None
+    difference: bool
+
+
+def claims_forest(verdicts: pd.DataFrame, claims: pd.DataFrame) -> Drawing:
+    """Every claim's effect with its interval, where the claim puts it, and the effect in each environment.
+
+    Claims in the same unit share an axis. An interval that is much wider than all effects and bounds are apart is
+    cut off and ends in an arrow.
+
+    Args:
+        verdicts: `verdicts.parquet`, one row at least.
+        claims: `claims.parquet`.
+    """
+    panels: dict[str, list[_Line]] = {}
+    for _, row in verdicts.iterrows():
+        lines = panels.setdefault(_unit(row), [])
+        lines += [_overall(row), *_single(row, claims[claims["claim"] == row["claim"]])]
+    heights = [LINE_HEIGHT * len(lines) + 0.6 for lines in panels.values()]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9.6, sum(heights) + 0.35), layout="constrained")
+        axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights).flatten()
+        for axis, (unit, lines) in zip(axes, panels.items(), strict=True):
+            _draw_lines(axis, lines)
+            axis.set_xlabel(unit)
+            if unit in UNITS.values():
+                axis.xaxis.set_major_formatter(PercentFormatter(1.0))
+        figure.legend(handles=_legend(), loc="outside upper left", ncols=4, handlelength=1.4)
+        return render(figure)
+
+
+def _unit(row: pd.Series) -> str:
+    """What a claim's axis shows; claims with the same words share it."""
+    environments = row["environments"].split()
+    where = environments[0] if len(environments) == 1 else wording.count(len(environments), "environment")
+    return UNITS.get(row["unit"], f"{row['score']} on {where}")
+
+
+def _overall(row: pd.Series) -> _Line:
+    bounds = (row["bound_low"], row["bound_high"])
+    ends = (row["effect"], row["low"], row["high"])
+    return _Line(row["claim"], *ends, bounds, row["verdict"], bool(row["comparator"]))
+
+
+def _single(row: pd.Series, effects: pd.DataFrame) -> Iterable[_Line]:
+    """The environments of the pair of variants that the verdict hangs on, where there are several."""
+    pair = (effects["variant"] == row["variant"]) & (effects["comparator"] == row["comparator"])
+    own = effects[pair]
+    if len(own) < 2:
+        return
+    bounds = (row["bound_low"], row["bound_high"])
+    for _, one in own.iterrows():
+        ends = (one["effect"], one["low"] / one["scale"], one["high"] / one["scale"])
+        yield _Line(one["environment"], *ends, bounds, None, bool(row["comparator"]))
+
+
+def _draw_lines(axis: Axes, lines: Sequence[_Line]) -> None:
+    left, right = _limits(lines)
+    for height, line in enumerate(lines):
+        low, high = np.clip(line.bounds, left, right)
+        axis.fill_betweenx([height - 0.5, height + 0.5], low, high, color=CLAIMED, linewidth=0, zorder=0)
+        if np.isnan(line.value):
+            axis.text(
+                0.01, height, "not judged", transform=axis.get_yaxis_transform(), va="center", fontsize=7.5
+            )
+            continue
+        mark = VERDICT_MARKS[line.verdict] if line.verdict else ENVIRONMENT_MARK
+        width = 2.0 if line.verdict else 1.0
+        _draw_interval(axis, height, (line.low, line.high), (left, right), mark.colour, width)
+        axis.plot(
+            *(line.value, height),
+            marker=mark.marker,
+            color=mark.colour,
+            markerfacecolor=mark.filling,
+            markersize=6.5,
+            linestyle="none",
+            zorder=3,
+        )
+    if left < 0 < right:
+        axis.axvline(0.0, color="#999999", linewidth=0.8, zorder=1)
+    axis.set_yticks(range(len(lines)), [line.label for line in lines])
+    for label, line in zip(axis.get_yticklabels(), lines, strict=True):
+        label.set(color=INK if line.verdict else "#666666", fontsize=8.5 if line.verdict else 7.5)
+    axis.set(xlim=(left, right), ylim=(len(lines) - 0.5, -0.5))
+    axis.grid(visible=False, axis="y")
+    axis.tick_params(axis="y", length=0)
+    axis.xaxis.set_major_locator(MaxNLocator(8))
+
+
+def _draw_interval(
+    axis: Axes, height: int, ends: tuple[float, float], limits: tuple[float, float], colour: str, width: float
+) -> None:
+    """A line between two ends, with an arrow where it leaves the axis."""
+    low, high = np.clip(ends, *limits)
+    axis.plot([low, high], [height, height], color=colour, linewidth=width, zorder=2)
+    for end, limit, marker in zip(ends, limits, "<>", strict=True):
+        if np.clip(end, *limits) != end:
+            axis.plot(limit, height, marker=marker, color=colour, markersize=4, clip_on=False, zorder=3)
+
+
+def _limits(lines: Sequence[_Line]) -> tuple[float, float]:
+    """Both ends of an axis: zero for differences, all effects and bounds, and of intervals as much again."""
+    known = [line for line in lines if np.isfinite(line.value)]
+    bounds = [bound for line in lines for bound in line.bounds if np.isfinite(bound)]
+    zero = [0.0] if any(line.difference for line in lines) else []
+    points = np.array([*zero, *bounds, *(line.value for line in known)])
+    width = float(np.ptp(points)) or 1.0
+    low = max(min([points.min(), *(line.low for line in known)]), points.min() - width)
+    high = min(max([points.max(), *(line.high for line in known)]), points.max() + width)
+    padding = 0.05 * (high - low) or 1.0
+    return low - padding, high + padding
+
+
+def _legend() -> list[Line2D | Patch]:
+    marks = [
+        Line2D(
+            *([], []),
+            marker=mark.marker,
+            color=mark.colour,
+            markerfacecolor=mark.filling,
+            markersize=6.5,
+            linewidth=2.0,
+            label=name,
+        )
+        for name, mark in VERDICT_MARKS.items()
+    ]
+    return [*marks, Patch(color=CLAIMED, label="where the claim puts the effect")]

@@ -1,0 +1,71 @@
+"""A measurement from its name to its files."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import torch
+
+from pgbench.figures.style import STYLE, Drawing, render
+from pgbench.laboratory.measurements import MODULES
+from pgbench.laboratory.records import RECORD, Performed
+from pgbench.laboratory.statements import Findings, as_table
+from pgbench.storage.files import replacing, write_table, write_text
+from pgbench.storage.provenance import provenance
+from pgbench.studies.catalogue import CATALOGUE, SIZES
+
+
+def perform(name: str, preset: str, seed: int) -> Findings:
+    """Measure; the same name, preset and seed give the same numbers on the same machine and versions.
+
+    Args:
+        name: of the catalogue.
+        preset: a key of `SIZES`.
+        seed: of all chance; each measurement draws from a stream of its own.
+    """
+    place = list(CATALOGUE).index(name)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place,)))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # a job has one core, and sums are rounded alike everywhere
+    try:
+        return MODULES[name].measure(SIZES[preset], rng)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def drawing(name: str, findings: Findings) -> Drawing:
+    """The measurement's figure."""
+    with mpl.rc_context(STYLE):
+        return render(MODULES[name].draw(findings.table))
+
+
+def write(name: str, preset: str, seed: int, directory: Path) -> None:
+    """Measure, and write tables, figure and record.
+
+    Args:
+        name: of the catalogue.
+        preset: a key of `SIZES`.
+        seed: of all chance.
+        directory: is given `table` and `statements` as `.parquet` and `.csv`, `figure.svg`, `figure.png` and
+            `measurement.json`, the last being removed first and written last.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / RECORD).unlink(missing_ok=True)
+    start = time.monotonic()
+    findings = perform(name, preset, seed)
+    figure = drawing(name, findings)
+    seconds = time.monotonic() - start
+    tables = {"table": findings.table, "statements": as_table(findings.statements)}
+    for file, table in tables.items():
+        write_table(directory / f"{file}.parquet", table)
+        write_text(directory / f"{file}.csv", table.to_csv(index=False))
+    for ending, content in (("svg", figure.svg), ("png", figure.png)):
+        with replacing(directory / f"figure.{ending}") as temporary:
+            temporary.write_bytes(content)
+    facts: dict[str, Any] = {"provenance": provenance(), "size": SIZES[preset], "seconds": seconds}
+    record = Performed(measurement=CATALOGUE[name], preset=preset, seed=seed, **facts)
+    write_text(directory / RECORD, record.model_dump_json(indent=2) + "\n")

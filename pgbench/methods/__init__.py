@@ -1,0 +1,1 @@
+"""What a method is, as a value: no tensors, no files."""

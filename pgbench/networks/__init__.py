@@ -1,0 +1,1 @@
+"""Parameters in rows, one a replica; the only hand-written kernels."""

@@ -1,0 +1,46 @@
+"""What is asked of every replica's row of parameters or gradients, in one pass over memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pgbench.base.compiled import compiled
+
+
+def row_norms(gradients: Sequence[Tensor]) -> Tensor:
+    """Euclidean norms `[S]` of the vectors whose parts `[S, P]` are the rows of several tensors."""
+    return torch.from_numpy(np.sqrt(sum(_squared_norms(gradient.numpy()) for gradient in gradients)))
+
+
+@partial(compiled, reordered=True)
+def _squared_norms(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    norms = np.empty(len(rows), rows.dtype)
+    for replica in range(len(rows)):
+        total = rows[replica, 0] * rows[replica, 0]
+        for i in range(1, rows.shape[1]):
+            total += rows[replica, i] * rows[replica, i]
+        norms[replica] = total
+    return norms
+
+
+def finite_rows(rows: Tensor) -> Tensor:
+    """`[S]`, boolean: rows `[S, P]` in which every number is finite."""
+    return torch.from_numpy(_finite_rows(rows.detach().numpy()))
+
+
+@compiled
+def _finite_rows(rows: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    finite = np.ones(len(rows), np.bool_)
+    for replica in range(len(rows)):
+        so_far = True
+        for i in range(rows.shape[1]):
+            so_far &= np.isfinite(rows[replica, i])
+        finite[replica] = so_far
+    return finite

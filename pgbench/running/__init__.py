@@ -1,0 +1,1 @@
+"""One job: a block from its beginning, or its checkpoint, to disk."""

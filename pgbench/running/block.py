@@ -1,0 +1,131 @@
+"""Training one block from beginning to end: the unit of work of the workflow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from pgbench.base.refusals import Breakdown, Refusal
+from pgbench.methods import naming
+from pgbench.methods.runs import Run
+from pgbench.running.checkpoints import SAVING_CODE, Checkpoints, Identity
+from pgbench.running.progress import Progress, say
+from pgbench.running.recording import Tables
+from pgbench.storage import blocks, digests
+from pgbench.storage.files import sole_writer
+from pgbench.storage.provenance import History, Resumption, provenance
+from pgbench.training.loop import Observer, Trainer, observe_nothing
+
+
+def train_block(
+    run: Run, seeds: Sequence[int], directory: Path, every: float = 60.0, look: Observer = observe_nothing
+) -> None:
+    """Train replicas of a run on one thread, and write the block to its directory.
+
+    A block that this code and these versions have finished is left as it is, or given back if only its files were
+    deleted: to train it again, delete its directory. One that was interrupted goes on from its last checkpoint, and
+    ends with the same bytes as one that never was.
+
+    Args:
+        run: algorithm, environment and budget.
+        seeds: one for each replica.
+        directory: receives a file for each of `blocks.BlockTables` and, last, `run.json`.
+        every: seconds between two checkpoints.
+        look: adds metrics of its own.
+
+    Raises:
+        Refusal: if another process writes the directory, or a checkpoint in it is damaged.
+        Breakdown: if disk or memory do not suffice.
+    """
+    torch.set_num_threads(1)
+    # taken before training: a checkout may be edited while it runs
+    start = History(
+        **provenance(),
+        code_digest=digests.training_code_digest(),
+        started=datetime.now(UTC),
+        seconds=0.0,
+        steps=0,
+    )
+    code = start.code_digest, digests.code_digest(SAVING_CODE)
+    identity = Identity(run=run, seeds=tuple(seeds), code_digests=code, versions=start.versions)
+    with _breakdowns(directory), sole_writer(directory):
+        saved = Checkpoints(directory, identity, every)
+        if _is_finished(directory, identity):
+            say(f"{directory}: has been trained by this code and these versions")
+        elif _is_finished(directory / blocks.KEPT, identity):
+            say(f"{directory}: had been trained and was deleted; it is given back")
+            blocks.give_back(directory)
+        else:
+            _train(Trainer(run, seeds, look), identity, directory, start, saved)
+        blocks.keep(directory)
+        saved.remove()
+
+
+def _train(trainer: Trainer, identity: Identity, directory: Path, start: History, saved: Checkpoints) -> None:
+    """Train from the beginning, or from what was saved, and write the block."""
+    run, seeds = identity.run, identity.seeds
+    clock, name = time.monotonic(), naming.run_name(run)
+    tables = Tables(seeds)
+    before = _resume(trainer, saved, start)
+
+    def history() -> History:
+        seconds, steps = before.seconds + time.monotonic() - clock, int(trainer.sampler.steps.sum())
+        return before.model_copy(update={"seconds": seconds, "steps": steps})
+
+    progress = Progress(f"{name} seeds {seeds[0]}-{seeds[-1]}", run.steps, before=before.steps)
+    for record in trainer.records():
+        tables.add(record)
+        progress.add(record)
+        if saved.due:
+            saved.save(trainer, tables, history())
+    ended = {"name": name, "run": run, "seeds": seeds, "finished": datetime.now(UTC)}
+    blocks.write_block(directory, saved.rows(tables), dict(history()) | ended)
+
+
+def _resume(trainer: Trainer, saved: Checkpoints, start: History) -> History:
+    """Go to where the last checkpoint was taken, if there is one; how the block came to where it is now."""
+    before = saved.load(trainer)
+    if before is None:
+        return start
+    say(f"goes on from a checkpoint after {trainer.iteration:,} iterations")
+    here = Resumption(at=start.started, steps=before.steps, commit=start.commit, machine=start.machine)
+    return before.model_copy(update={"resumptions": (*before.resumptions, here)})
+
+
+def _is_finished(directory: Path, identity: Identity) -> bool:
+    """Whether a directory holds the whole block, trained by this code and these versions."""
+    try:
+        record = blocks.read_block(directory, naming.run_name(identity.run)).record
+    except Refusal:
+        return False
+    found = Identity(
+        run=record.run,
+        seeds=record.seeds,
+        code_digests=(record.code_digest, identity.code_digests[1]),
+        versions=record.versions,
+    )
+    return found == identity
+
+
+@contextmanager
+def _breakdowns(directory: Path) -> Iterator[None]:
+    """Say of an exhausted disk or memory what it means; add to any other error where it happened."""
+    advice = "what was done until the last checkpoint is kept, and training goes on from it"
+    try:
+        yield
+    except Refusal:
+        raise
+    except OSError as error:
+        raise Breakdown(f"{directory}: could not be finished ({error}); when it can, {advice}") from None
+    except Exception as error:
+        if not isinstance(error, MemoryError) and "allocate memory" not in str(error):
+            error.add_note(f"while training {directory}; {advice}")
+            raise
+        raise Breakdown(
+            f"{directory}: there is not enough memory; give it more, or make the blocks smaller: {advice}"
+        ) from None

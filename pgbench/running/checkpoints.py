@@ -1,0 +1,224 @@
+"""Saving a block in the middle of its training, and going on from there to the bit.
+
+A checkpoint is the directory `checkpoint-<identity>` in the block's own: a sealed record, the arrays of the state,
+and the rows of the tables so far, to which each checkpoint adds a part instead of writing all of them again. The
+identity is a digest of all that decides the numbers, the machine aside, so that edited mathematics or another
+version of a library never goes on from here, and finds its own checkpoint again when it comes back.
+
+Nothing in it is code: JSON, Parquet, and NumPy arrays that are loaded without pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from pgbench.base.refusals import Refusal
+from pgbench.base.specification import Specification
+from pgbench.methods.runs import Run
+from pgbench.running.progress import say
+from pgbench.running.recording import Tables
+from pgbench.storage.blocks import BlockTables, TableRecords
+from pgbench.storage.files import (
+    check_file,
+    read_record,
+    read_table,
+    replacing,
+    sealed,
+    sha256,
+    write_table,
+    write_text,
+)
+from pgbench.storage.provenance import History
+from pgbench.training.loop import Trainer
+
+SHARE = 0.01
+"""Of the time, at most so much is spent on checkpoints: after a slow one, the next has to wait longer."""
+
+SAVING_CODE = ("running", "training/gradient_reference.py")
+RECORD, ARRAY = "checkpoint.json", "array"
+
+
+class Identity(Specification):
+    """What decides a block's numbers, the machine aside, and how they are saved."""
+
+    run: Run
+    seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
+    code_digests: tuple[str, str] = Field(description="Of the training code, and of `SAVING_CODE`.")
+    versions: dict[str, str]
+
+
+class Checkpoint(Specification):
+    """The record of a checkpoint."""
+
+    identity: Identity
+    history: History
+    iteration: PositiveInt = Field(description="Iterations that were done.")
+    state: str = Field(description="SHA-256 of the file with the state.")
+    parts: tuple[TableRecords, ...]
+
+
+class Checkpoints:
+    """The checkpoints of one block, each in the place of the one before.
+
+    Args:
+        directory: the block's.
+        identity: whose they are.
+        every: seconds between two; 0 saves as often as `SHARE` allows.
+    """
+
+    def __init__(self, directory: Path, identity: Identity, every: float) -> None:
+        self._identity = identity
+        self._block = directory
+        self._directory = directory / f"checkpoint-{identity.digest}"
+        self._remedy = f"delete {self._directory} to train this block from the beginning"
+        self._every = every
+        self._next = time.monotonic() + every
+        self._parts: tuple[TableRecords, ...] = ()
+
+    def load(self, trainer: Trainer) -> History | None:
+        """Restore the latest checkpoint, whose rows stay on the disk; how it came about, or None if there is none.
+
+        Raises:
+            Refusal: if it is truncated, edited or another block's.
+        """
+        path = self._directory / RECORD
+        try:
+            checkpoint = read_record(path, Checkpoint, self._remedy)
+        except FileNotFoundError:
+            for other in sorted(self._block.glob("checkpoint-*")):
+                self._say(f"{other.name} is of other code, versions, seeds or values, and is not used")
+            return None
+        if checkpoint.identity != self._identity:
+            raise Refusal(f"{path}: belongs to another run, seeds, code or version; {self._remedy}")
+        state = self._state(checkpoint.iteration)
+        check_file(state, checkpoint.state, self._remedy)
+        self._parts = checkpoint.parts
+        self._rows()  # refuses a damaged part now, before hours are added to it
+        try:
+            saved = _load(state)
+        except (ValueError, KeyError, BadZipFile) as error:
+            raise Refusal(f"{state}: holds no state ({error}); {self._remedy}") from None
+        trainer.restore(saved)
+        return checkpoint.history
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        return time.monotonic() >= self._next
+
+    def save(self, trainer: Trainer, tables: Tables, history: History) -> None:
+        """Save where training is. If that fails, it can go on, and the checkpoint before stays.
+
+        Args:
+            trainer: between two iterations.
+            tables: the rows since the last checkpoint; once they are saved they are forgotten there.
+            history: so far.
+        """
+        begin = time.monotonic()
+        try:
+            self._write(trainer, tables, history)
+        except NotImplementedError as error:
+            self._say(f"{error}; if this block is killed, it starts over")
+            self._next = float("inf")
+            return
+        except OSError as error:
+            self._say(
+                f"no checkpoint could be written ({error.strerror or error}); training goes on without it"
+            )
+        now = time.monotonic()
+        self._next = now + max(self._every, (now - begin) / SHARE)
+
+    def rows(self, tables: Tables) -> BlockTables:
+        """All rows of the block's tables: those that were saved, and those since."""
+        return BlockTables(*map(_joined, zip(*self._rows(), tables.rows(), strict=True)))
+
+    def remove(self) -> None:
+        """Delete the block's checkpoints, those of other code and versions too: it is finished."""
+        for directory in self._block.glob("checkpoint-*"):
+            shutil.rmtree(directory)
+
+    def _write(self, trainer: Trainer, tables: Tables, history: History) -> None:
+        """Write all that is new, then the record, which makes it valid, then delete what that replaces."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        number = len(self._parts)
+        part = TableRecords(
+            **{
+                name: write_table(self._table(name, number), table)
+                for name, table in tables.rows()._asdict().items()
+            }
+        )
+        path = self._state(trainer.iteration)
+        with replacing(path) as temporary:
+            _dump(temporary, trainer.state())
+            digest = sha256(temporary)
+        checkpoint = Checkpoint(
+            identity=self._identity,
+            history=history,
+            iteration=trainer.iteration,
+            state=digest,
+            parts=(*self._parts, part),
+        )
+        write_text(self._directory / RECORD, sealed(checkpoint))
+        self._parts = checkpoint.parts
+        tables.clear()
+        for old in self._directory.glob("state-*.npz"):
+            if old != path:
+                old.unlink()
+
+    def _rows(self) -> list[BlockTables]:
+        """The parts that were saved."""
+        return [
+            BlockTables(
+                **{name: read_table(self._table(name, number), found, self._remedy) for name, found in part}
+            )
+            for number, part in enumerate(self._parts)
+        ]
+
+    def _table(self, name: str, number: int) -> Path:
+        return self._directory / f"{name}-{number:06d}.parquet"
+
+    def _state(self, iteration: int) -> Path:
+        return self._directory / f"state-{iteration}.npz"
+
+    def _say(self, message: str) -> None:
+        say(f"{self._block}: {message}")
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All rows, in the format of the tables that have some."""
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def _dump(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a state as JSON, and the arrays (or tensors) in it, which the JSON counts from 1, one by one."""
+    arrays: list[NDArray[Any]] = []
+
+    def keep(value: Any) -> dict[str, int]:
+        arrays.append(np.asarray(value))
+        return {ARRAY: len(arrays)}
+
+    structure = np.array(json.dumps(state, default=keep))
+    with path.open("wb") as file:
+        np.savez(file, structure, *arrays, allow_pickle=False)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """The state in a file that `_dump` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+
+        def fetch(value: dict[str, Any]) -> Any:
+            return stored[f"arr_{value[ARRAY]}"] if value.keys() == {ARRAY} else value
+
+        state: dict[str, Any] = json.loads(str(stored["arr_0"]), object_hook=fetch)
+        return state

@@ -1,0 +1,197 @@
+"""What a block of replicas leaves on disk: three tables, and the record that says they are whole.
+
+A block is a directory with `episodes.parquet`, `metrics.parquet`, `evaluations.parquet` and `run.json`. The record
+is written last and carries each table's rows and SHA-256: a block without it was never finished, and one that
+disagrees with it is refused. Nothing in the tables depends on time or place: a block trained twice has the same
+bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import pandas as pd
+from pydantic import AwareDatetime, Field, NonNegativeInt
+
+from pgbench.base.refusals import Refusal
+from pgbench.base.specification import Specification
+from pgbench.methods.runs import Run
+from pgbench.storage.files import TableRecord, force, put_table, read_record, read_table, replacing, sealed
+from pgbench.storage.provenance import History
+
+KEPT = ".kept"
+RECORD = "run.json"
+EPISODE_COLUMNS = {
+    "seed": "int64",
+    "step": "int64",
+    "episodic_return": "float64",
+    "episodic_length": "int64",
+    "terminated": "bool",
+}
+METRIC_KEYS = {"seed": "int64", "iteration": "int64", "step": "int64"}
+REMEDY = "delete the block's directory and run the workflow again"
+STABLE: Any = {"kind": "stable", "ignore_index": True}
+
+
+class BlockTables(NamedTuple):
+    """The tables of a block, or of a part of one.
+
+    Attributes:
+        episodes: one row a finished training episode, columns `EPISODE_COLUMNS`; `step` counts the
+            environment steps of the replica when the episode ended.
+        metrics: one row a seed and kept iteration, columns `METRIC_KEYS` and then one a metric.
+        evaluations: one row an evaluation episode, columns `EPISODE_COLUMNS`; `step` counts the environment steps
+            of the replica's training when it was evaluated.
+    """
+
+    episodes: pd.DataFrame
+    metrics: pd.DataFrame
+    evaluations: pd.DataFrame
+
+
+FILES = {name: f"{name}.parquet" for name in BlockTables._fields}
+KEYS = {"episodes": EPISODE_COLUMNS, "metrics": METRIC_KEYS, "evaluations": EPISODE_COLUMNS}
+ORDERS = {"episodes": ["seed", "step"], "metrics": ["seed", "iteration"], "evaluations": ["seed", "step"]}
+
+
+class TableRecords(Specification):
+    """What the tables of a block must look like."""
+
+    episodes: TableRecord
+    metrics: TableRecord
+    evaluations: TableRecord
+
+
+class BlockRecord(History):
+    """The commit record of a block, `run.json`."""
+
+    name: str = Field(description="The run's name, which ends with the digest of its specification.")
+    run: Run
+    seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
+    finished: AwareDatetime
+    tables: TableRecords
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block as read back.
+
+    Attributes:
+        episodes: see `BlockTables`.
+        metrics: see `BlockTables`.
+        evaluations: see `BlockTables`.
+        record: what was run, when, where and from which code.
+    """
+
+    episodes: pd.DataFrame
+    metrics: pd.DataFrame
+    evaluations: pd.DataFrame
+    record: BlockRecord
+
+
+def write_block(directory: Path, tables: BlockTables, record: dict[str, Any]) -> None:
+    """Write a block so that it exists whole or not at all; if it cannot be written, one that was there stays.
+
+    Args:
+        directory: the block's directory; made if missing.
+        tables: each is written in the order of `ORDERS`.
+        record: the fields of `Record` without `tables`.
+
+    Raises:
+        ValueError: if a table's columns are not those of the format, or the record's fields are not.
+        OSError: if what was written cannot be read back equal.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, table in tables._asdict().items():
+        _check_columns(name, table, name)
+    # Files take their names in the opposite order, the record's last, once all of them are on the disk.
+    with ExitStack() as stack:
+        commit = stack.enter_context(replacing(directory / RECORD))
+        files = {
+            name: stack.enter_context(replacing(directory / file)) for name, file in reversed(FILES.items())
+        }
+        written = {
+            name: put_table(files[name], table.sort_values(ORDERS[name], **STABLE))
+            for name, table in tables._asdict().items()
+        }
+        complete = BlockRecord.model_validate({**record, "tables": written})
+        commit.write_text(sealed(complete), encoding="utf-8")
+        for file in (*files.values(), commit):
+            force(file)
+        (directory / RECORD).unlink(missing_ok=True)  # until it is back, there is no valid block
+
+
+def read_block(directory: Path, name: str) -> Block:
+    """Read a block and check it against its record.
+
+    Args:
+        directory: the block's directory.
+        name: the run that it must belong to.
+
+    Raises:
+        Refusal: if a file is missing, truncated, altered, or belongs to another run or format.
+    """
+    try:
+        record = read_record(directory / RECORD, BlockRecord, REMEDY)
+    except FileNotFoundError as error:
+        raise Refusal(
+            f"{directory / RECORD}: cannot be read ({error.strerror}), so this block was never finished; "
+            "run the workflow again"
+        ) from None
+    if record.name != name:
+        raise Refusal(f"{directory / RECORD}: belongs to the run '{record.name}', not to '{name}'; {REMEDY}")
+    return Block(**{name: _read(directory, name, record) for name in FILES}, record=record)
+
+
+def _read(directory: Path, name: str, record: BlockRecord) -> pd.DataFrame:
+    """One table of a block."""
+    path = directory / FILES[name]
+    table = read_table(path, getattr(record.tables, name), REMEDY)
+    try:
+        _check_columns(name, table, str(path))
+    except ValueError as error:
+        raise Refusal(f"{error}; {REMEDY}") from None
+    if not set(table["seed"].unique()) <= set(record.seeds):
+        raise Refusal(f"{path}: holds seeds that its record does not name; {REMEDY}")
+    return table
+
+
+def keep(directory: Path) -> None:
+    """Give the files of a finished block second names, which cost no space, where the file system can.
+
+    Snakemake deletes the outputs of a job whose end it has not seen, such as one that outlived it. The block is
+    then still there under these names; see `give_back`.
+    """
+    (directory / KEPT).mkdir(exist_ok=True)
+    for file in (*FILES.values(), RECORD):
+        with suppress(OSError), replacing(directory / KEPT / file) as link:
+            link.hardlink_to(directory / file)
+
+
+def give_back(directory: Path) -> None:
+    """Give a block that was kept its names again.
+
+    Raises:
+        OSError: if that cannot be done.
+    """
+    for file in (*FILES.values(), RECORD):
+        with replacing(directory / file) as link:
+            link.hardlink_to(directory / KEPT / file)
+
+
+def _columns(name: str, table: pd.DataFrame) -> Mapping[str, str]:
+    """The columns that a table must have: its keys and, if it is of metrics, whatever else it has as floats."""
+    others = table.columns if name == "metrics" else ()
+    return KEYS[name] | {str(column): "float64" for column in others if column not in KEYS[name]}
+
+
+def _check_columns(name: str, table: pd.DataFrame, where: str) -> None:
+    columns = _columns(name, table)
+    found = {str(name): str(dtype) for name, dtype in table.dtypes.items()}
+    if list(found.items()) != list(columns.items()):
+        expected = ", ".join(f"{name} {dtype}" for name, dtype in columns.items())
+        raise ValueError(f"{where}: must have the columns {expected}; has {found}")

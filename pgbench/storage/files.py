@@ -1,0 +1,207 @@
+"""Files that exist whole or not at all, that show if they were changed, and that one process writes at a time.
+
+Everything goes to a temporary name, is forced to the disk and then takes the place of what was there. A table has
+its SHA-256 in a record, and a record its own, so that neither can be truncated or edited unnoticed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]
+from pydantic import Field, NonNegativeInt, ValidationError
+
+from pgbench.base.refusals import Refusal, explain
+from pgbench.base.specification import Specification
+
+LOCK = ".lock"
+SEAL = "checksum"
+TEMPORARY = re.compile(r"\..+\.[0-9]+")
+
+Model = TypeVar("Model", bound=Specification)
+
+
+class TableRecord(Specification):
+    """What a table must look like to be the one that was written."""
+
+    rows: NonNegativeInt
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+@contextmanager
+def sole_writer(directory: Path) -> Iterator[None]:
+    """Be the only process that writes a directory, which is made if it is missing.
+
+    The kernel ends the lock with the process, however that ends. What a killed one left half written is deleted.
+
+    Raises:
+        Refusal: if another process is writing it; the message names that process.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / LOCK).open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            writer = lock.read() or "another process"
+            raise Refusal(
+                f"{directory}: {writer} is writing it; wait until it has ended, or end it, and run this again"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()}")
+        lock.flush()
+        for path in directory.rglob(".*"):
+            if TEMPORARY.fullmatch(path.name):
+                path.unlink()
+        yield
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside a file; if the body ends well, it takes the file's place in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")  # as `TEMPORARY` has it
+    try:
+        yield temporary
+        force(temporary)
+        temporary.replace(path)
+        force(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def force(path: Path) -> None:
+    """Have the disk hold a file, or the names in a directory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> TableRecord:
+    """Write a table as Parquet, read it back, and only then give it its name.
+
+    Returns:
+        What `read_table` needs to know it again.
+
+    Raises:
+        OSError: if it cannot be written, or what is read back differs.
+    """
+    with replacing(path) as temporary:
+        return put_table(temporary, table)
+
+
+def put_table(path: Path, table: pd.DataFrame) -> TableRecord:
+    """`write_table` without the temporary name, for a path that is one."""
+    table.to_parquet(path, index=False)
+    if not pd.read_parquet(path).equals(table):
+        raise _differs(path)
+    return TableRecord(rows=len(table), sha256=sha256(path))
+
+
+def read_table(path: Path, expected: TableRecord, remedy: str) -> pd.DataFrame:
+    """The table in a file, if it is the one that its record describes.
+
+    Args:
+        path: a Parquet file.
+        expected: what `write_table` returned.
+        remedy: what to do about any other, as a clause.
+
+    Raises:
+        Refusal: if the file is missing, truncated, altered or not a table.
+    """
+    check_file(path, expected.sha256, remedy)
+    try:
+        # pandas' reader looks for folders and far stores too, which takes longer than to read a table
+        with ParquetFile(path) as file:
+            table: pd.DataFrame = file.read(use_threads=False).to_pandas(use_threads=False)
+    except (OSError, ValueError) as error:
+        raise Refusal(f"{path}: is not a Parquet table ({error}); {remedy}") from None
+    if len(table) != expected.rows:
+        raise Refusal(f"{path}: has {len(table)} rows, where its record says {expected.rows}; {remedy}")
+    return table
+
+
+def check_file(path: Path, expected: str, remedy: str) -> None:
+    """Refuse a file that is missing, or whose SHA-256 is not the expected one."""
+    try:
+        altered = sha256(path) != expected
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+    if altered:
+        raise Refusal(f"{path}: is not what was written: it was altered or truncated since; {remedy}")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text, read it back, and only then give it its name.
+
+    Raises:
+        OSError: if it cannot be written, or what is read back differs.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        if temporary.read_text(encoding="utf-8") != text:
+            raise _differs(path)
+
+
+def sealed(record: Specification) -> str:
+    """A record as JSON, with the SHA-256 of all that it says; see `read_record`."""
+    content = record.model_dump(mode="json")
+    return json.dumps(content | {SEAL: seal(content)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_record(path: Path, model: type[Model], remedy: str) -> Model:
+    """The record in a file that holds a `sealed` one.
+
+    Args:
+        path: a JSON file.
+        model: what it must hold.
+        remedy: what to do about any other, as a clause.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        Refusal: if it is truncated, of another format or edited.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = content.pop(SEAL, None) if isinstance(content, dict) else None
+        record = model.model_validate_json(json.dumps(content))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+    except ValidationError as error:
+        raise Refusal(*str(explain(error, str(path), model)).splitlines(), f"{path}: {remedy}") from None
+    except (ValueError, RecursionError) as error:
+        raise Refusal(f"{path}: is not a record ({error}); {remedy}") from None
+    if found is None:
+        raise Refusal(f"{path}: carries no checksum; it was written by an older version, or edited; {remedy}")
+    if found != seal(content):
+        raise Refusal(f"{path}: does not match its own checksum: it was edited since; {remedy}")
+    return record
+
+
+def seal(content: dict[str, Any]) -> str:
+    """The SHA-256 of JSON-able values, however they are laid out."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _differs(path: Path) -> OSError:
+    return OSError(f"{path}: what was written reads back differently; is the disk full or failing?")

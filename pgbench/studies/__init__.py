@@ -1,0 +1,1 @@
+"""What is asked: whatever people write in `workflows/`."""

@@ -1,0 +1,182 @@
+"""What the laboratory can measure: names, questions and sources. Imports no tensor library."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, PositiveInt
+
+from pgbench.base.refusals import Refusal, nearest
+from pgbench.base.specification import Specification
+
+
+class Size(Specification):
+    """How much a measurement samples.
+
+    Attributes:
+        batches: independent batches that an estimator is measured on.
+        points: points of a grid, such as horizons or step lengths.
+        worlds: random worlds or policies that a statement is checked on.
+    """
+
+    batches: PositiveInt
+    points: PositiveInt
+    worlds: PositiveInt
+
+
+SIZES = {
+    "smoke": Size(batches=200, points=5, worlds=3),
+    "quick": Size(batches=400, points=7, worlds=5),
+    "standard": Size(batches=4000, points=13, worlds=30),
+    "paper": Size(batches=40000, points=25, worlds=100),
+}
+"""By the names of the presets."""
+
+
+class Measurement(Specification):
+    """One entry of the catalogue; what it does is the module of its name in `pgbench.laboratory.measurements`.
+
+    Attributes:
+        name: as the command line knows it.
+        title: what is measured, in a few words.
+        question: what is asked, as a sentence.
+        source: where the statements come from.
+        caption: what the figure shows.
+    """
+
+    name: str
+    title: str
+    question: str
+    source: str
+    caption: str
+
+
+CATALOGUE: dict[str, Measurement] = {
+    entry.name: entry
+    for entry in (
+        Measurement(
+            name="baselines",
+            title="Returns and baselines",
+            question="Which returns and baselines leave the policy gradient unbiased, and how much "
+            "variance does each save?",
+            source="Williams 1992; Sutton et al. 2000; Greensmith et al. 2004; the study note",
+            caption="Left: variance of the gradient of one batch, relative to the squared length of "
+            "the exact gradient, against the episodes of the batch. Right: how far the mean over- or "
+            "undershoots the exact gradient along it; 0 is unbiased.",
+        ),
+        Measurement(
+            name="offset",
+            title="A constant added to every reward",
+            question="What does a reward offset do to the variance, and which baseline takes it back?",
+            source="Greensmith et al. 2004; the study note, “only relative rewards matter”",
+            caption="Variance of the gradient of one batch of four episodes against the constant that "
+            "is added to every reward. Left: episodes of one length, where the offset changes no "
+            "gradient. Right: episodes whose length the policy decides, where it changes the "
+            "objective too.",
+        ),
+        Measurement(
+            name="frontier",
+            title="The bias–variance frontier of n-step returns and GAE",
+            question="How do n, λ and γ trade bias for variance, with a critic that is exact, wrong, "
+            "or trained?",
+            source="Schulman et al. 2016 (GAE), sections 3 and 6; Kearns and Singh 2000; the study note",
+            caption="Each point is an estimator: the length of its bias against its standard "
+            "deviation over one episode, both relative to the length of the exact undiscounted "
+            "gradient. A line is a family, from its shortest look ahead (large marker) to its "
+            "longest.",
+        ),
+        Measurement(
+            name="importance",
+            title="Importance weights along trajectories",
+            question="How do trajectory, per-decision and single-action weights fare as horizon and "
+            "policies grow apart?",
+            source="Precup et al. 2000; Kong 1992; the study note",
+            caption="Above against the horizon, below against the mean KL divergence between the "
+            "policies. Left: the share of a sample that is effective, exact (lines) and sampled "
+            "(crosses). Middle: variance of the gradient of one episode. Right: length of its bias, "
+            "in closed form; unbiased weights are off the scale. Variance and bias are relative to "
+            "the exact gradient. Where the weights have heavy tails a sample does not see them: its "
+            "effective share, and the interval around it, are too high.",
+        ),
+        Measurement(
+            name="surrogate",
+            title="Dropping the ratio of the state distributions",
+            question="Why may the ratio of the state distributions be dropped, and how fast does the "
+            "error grow as the policies part?",
+            source="Kakade and Langford 2002; Schulman et al. 2015 (TRPO), theorem 1; Achiam et al. "
+            "2017 (CPO), corollary 1",
+            caption="Along three ways away from the old policy, against the largest total variation "
+            "between the policies. Left: error of the surrogate’s value, with the bounds of the "
+            "policy improvement theorems. Middle: distance between the distributions of states. "
+            "Right: error of the surrogate’s gradient, relative to the exact one.",
+        ),
+        Measurement(
+            name="divergence",
+            title="The KL divergence and the Fisher matrix",
+            question="Is the KL divergence quadratic near the old policy, with the Fisher matrix as "
+            "its Hessian?",
+            source="Kakade 2002; Schulman et al. 2015 (TRPO), appendix C; the study note",
+            caption="Left: mean KL divergence in either direction and its quadratic model along "
+            "random directions. Right: the relative error of the model, of first order in the length "
+            "of the step.",
+        ),
+        Measurement(
+            name="trust_region",
+            title="Natural-gradient and trust-region steps",
+            question="How near do the natural and the searched step come to the exact constrained "
+            "maximiser, and up to which δ does each improve the policy?",
+            source="Kakade 2002; Schulman et al. 2015 (TRPO)",
+            caption="Means over random worlds with exact advantages, against δ. Left: what each step "
+            "gains of the surrogate, relative to the maximiser under the same δ. Middle: the mean KL "
+            "divergence that it comes to, relative to δ. Right: what J gains, relative to what the "
+            "best policy would.",
+        ),
+        Measurement(
+            name="landscape",
+            title="Clipped and penalised surrogates along the update",
+            question="What do clip and KL penalty make of the objective, and where does each stop?",
+            source="Schulman et al. 2017 (PPO), sections 3 and 4, figure 2; the study note",
+            caption="Means over random worlds. Left: each surrogate and the true objective from the "
+            "old policy, 0, to where climbing the clipped surrogate ends, 1, and beyond; large "
+            "markers are maxima. Middle and right: each surrogate climbed on one batch with poor "
+            "estimates of the advantages: divergence, and what J gains.",
+        ),
+        Measurement(
+            name="off_policy",
+            title="Fixed points of the off-policy actor-critic",
+            question="Which values does each off-policy critic converge to, and which gradient does "
+            "its actor follow?",
+            source="the study note, off-policy actor-critic; Degris et al. 2012",
+            caption="In expectation, without sampling, against how far the present policy is tilted from that of "
+            "the buffer. Left and middle: distance of each critic’s fixed point from the values of the present and "
+            "of the buffer’s policy. Right: error of each actor’s expected gradient; the states are the buffer’s.",
+        ),
+    )
+}
+"""Every measurement by its name."""
+
+
+def measurement(name: str) -> Measurement:
+    """The measurement of this name.
+
+    Raises:
+        Refusal: if there is none, with the nearest name.
+    """
+    if name not in CATALOGUE:
+        raise Refusal(f"there is no measurement '{name}'; {nearest(name, CATALOGUE)}")
+    return CATALOGUE[name]
+
+
+Name = Annotated[str, AfterValidator(lambda name: measurement(name).name)]
+"""A key of `CATALOGUE`."""
+
+
+def size(preset: str) -> Size:
+    """How much a preset samples.
+
+    Raises:
+        Refusal: if there is no such preset, with the nearest name.
+    """
+    if preset not in SIZES:
+        raise Refusal(f"there is no preset '{preset}' of the laboratory; {nearest(preset, SIZES)}")
+    return SIZES[preset]

@@ -1,0 +1,109 @@
+"""What to replicate and how much to spend: presets and the workflow's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from pgbench.base.refusals import Refusal, explain, nearest
+from pgbench.base.specification import Specification
+from pgbench.studies import catalogue
+from pgbench.studies.study import FileName, Replicas, Steps, file_name
+
+RULES = ("all", "gather", "index", "laboratory", "measure", "misspelt", "page", "resolve", "track", "train")
+"""Names of the workflow's rules, which a study may not have."""
+
+
+StudyEnvironments = Annotated[tuple[str, ...], Field(min_length=1)] | None
+
+
+class Preset(Specification):
+    """How much to spend: which studies, and bounds on their seeds and steps. None: as the study says."""
+
+    seeds: Replicas | None = Field(None, description="At most so many replicas of each run.")
+    steps: Steps | None = Field(None, description="At most so many environment steps of each replica.")
+    studies: Annotated[dict[str, StudyEnvironments], Field(min_length=1)] | None = Field(
+        None,
+        description="Study → those of its environments that are kept, or nothing for all of them. "
+        "By default every study in workflows/studies, whole.",
+    )
+
+
+class Configuration(Specification):
+    """What `workflows/config.yaml` may say."""
+
+    preset: str = Field(description="One of the presets below.")
+    studies: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="Names of files in workflows/studies, or paths of other YAML files; instead of the preset's.",
+    )
+    laboratory: list[catalogue.Name] = Field([], description="What the laboratory measures.")
+    block_size: Replicas = Field(10, description="Replicas that one job trains in lockstep.")
+    presets: dict[FileName, Preset]
+    tracking: Literal["wandb"] | None = Field(
+        None, description="Where finished blocks are shown besides: in Weights & Biases, or nowhere."
+    )
+
+    @property
+    def spending(self) -> Preset:
+        """The chosen preset."""
+        return self.presets[self.preset]
+
+
+def parse_configuration(values: Mapping[str, Any], where: str) -> Configuration:
+    """Validate a configuration.
+
+    Raises:
+        Refusal: naming the place, the key and the nearest spelling.
+    """
+    try:
+        configuration = Configuration.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, where, Configuration) from None
+    if configuration.preset not in configuration.presets:
+        hint = nearest(configuration.preset, configuration.presets)
+        raise Refusal(f"{where}: preset '{configuration.preset}' does not exist; {hint}")
+    return configuration
+
+
+def study_files(configuration: Configuration, directory: Path) -> dict[str, Path]:
+    """Name → file of each study to plan: `<name>.yaml` in the directory, or any path that ends in `.yaml`.
+
+    They are those that the configuration names, else those of its preset, else all in the directory.
+
+    Raises:
+        Refusal: if the directory has no such study, with the nearest name, or if a name is not to be had: two have
+            it, a rule of the workflow has it, or no file could.
+    """
+    known = sorted(file.stem for file in directory.glob("*.yaml"))
+    files: dict[str, Path] = {}
+    for entry in configuration.studies or configuration.spending.studies or known:
+        if not entry.endswith(".yaml") and entry not in known:
+            raise Refusal(f"studies: there is no '{entry}' in {directory}; {nearest(entry, known)}")
+        file = Path(entry) if entry.endswith(".yaml") else directory / f"{entry}.yaml"
+        try:
+            file_name(file.stem)
+        except ValueError as error:
+            raise Refusal(f"studies: {file} cannot be called '{file.stem}': {error}") from None
+        if file.stem in RULES:
+            raise Refusal(
+                f"studies: {file} is called as a rule of the workflow is; give the file another name"
+            )
+        if file.stem in files:
+            raise Refusal(f"studies: the name '{file.stem}' stands for {files[file.stem]} and for {file}")
+        files[file.stem] = file
+    return files
+
+
+def planning_arguments(configuration: Configuration, study: str) -> list[str]:
+    """The arguments of `pgbench resolve` that say how much to spend on a study."""
+    arguments = ["--preset", configuration.preset, "--block-size", str(configuration.block_size)]
+    spending = configuration.spending
+    for name, bound in (("seeds", spending.seeds), ("steps", spending.steps)):
+        arguments += [f"--{name}", str(bound)] if bound is not None else []
+    for environment in (spending.studies or {}).get(study) or ():
+        arguments += ["--environment", environment]
+    return arguments

@@ -1,0 +1,133 @@
+"""Plans: studies resolved under a preset into named runs and blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from pgbench.base.refusals import Refusal, explain, nearest
+from pgbench.base.specification import Specification
+from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.naming import run_name
+from pgbench.methods.paths import difference
+from pgbench.methods.runs import Run, blocks_of
+from pgbench.studies.configuration import Configuration
+from pgbench.studies.study import FileName, Study, load_study, resolve_variant
+
+
+class PlannedRun(Specification):
+    """One variant on one environment: the run's name, specification and blocks of seeds."""
+
+    variant: str
+    environment: str
+    name: Annotated[str, Field(pattern=r"^[\w-]+\.[\w-]+\.[0-9a-f]{8}$")]
+    run: Run
+    blocks: tuple[Annotated[str, Field(pattern="^[0-9]+-[0-9]+$")], ...] = Field(
+        description="Names of the blocks, such as '0-9'."
+    )
+
+
+class StudyPlan(Specification):
+    """A study with every variant resolved, under one preset; its environments are those that the preset keeps."""
+
+    name: FileName
+    preset: FileName
+    study: Study
+    parents: dict[str, str] = Field(description="Variant → member of the lineage that it starts from.")
+    algorithms: dict[str, Algorithm] = Field(description="Variant → its resolved algorithm.")
+    runs: tuple[PlannedRun, ...]
+    left_out: tuple[str, ...] = Field((), description="The study's environments that the preset leaves out.")
+
+    def blocks(self) -> tuple[str, ...]:
+        """Every distinct block of the study, as `<run>/<block>`."""
+        return tuple(
+            dict.fromkeys(f"{planned.name}/{block}" for planned in self.runs for block in planned.blocks)
+        )
+
+    def differences(self) -> dict[str, dict[str, tuple[Any, Any]]]:
+        """Variant → where it differs from the variant before it (the first: nothing)."""
+        labels = list(self.algorithms)
+        pairs = zip([labels[0], *labels[:-1]], labels, strict=True)
+        return {label: difference(self.algorithms[before], self.algorithms[label]) for before, label in pairs}
+
+
+def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPlan:
+    """Resolve a study under the configured preset: every variant on every environment that it keeps.
+
+    Raises:
+        Refusal: if the preset would keep an environment that the study does not have.
+    """
+    spending = configuration.spending
+    environments = _kept_environments(name, study, configuration)
+    seeds = min(study.seeds, spending.seeds or study.seeds)
+    resolved = {label: resolve_variant(study, label, name) for label in study.variants}
+    runs = []
+    for label, (_, algorithm) in resolved.items():
+        for environment, full in environments.items():
+            run = Run(
+                algorithm=algorithm,
+                environment=environment,
+                steps=min(full, spending.steps or full),
+                evaluation=study.evaluation,
+            )
+            runs.append(
+                PlannedRun(
+                    variant=label,
+                    environment=environment,
+                    name=run_name(run),
+                    run=run,
+                    blocks=blocks_of(seeds, configuration.block_size),
+                )
+            )
+    return StudyPlan(
+        name=name,
+        preset=configuration.preset,
+        study=study.model_copy(update={"environments": environments}),
+        parents={label: parent for label, (parent, _) in resolved.items()},
+        algorithms={label: algorithm for label, (_, algorithm) in resolved.items()},
+        runs=tuple(runs),
+        left_out=tuple(each for each in study.environments if each not in environments),
+    )
+
+
+def _kept_environments(name: str, study: Study, configuration: Configuration) -> dict[str, int]:
+    """Environment → steps, for those of the study that the preset keeps."""
+    kept = (configuration.spending.studies or {}).get(name) or study.environments
+    for environment in kept:
+        if environment not in study.environments:
+            raise Refusal(
+                f"presets.{configuration.preset}.studies.{name}: the study has no environment '{environment}'; "
+                f"{nearest(environment, study.environments)}"
+            )
+    return {environment: full for environment, full in study.environments.items() if environment in kept}
+
+
+def plan_studies(configuration: Configuration, files: Mapping[str, Path]) -> dict[str, StudyPlan]:
+    """Load and resolve studies: name → plan.
+
+    Raises:
+        Refusal: at the first study that cannot be used.
+    """
+    return {name: plan_study(name, load_study(file), configuration) for name, file in files.items()}
+
+
+def read_plan(path: Path) -> StudyPlan:
+    """A plan as `pgbench resolve` wrote it.
+
+    Raises:
+        Refusal: if the file cannot be read or is not a plan.
+    """
+    try:
+        return StudyPlan.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be read ({error.strerror}); `pgbench resolve` writes it") from None
+    except ValidationError as error:
+        raise explain(error, str(path), StudyPlan) from None
+
+
+def runs_by_name(plans: Iterable[StudyPlan]) -> dict[str, Run]:
+    """Every distinct run of the plans."""
+    return {planned.name: planned.run for study in plans for planned in study.runs}

@@ -1,0 +1,196 @@
+"""Published scores and the papers that they come from: `workflows/references/*.csv` and `papers.bib`.
+
+A published score is a number of its own statistic, environment, steps and seeds; whoever compares a run with it is
+told of every difference in these.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import scipy  # type: ignore[import-untyped]
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    NonNegativeFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from pgbench.base.places import REFERENCES
+from pgbench.base.refusals import Refusal, explain
+from pgbench.base.specification import Specification
+from pgbench.studies.scores import NORMALISED, RETURNS, Score
+
+Statistic = Literal[
+    "last_100",
+    "normalised",
+    "deterministic_evaluation",
+    "maximum_of_evaluations",
+    "curve_end",
+    "smoothed_curve",
+    "unknown",
+]
+
+STATISTICS: dict[Statistic, str] = {
+    "last_100": "mean return of the last 100 training episodes",
+    "normalised": "last_100, scaled over environments: untrained 0, best 1; it is not said what the best is of",
+    "deterministic_evaluation": "evaluation episodes with the mean action, after training",
+    "maximum_of_evaluations": "the best evaluation during training",
+    "curve_end": "the end of a learning curve, read off a graph",
+    "smoothed_curve": "a point of a learning curve that was smoothed before it was drawn",
+    "unknown": "the source does not say, or it was not found there",
+}
+
+
+def _words(value: Any) -> Any:
+    return value.split() if isinstance(value, str) else value
+
+
+class PublishedScore(Specification):
+    """A published score: one row of a table of references."""
+
+    id: str = Field(pattern="^[a-z0-9][a-z0-9_.-]*$")
+    paper: str = Field(description="Key of the entry in papers.bib.")
+    where: str = Field(min_length=1, description="Table, figure or page.")
+    algorithm: str = Field(min_length=1, description="As the source calls it.")
+    environments: Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)] = Field(
+        description="One id with its version; several where the score is an average over them."
+    )
+    statistic: Statistic
+    value: FiniteFloat
+    spread_kind: Literal[
+        "none", "ci_95", "standard_deviation", "standard_error", "over_episodes", "unknown"
+    ] = Field(
+        description="Of what the spread is; over seeds but for `over_episodes`, which says nothing of seeds."
+    )
+    spread: NonNegativeFloat | None = None
+    low: FiniteFloat | None = Field(None, description="Lower end of a published 95 % interval.")
+    high: FiniteFloat | None = Field(None, description="Upper end of a published 95 % interval.")
+    steps: PositiveInt = Field(description="Environment steps.")
+    seeds: PositiveInt | None = None
+    note: str | None = Field(None, min_length=1, description="What a reader of the number must know.")
+
+    @model_validator(mode="after")
+    def _spread_is_what_its_kind_says(self) -> Self:
+        bounded = self.low is not None and self.high is not None
+        if bounded != (self.spread_kind == "ci_95") or (self.low is None) != (self.high is None):
+            raise ValueError("low and high are given for the kind ci_95, and for no other")
+        if (self.spread is None) != (self.spread_kind in ("none", "ci_95")):
+            raise ValueError(
+                f"a spread of the kind {self.spread_kind} is {'missing' if self.spread is None else 'extra'}"
+            )
+        if bounded and not self.low <= self.value <= self.high:  # type: ignore[operator]
+            raise ValueError(f"the interval [{self.low}, {self.high}] does not hold the value {self.value}")
+        return self
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the mean over seeds: as published, else Student's from the spread, if any."""
+        if self.low is not None and self.high is not None:
+            return self.low, self.high
+        if self.spread is None or self.seeds is None or self.seeds < 2:
+            return None
+        match self.spread_kind:
+            case "standard_deviation":
+                error = self.spread / self.seeds**0.5
+            case "standard_error":
+                error = self.spread
+            case _:
+                return None
+        # SciPy loads `special` at its first use, which nothing but this needs before training begins.
+        width = float(scipy.special.stdtrit(self.seeds - 1, 0.975)) * error
+        return self.value - width, self.value + width
+
+    @property
+    def scores(self) -> frozenset[Score]:
+        """The scores of a run that are this statistic, where any is."""
+        if self.statistic == "normalised":
+            return frozenset(NORMALISED)
+        return frozenset({self.statistic} & {*RETURNS})
+
+    def mismatches(self, environments: Iterable[str], score: Score, steps: Collection[int]) -> list[str]:
+        """Every respect in which runs' scores are another measurement than this one, as clauses.
+
+        Args:
+            environments: of the runs.
+            score: of the runs.
+            steps: the budgets of the runs.
+        """
+        found = []
+        if score not in self.scores:
+            found.append(f"statistic: {self.statistic}, not {score}")
+        theirs, ours = " ".join(sorted(self.environments)), " ".join(sorted(environments))
+        if theirs != ours:
+            found.append(f"environment: {theirs}, not {ours or 'in this study'}")
+        if ours and set(steps) != {self.steps}:
+            found.append(f"steps: {self.steps:,}, not {' or '.join(f'{each:,}' for each in sorted(steps))}")
+        return found
+
+
+def world(environment: str) -> str:
+    """An environment's id without its version: HalfCheetah-v5 → HalfCheetah."""
+    return re.sub(r"-v\d+$", "", environment)
+
+
+def read_references(directory: Path = REFERENCES) -> dict[str, PublishedScore]:
+    """Every published score, by its id.
+
+    Raises:
+        Refusal: if a row is not valid, or two have the same id; it names the file and the row.
+    """
+    papers = read_papers(directory / "papers.bib")
+    found: dict[str, PublishedScore] = {}
+    for path in sorted(directory.glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for number, row in enumerate(csv.DictReader(file), start=2):
+                reference = _parse(row, f"{path}: line {number}")
+                if reference.id in found:
+                    raise Refusal(f"{path}: line {number}: the id '{reference.id}' appears twice")
+                if reference.paper not in papers:
+                    raise Refusal(f"{path}: line {number}: papers.bib has no entry '{reference.paper}'")
+                found[reference.id] = reference
+    return found
+
+
+def _parse(row: Mapping[str, str], where: str) -> PublishedScore:
+    try:
+        return PublishedScore.model_validate({key: text for key, text in row.items() if text})
+    except ValidationError as error:
+        raise explain(error, where, PublishedScore) from None
+
+
+def citation(entry: str) -> str:
+    """How a BibTeX entry is cited in a text: "Schulman et al. 2017"; its title, if it lacks an author or a year."""
+    fields = {
+        name.lower(): value for name, value in re.findall(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", entry, re.MULTILINE)
+    }
+    if "author" not in fields or "year" not in fields:
+        return re.sub(r"[{}]", "", fields.get("title", ""))
+    surnames = [author.split(",")[0].strip() for author in fields["author"].split(" and ")]
+    named = surnames[0] if len(surnames) == 1 else f"{surnames[0]} et al."
+    return f"{' and '.join(surnames) if len(surnames) == 2 else named} {fields['year']}"
+
+
+def read_papers(path: Path = REFERENCES / "papers.bib") -> dict[str, str]:
+    """The entries of a BibTeX file, as written, by their keys; each begins with `@` at the start of a line.
+
+    Raises:
+        Refusal: if the file cannot be read, or two entries have the same key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be read ({error.strerror})") from None
+    entries: dict[str, str] = {}
+    for match in re.finditer(r"^@\w+\{([^,\s]+),.*?^\}", text, re.MULTILINE | re.DOTALL):
+        if match[1] in entries:
+            raise Refusal(f"{path}: the key '{match[1]}' appears twice")
+        entries[match[1]] = match[0]
+    return entries

@@ -1,0 +1,117 @@
+"""Scores: what a replica is judged by, each published statistic under its own name.
+
+A score is a return, of which more is better, or a metric of the updates, such as `mean(kl)`: its mean over
+iterations, its maximum, or its final value. Returns are of the training episodes that ended within the budget or,
+where a study asks for them, of evaluation episodes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple, assert_never
+
+from pydantic import AfterValidator, Field
+
+from pgbench.base.refusals import nearest
+from pgbench.methods.runs import Evaluation
+
+EVALUATIONS: dict[str, str] = {
+    "deterministic_evaluation": "mean return of the last evaluation, with the mean action",
+    "maximum_of_evaluations": "highest mean return of an evaluation during training",
+}
+"""Scores of evaluation episodes, with their meanings; see `unrecorded`."""
+
+RETURNS: dict[str, str] = {
+    "last_100": "mean return of the last 100 training episodes, with the policy's own exploration",
+    "area_under_curve": "mean over steps of the curve of training returns, from its first point",
+    "maximum": "highest point of the curve of training returns",
+    "iteration_20": "mean return of the training episodes that ended in the 20th iteration",
+    **EVALUATIONS,
+}
+"""Scores in units of the environment's return, with their meanings."""
+
+NORMALISED: dict[str, str] = {
+    "normalised_by_best_run": "last_100, scaled so that the untrained policy has 0 and the best replica 1",
+    "normalised_by_best_setting": (
+        "last_100, scaled so that the untrained policy has 0 and the mean of the best variant 1"
+    ),
+}
+"""Scores that are free of an environment's scale. PPO's Table 1 (Schulman et al. 2017, section 6.1) does not say
+whether "the best result" is a run or the mean of a setting; both readings are computed. Both depend on which
+variants a study has."""
+
+METRICS: dict[str, str] = {
+    "kl": "mean KL(old ‖ new) of an update, in nats",
+    "approximate_kl": "the estimate of it that implementations print",
+    "ratio_maximum": "largest probability ratio after an update",
+    "ratio_minimum": "smallest probability ratio after an update",
+    "clip_fraction": "share of ratios that an update moved beyond the clip",
+    "entropy": "entropy of the policy, in nats",
+    "explained_variance": "share of the critic's targets' variance that it explains",
+    "value_loss": "the critic's loss",
+    "surrogate_gain": "the surrogate's gain by an update",
+    "predicted_gain": "the gain that the gradient predicts for an update",
+    "gradient_norm": "norm of the gradient, before it is clipped",
+    "gradient_signal_to_noise": "signal-to-noise ratio of the policy's gradient",
+    "line_search_steps": "trials that a line search rejected",
+    "line_search_accepted": "share of updates whose line search found a step",
+    "beta": "weight of the KL penalty",
+}
+"""Metrics of updates that a score may be made of; not every method records every one."""
+
+OverIterations = Literal["mean", "maximum", "final"]
+OVER_ITERATIONS: dict[OverIterations, str] = {
+    "mean": "mean over iterations",
+    "maximum": "maximum over iterations",
+    "final": "last iteration",
+}
+
+SCORES = (*RETURNS, *NORMALISED)
+
+
+class MetricScore(NamedTuple):
+    """A score that is made of a metric, such as mean(kl)."""
+
+    statistic: OverIterations
+    metric: str
+
+
+def metric_score(score: str) -> MetricScore | None:
+    """The parts of a score such as mean(kl); None for any other."""
+    for statistic in OVER_ITERATIONS:
+        metric = score.removeprefix(f"{statistic}(").removesuffix(")")
+        if metric in METRICS and score == f"{statistic}({metric})":
+            return MetricScore(statistic, metric)
+    return None
+
+
+def meaning(score: str) -> str:
+    """A score in words."""
+    made_of = metric_score(score)
+    if made_of is not None:
+        return f"{METRICS[made_of.metric]}: {OVER_ITERATIONS[made_of.statistic]}"
+    return (RETURNS | NORMALISED)[score]
+
+
+def unrecorded(evaluation: Evaluation | None) -> dict[str, str]:
+    """Scores that runs with this evaluation, or none, cannot have; each with what the study must say instead."""
+    if evaluation is None:
+        return dict.fromkeys(EVALUATIONS, "say 'evaluation: {episodes: 10}' in the study")
+    match evaluation.actions:
+        case "mean":
+            return {}
+        case "sampled":
+            return {"deterministic_evaluation": "say 'mean' for 'evaluation.actions' in the study"}
+        case _:
+            assert_never(evaluation.actions)
+
+
+def _known(score: str) -> str:
+    if score not in SCORES and metric_score(score) is None:
+        metrics = [f"{statistic}({metric})" for statistic in OVER_ITERATIONS for metric in METRICS]
+        raise ValueError(f"there is no such score; {nearest(score, [*SCORES, *metrics])}")
+    return score
+
+
+_PATTERN = rf"^({'|'.join(SCORES)}|({'|'.join(OVER_ITERATIONS)})\(({'|'.join(METRICS)})\))$"
+
+Score = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"pattern": _PATTERN})]

@@ -1,0 +1,1 @@
+"""What each slot means: one file a slot, mirroring `pgbench/methods/components/`."""

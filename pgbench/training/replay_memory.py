@@ -1,0 +1,131 @@
+"""A memory of past transitions, and the chance by which replicas draw from it.
+
+Every replica has a ring of its own in each tensor, `[R, S, E, …]`: R rows of one step of its E environments. All
+replicas that still learn have stored equally many steps, so one place to write at serves the whole block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pgbench.training.experience import Rollout
+from pgbench.training.learner import Learner
+from pgbench.training.streams import stream
+
+COLUMNS = ("observations", "actions", "rewards", "next_observations", "terminated", "truncated")
+
+# A purpose's place in this list is part of its stream's identity: add new ones at the end.
+Purpose = Literal["transitions", "stored", "target", "actor"]
+
+
+class Drawn(NamedTuple):
+    """B transitions of each replica.
+
+    Attributes:
+        rollout: a rollout of one step, `[1, S, B, …]`, in which every transition is an environment of its own.
+        next_actions: `[S, B]` or `[S, B, A]`, what the policy that collected them did next.
+    """
+
+    rollout: Rollout
+    next_actions: Tensor
+
+
+class ReplayMemory:
+    """The latest transitions of a block; the oldest are overwritten (Lin 1992).
+
+    Args:
+        rows: R, steps of each environment that are kept.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._columns: dict[str, Tensor] = {}
+        self._next = self._filled = 0
+
+    def __len__(self) -> int:
+        """How many transitions each replica can draw from."""
+        return self._filled * self._columns["rewards"].shape[2] if self._filled else 0
+
+    def add(self, rollout: Rollout, next_actions: Tensor) -> None:
+        """Store a rollout `[T, S, E, …]`, over the oldest rows once the ring is full.
+
+        Args:
+            rollout: what was collected; the true next observations are kept, also at an episode's end.
+            next_actions: `[T, S, E]` or `[T, S, E, A]`.
+
+        Raises:
+            ValueError: if it is longer than the ring.
+        """
+        steps = len(rollout.rewards)
+        if steps > self._rows:
+            raise ValueError(f"a rollout of {steps} steps does not fit into {self._rows} rows")
+        columns = {name: getattr(rollout, name) for name in COLUMNS} | {"next_actions": next_actions}
+        if not self._columns:
+            self._columns = {
+                name: torch.zeros(self._rows, *column.shape[1:], dtype=column.dtype)
+                for name, column in columns.items()
+            }
+        places = (self._next + torch.arange(steps)) % self._rows
+        for name, column in columns.items():
+            self._columns[name][places] = column
+        self._next = (self._next + steps) % self._rows
+        self._filled = min(self._filled + steps, self._rows)
+
+    def state(self) -> dict[str, Any]:
+        """What is stored, for `restore`; the tensors share their memory with this one's."""
+        columns = {name: column[: self._filled] for name, column in self._columns.items()}
+        return {"columns": columns, "next": self._next, "filled": self._filled}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from the `state` of a memory with as many rows."""
+        self._next, self._filled = state["next"], state["filled"]
+        for name, saved in state["columns"].items():
+            column = torch.as_tensor(saved)
+            self._columns[name] = torch.zeros(self._rows, *column.shape[1:], dtype=column.dtype)
+            self._columns[name][: self._filled] = column
+
+    def take(self, indices: Tensor) -> Drawn:
+        """The transitions at indices `[S, B]` below `len`, each replica's from its own ring."""
+        environments = self._columns["rewards"].shape[2]
+        replicas = torch.arange(len(indices)).unsqueeze(1)
+        places = indices // environments, replicas, indices % environments
+        picked = {name: column[places] for name, column in self._columns.items()}
+        next_actions = picked.pop("next_actions")
+        rollout = Rollout(
+            **{name: column.unsqueeze(0) for name, column in picked.items()},
+            active=torch.ones(1, *indices.shape, dtype=torch.bool),
+            elapsed=torch.zeros(indices.shape, dtype=torch.int64),
+            episodes=[],
+        )
+        return Drawn(rollout, next_actions)
+
+
+class ReplayDraws:
+    """The draws of one update: a stream for each replica and purpose, so that none shifts another.
+
+    Args:
+        seeds: one for each replica.
+        iteration: number of the update.
+    """
+
+    def __init__(self, seeds: Sequence[int], iteration: int) -> None:
+        self._generators = {
+            purpose: [stream(seed, "replay", iteration, index) for seed in seeds]
+            for index, purpose in enumerate(get_args(Purpose))
+        }
+
+    def transitions(self, memory: ReplayMemory, size: int) -> Drawn:
+        """`size` transitions of each replica, uniformly and with replacement."""
+        generators, count = self._generators["transitions"], len(memory)
+        return memory.take(torch.from_numpy(np.stack([g.integers(count, size=size) for g in generators])))
+
+    def actions(self, purpose: Purpose, learner: Learner, observations: Tensor) -> Tensor:
+        """Actions `[S, N]` or `[S, N, A]` that the present policy draws at observations `[S, N, O]`."""
+        shape = (observations.shape[1],)
+        noise = [learner.policy.noise(generator, shape) for generator in self._generators[purpose]]
+        return learner.act()(observations, torch.from_numpy(np.stack(noise)))

@@ -1,0 +1,292 @@
+"""Collecting experience: the only place that steps an environment.
+
+A `Sampler` keeps a block's environments and running normalisation between rollouts. It collects in one of two
+ways: a fixed horizon, in which ended episodes begin anew at once, or whole episodes, in which every environment
+runs exactly one and then idles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pgbench import environments
+from pgbench.environments import Box, VectorEnvironment
+from pgbench.environments.arithmetic import stacked
+from pgbench.methods import runs
+from pgbench.training.experience import CHUNK, Act, Episode, Noise, Rollout
+from pgbench.training.meaning import data
+from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
+from pgbench.training.streams import stream
+
+NOISE_ROWS = 256
+"""Rows of action noise drawn at once; a replica's draws do not depend on how many rows others need."""
+
+
+class _ActionNoise:
+    """Noise of rollout after rollout, row by row, from each replica's own streams.
+
+    A rollout has a stream of its own; several short ones in turn share one, up to `NOISE_ROWS` rows, for to begin a
+    stream takes as long as some steps of an environment. What is kept between rollouts can be drawn again.
+    """
+
+    def __init__(self, seeds: Sequence[int], environments_each: int) -> None:
+        self._seeds = seeds
+        self._environments = environments_each
+        self._kept: tuple[tuple[Noise, int, int], Tensor] | None = None
+
+    def rows(self, draw: Noise, iteration: int, horizon: int | None = None) -> Iterator[Tensor]:
+        """Noise `[S, E, …]` of each time step of a rollout of so many rows, or of one that has no horizon."""
+        if horizon is None or horizon > NOISE_ROWS // 2:
+            return chain.from_iterable(self._chunks(draw, iteration, rows=NOISE_ROWS))
+        sharing = NOISE_ROWS // horizon
+        group, place = divmod(iteration, sharing)
+        name = draw, group, horizon
+        if self._kept is None or self._kept[0] != name:
+            self._kept = name, next(self._chunks(draw, group, horizon, rows=sharing * horizon))
+        return iter(self._kept[1][place * horizon : (place + 1) * horizon])
+
+    def _chunks(self, draw: Noise, *name: int, rows: int) -> Iterator[Tensor]:
+        """Chunks `[rows, S, E, …]` of the streams of that name, without end."""
+        generators = [stream(seed, "actions", *name) for seed in self._seeds]
+        while True:
+            chunks = [draw(generator, (rows, self._environments)) for generator in generators]
+            yield torch.from_numpy(np.stack(chunks, axis=1))
+
+
+class Sampler:
+    """A block's environments, `environments_each` for every seed, and what is known of them so far.
+
+    Args:
+        environment: Gymnasium id.
+        seeds: one for each replica.
+        environments_each: E, environments of a replica.
+
+    Attributes:
+        normaliser: observation normalisation, or None.
+        scaler: reward scaling, or None.
+        reward_offset: added to every reward that is learned from, before it is scaled.
+        steps: `[S]`, environment steps of each replica so far.
+    """
+
+    def __init__(self, environment: str, seeds: Sequence[int], environments_each: int) -> None:
+        self.seeds = list(seeds)
+        self.shape = (len(self.seeds), environments_each)
+        generators = [stream(seed, "environment", e) for seed in seeds for e in range(environments_each)]
+        self.environment: VectorEnvironment = environments.make(environment, generators)
+        self.steps = np.zeros(len(self.seeds), dtype=np.int64)
+        self.normaliser: ObservationNormaliser | None = None
+        self.scaler: RewardScaler | None = None
+        self.reward_offset = 0.0
+        self._noise = _ActionNoise(self.seeds, environments_each)
+        self._returns = np.zeros(self.shape)
+        self._lengths = np.zeros(self.shape, dtype=np.int64)
+        self._observations: NDArray[np.float32] | None = None
+
+    def fixed_horizon(
+        self, act: Act, draw: Noise, iteration: int, running: NDArray[np.bool_], horizon: int
+    ) -> Rollout:
+        """T steps of every environment of the running replicas; episodes go on from rollout to rollout.
+
+        Args:
+            act: the policy.
+            draw: the policy's noise.
+            iteration: names the noise's stream.
+            running: `[S]`; the environments of other replicas idle.
+            horizon: T.
+        """
+        active = np.array(np.broadcast_to(running[:, None], self.shape))
+        observations = self._begin(active) if self._observations is None else self._observations
+        elapsed = self._lengths.copy()
+        rows: list[dict[str, NDArray[Any]]] = []
+        episodes: list[Episode] = []
+        everyone = bool(active.all())
+        for _, noise in zip(range(horizon), self._noise.rows(draw, iteration, horizon), strict=False):
+            row, ended = self._step(act, observations, noise, active, everyone, episodes)
+            rows.append(row)
+            observations = row["next_observations"]
+            if ended is not None:
+                observations = self._begin(ended, observations)
+        self._observations = observations
+        return _stack(rows, elapsed, episodes)
+
+    def whole_episodes(self, act: Act, draw: Noise, iteration: int, running: NDArray[np.bool_]) -> Rollout:
+        """One whole episode in every environment of the running replicas; finished environments idle.
+
+        Arguments as for `fixed_horizon`; T is the length of the longest episode, and idle rows that make T·E a
+        multiple of `CHUNK`.
+        """
+        episodes: list[Episode] = []
+        rows = list(self._run_out(act, draw, iteration, running, episodes))
+        idle = {name: np.zeros_like(column) for name, column in rows[-1].items()}
+        rows += [idle] * (-len(rows) % (CHUNK // math.gcd(CHUNK, self.shape[1])))
+        return _stack(rows, np.zeros_like(self._lengths), episodes)
+
+    def finished_episodes(self, act: Act, draw: Noise, running: NDArray[np.bool_]) -> list[Episode]:
+        """As `whole_episodes`, but only the ends of the episodes are kept."""
+        episodes: list[Episode] = []
+        for _ in self._run_out(act, draw, 0, running, episodes):
+            pass
+        return episodes
+
+    def state(self) -> dict[str, Any]:
+        """All that the next rollout depends on: arrays and JSON-able values; see `restore`.
+
+        Raises:
+            NotImplementedError: if this kind of environment cannot be saved.
+        """
+        return {
+            "environment": self.environment.state(),
+            "steps": self.steps.copy(),
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+            "observations": self._observations,
+            "normaliser": None if self.normaliser is None else self.normaliser.state(),
+            "scaler": None if self.scaler is None else self.scaler.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from the `state` of a sampler that was made with the same arguments."""
+        self.environment.restore(state["environment"])
+        self.steps = np.array(state["steps"])
+        self._returns = np.array(state["returns"])
+        self._lengths = np.array(state["lengths"])
+        self._observations = state["observations"]
+        if self.normaliser is not None:
+            self.normaliser.restore(state["normaliser"])
+        if self.scaler is not None:
+            self.scaler.restore(state["scaler"])
+
+    def _run_out(
+        self,
+        act: Act,
+        draw: Noise,
+        iteration: int,
+        running: NDArray[np.bool_],
+        episodes: list[Episode],
+    ) -> Iterator[dict[str, NDArray[Any]]]:
+        """The rows of one whole episode in every environment of the running replicas."""
+        active = np.array(np.broadcast_to(running[:, None], self.shape))
+        observations = self._begin(active)
+        everyone, left = bool(active.all()), int(active.sum())
+        noise = self._noise.rows(draw, iteration)
+        while left:
+            row, ended = self._step(act, observations, next(noise), active, everyone, episodes)
+            yield row
+            observations = row["next_observations"]
+            if ended is not None:
+                active = active & ~ended
+                everyone, left = False, int(active.sum())
+
+    def _begin(
+        self, ended: NDArray[np.bool_], others: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Start new episodes where others ended; observations `[S, E, O]` as the policy sees them."""
+        raw = self.environment.reset(ended.ravel()).reshape(*self.shape, -1)
+        fresh = self._observe(raw, ended)
+        return fresh if others is None else np.where(ended[..., None], fresh, others)
+
+    def _observe(self, raw: NDArray[Any], active: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Count the active rows in the running normalisation, and apply it."""
+        if self.normaliser is None:
+            return raw.astype(np.float32)
+        self.normaliser.update(raw, active)
+        return self.normaliser(raw)
+
+    def _step(
+        self,
+        act: Act,
+        observations: NDArray[np.float32],
+        noise: Tensor,
+        active: NDArray[np.bool_],
+        everyone: bool,
+        episodes: list[Episode],
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_] | None]:
+        """One step of the active environments: the row of the rollout, and where an episode ended, if one did.
+
+        `everyone` says that all are active: to ask an array at every step would take a hundredth of all time.
+        """
+        actions = act(torch.from_numpy(observations), noise).numpy()
+        flat = actions.reshape(active.size, *actions.shape[2:])
+        transition = self.environment.step(self._executed(flat), None if everyone else active.ravel())
+        rewards = transition.rewards.reshape(self.shape)
+        terminated = transition.terminated.reshape(self.shape)
+        truncated = transition.truncated.reshape(self.shape)
+        ended = terminated | truncated
+        self.steps += self.shape[1] if everyone else active.sum(1)
+        self._returns += rewards
+        self._lengths += active
+        somewhere = bool(ended.any())
+        if somewhere:
+            self._finish(ended, terminated, episodes)
+        if self.reward_offset:
+            rewards = np.where(active, rewards + self.reward_offset, 0.0)
+        if self.scaler is not None:
+            rewards = self.scaler(rewards, terminated, truncated, active)
+        row = {
+            "observations": observations,
+            "actions": actions,
+            "rewards": rewards.astype(np.float32),
+            "next_observations": self._observe(transition.next_observations.reshape(*self.shape, -1), active),
+            "terminated": terminated,
+            "truncated": truncated,
+            "active": active,
+        }
+        return row, ended if somewhere else None
+
+    def _executed(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """What the environment is given: a Gaussian's actions are clipped to the box, their density is not."""
+        space = self.environment.actions
+        if isinstance(space, Box):
+            # two ufuncs are quicker than np.clip on arrays as small as these
+            bounded: NDArray[Any] = np.minimum(np.maximum(actions, space.low), space.high)
+            return bounded.astype(np.float64)
+        return actions
+
+    def _finish(
+        self, ended: NDArray[np.bool_], terminated: NDArray[np.bool_], episodes: list[Episode]
+    ) -> None:
+        """Record the episodes that ended and start their sums anew."""
+        for replica, environment in zip(*np.nonzero(ended), strict=True):
+            episodes.append(
+                Episode(
+                    seed=self.seeds[replica],
+                    step=int(self.steps[replica]),
+                    episodic_return=float(self._returns[replica, environment]),
+                    episodic_length=int(self._lengths[replica, environment]),
+                    terminated=bool(terminated[replica, environment]),
+                )
+            )
+        self._returns[ended] = 0.0
+        self._lengths[ended] = 0
+
+
+def _stack(
+    rows: list[dict[str, NDArray[Any]]], elapsed: NDArray[np.int64], episodes: list[Episode]
+) -> Rollout:
+    """The rows of a rollout as tensors `[T, S, E, …]`."""
+    columns = {name: torch.from_numpy(stacked([row[name] for row in rows])) for name in rows[0]}
+    return Rollout(**columns, elapsed=torch.from_numpy(elapsed), episodes=episodes)
+
+
+def build_sampler(run: runs.Run, seeds: Sequence[int]) -> Sampler:
+    """The environments of a block, with the normalisation that the algorithm asks for."""
+    algorithm, details = run.algorithm, run.algorithm.details
+    environments_each = data.environments_each(algorithm.data)
+    sampler = Sampler(run.environment, seeds, environments_each)
+    sampler.reward_offset = details.reward_offset or 0.0
+    if details.observation_normalisation is not None:
+        size = sampler.environment.observation_size
+        sampler.normaliser = ObservationNormaliser(len(seeds), size, details.observation_normalisation.clip)
+    if details.reward_scaling is not None:
+        sampler.scaler = RewardScaler(
+            len(seeds), environments_each, algorithm.gamma, details.reward_scaling.clip
+        )
+    return sampler
