@@ -8,9 +8,8 @@ from pgbench.base.refusals import Refusal
 from pgbench.methods import lineage, paths, runs
 from pgbench.training import credit, iteration, loop, losses
 from pgbench.training.gradient_reference import METRICS, GradientReference
-from pgbench.training.learner import build_learner
 from pgbench.training.meaning import data
-from pgbench.training.sampler import build_sampler
+from pgbench.training.start import build_learner, build_sampler
 
 SMALL = {
     "reward_to_go": {"networks.hidden": (8,)},

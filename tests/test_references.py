@@ -7,7 +7,7 @@ from scipy import stats
 
 from pgbench.base.refusals import Refusal
 from pgbench.studies.references import (
-    DIRECTORY,
+    REFERENCES,
     STATISTICS,
     PublishedScore,
     citation,
@@ -130,5 +130,5 @@ def test_citations():
 
 
 def test_every_entry_of_the_bibliography_is_read():
-    text = (DIRECTORY / "papers.bib").read_text(encoding="utf-8")
+    text = (REFERENCES / "papers.bib").read_text(encoding="utf-8")
     assert len(read_papers()) == text.count("\n@")

@@ -8,10 +8,9 @@ from pgbench.methods import components as c
 from pgbench.methods import lineage, paths, runs
 from pgbench.training import replay_update
 from pgbench.training.experience import Rollout
-from pgbench.training.learner import build_learner
 from pgbench.training.meaning import data
 from pgbench.training.replay_memory import COLUMNS, ReplayDraws, ReplayMemory
-from pgbench.training.sampler import build_sampler
+from pgbench.training.start import build_learner, build_sampler
 
 SEEDS = [0, 1, 2]
 

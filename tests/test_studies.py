@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from pgbench.base.refusals import Refusal
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import lineage, naming
-from pgbench.methods.runs import blocks_of, seeds_of
+from pgbench.methods.paths import difference
+from pgbench.methods.runs import Evaluation, blocks_of, seeds_of
 from pgbench.storage import digests
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
 from pgbench.studies.plans import StudyPlan, plan_studies, plan_study, read_plan, runs_by_name
-from pgbench.studies.study import Evaluation, describe_run, difference, load_study
+from pgbench.studies.study import describe_run, load_study
 
 CHECKOUT = Path(__file__).parents[1]
 STUDIES = CHECKOUT / "workflows" / "studies"

@@ -9,7 +9,7 @@ from pgbench.training import credit, loop, updates
 from pgbench.training.iteration import Moment
 from pgbench.training.learner import Learner
 from pgbench.training.meaning import data
-from pgbench.training.sampler import build_sampler
+from pgbench.training.start import build_sampler
 
 
 def records(algorithm, seeds, environment="CartPole-v1", steps=512):

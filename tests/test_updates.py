@@ -13,7 +13,7 @@ from pgbench.training.learner import Learner, chunks, take_step
 from pgbench.training.meaning import critics
 from pgbench.training.meaning.data import collect
 from pgbench.training.natural_gradient import fisher
-from pgbench.training.sampler import build_sampler
+from pgbench.training.start import build_sampler
 
 SEEDS = [0, 1, 2]
 SMALL = {"data": components.FixedHorizon(steps=256), "networks.hidden": (16,)}

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from pgbench.analysis import comparable, judging, summaries
-from pgbench.analysis.replicas import Replica, T, metric_scores, replicas, score
+from pgbench.analysis.replicas import Replica, T, metric_scores, replicas_of, score
 from pgbench.analysis.study_tables import RunProvenance, StudyProvenance
 from pgbench.base.refusals import Refusal
 from pgbench.methods.runs import seeds_of
@@ -46,7 +46,7 @@ def gather(plan: StudyPlan, results: Path, destination: Path) -> None:
     blocks = [(planned, _read_blocks(planned, results)) for planned in plan.runs]
     destination.mkdir(parents=True, exist_ok=True)
     each = [(planned, block) for planned, found in blocks for block in found]
-    replicas = [replica for pair in each for replica in replicas(*pair)]
+    replicas = [replica for pair in each for replica in replicas_of(*pair)]
     asked = dict.fromkeys(claim.score for claim in plan.study.claims.values())
     scores = pd.DataFrame([score(replica) | metric_scores(replica.metrics, asked) for replica in replicas])
     scores = comparable.normalised(scores)

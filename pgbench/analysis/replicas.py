@@ -101,7 +101,7 @@ def curve(steps: Integers, returns: Floats, grid: Integers) -> Floats:
     return np.where(latest >= 0, means[latest], np.nan)
 
 
-def replicas(planned: PlannedRun, block: Block) -> Iterable[Replica]:
+def replicas_of(planned: PlannedRun, block: Block) -> Iterable[Replica]:
     """Each replica of a block, with its episodes up to the budget, so that all are judged at equal cost."""
     counted = block.episodes[block.episodes["step"] <= planned.run.steps]
     steps, returns = counted["step"].to_numpy(), _finite(counted["episodic_return"])

@@ -15,10 +15,10 @@ from pgbench.laboratory.records import read_record, read_statements
 from pgbench.report import citing, illustrations
 from pgbench.report import growth as growing
 from pgbench.report.claim_rows import claim_rows, verdict_counts
-from pgbench.report.publishing import View, publish, published, render, write, write_tables
+from pgbench.report.publishing import publish, published, render, write, write_tables
 from pgbench.report.statement_rows import VERDICTS, statement_rows
 from pgbench.report.study_page import headline_view
-from pgbench.report.tables import PageTable, printed_claims
+from pgbench.report.tables import PageTable, View, printed_claims
 from pgbench.studies.references import read_papers
 
 

@@ -12,8 +12,9 @@ from pgbench.base.refusals import Refusal
 from pgbench.figures.style import Drawing
 from pgbench.laboratory.records import REMEDY, Performed, read_record, read_statements
 from pgbench.report.illustrations import Illustration
-from pgbench.report.publishing import View, publish, render
+from pgbench.report.publishing import publish, render
 from pgbench.report.statement_rows import OUTCOMES, statement_rows
+from pgbench.report.tables import View
 from pgbench.studies.references import read_papers
 
 

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -21,11 +20,8 @@ from pgbench.base.places import TEMPLATES
 from pgbench.base.refusals import Refusal
 from pgbench.report import latex
 from pgbench.report.illustrations import Illustration
-from pgbench.report.tables import PageTable
+from pgbench.report.tables import PageTable, View
 from pgbench.storage.files import replacing, write_text
-
-View = dict[str, Any]
-"""What a template is given, name → value."""
 
 
 def publish(figure: Illustration, folder: Path) -> View:

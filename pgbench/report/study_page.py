@@ -21,8 +21,8 @@ from pgbench.methods.members import Member
 from pgbench.methods.runs import Evaluation
 from pgbench.report import citing, illustrations
 from pgbench.report.claim_rows import claims_view, verdict_counts
-from pgbench.report.publishing import View, publish, render, write, write_tables
-from pgbench.report.tables import study_page_tables
+from pgbench.report.publishing import publish, render, write, write_tables
+from pgbench.report.tables import View, study_page_tables
 from pgbench.studies.claims import Source
 from pgbench.studies.plans import StudyPlan
 from pgbench.studies.references import citation, read_papers

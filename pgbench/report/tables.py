@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.base import wording
-from pgbench.report.publishing import View
+
+View = dict[str, Any]
+"""What a template is given, name → value."""
 
 
 class PageTable(NamedTuple):

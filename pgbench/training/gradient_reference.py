@@ -23,7 +23,8 @@ from pgbench.training.iteration import Statistics
 from pgbench.training.learner import Learner
 from pgbench.training.meaning import critics
 from pgbench.training.meaning.data import build_memory, collect
-from pgbench.training.sampler import Sampler, build_sampler
+from pgbench.training.sampler import Sampler
+from pgbench.training.start import build_sampler
 from pgbench.training.streams import stream
 
 METRICS = ("reference_cosine", "reference_signal_to_noise", "reference_value_error")

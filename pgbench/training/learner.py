@@ -10,15 +10,12 @@ import torch
 from torch import Tensor
 
 from pgbench.environments import Box, Discrete
-from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.components import Initialisation, Networks
 from pgbench.networks.adam import AdamState, adam_step
 from pgbench.networks.distributions import Distribution, Policy
 from pgbench.networks.perceptron import Perceptron, Role, evaluate
 from pgbench.networks.rows import finite_rows, row_norms
 from pgbench.training.experience import CHUNK, Act
-from pgbench.training.meaning import critics, surrogates
-from pgbench.training.sampler import Sampler
 from pgbench.training.streams import stream
 
 
@@ -244,17 +241,3 @@ def _initial(
     """Parameters drawn from each seed's own stream; the index tells the networks of a replica apart."""
     generators = [stream(seed, "initialisation", index) for seed in seeds]
     return Parameters.start(network.initialise(generators, method, heads))
-
-
-def build_learner(algorithm: Algorithm, sampler: Sampler, seeds: Sequence[int]) -> Learner:
-    """The networks of a block before the first update."""
-    learner = Learner(
-        algorithm.networks,
-        sampler.environment.observation_size,
-        sampler.environment.actions,
-        seeds,
-        has_critic=critics.critic_fit(algorithm.baseline) is not None,
-        of_actions=critics.values_actions(algorithm.baseline),
-    )
-    learner.beta += surrogates.initial_beta(algorithm.surrogate)
-    return learner

@@ -14,11 +14,12 @@ from pgbench.methods.algorithm import Algorithm
 from pgbench.training import credit, evaluation, iteration, replay_update, updates
 from pgbench.training.experience import Rollout
 from pgbench.training.iteration import Iteration, Moment, Statistics
-from pgbench.training.learner import Learner, build_learner
+from pgbench.training.learner import Learner
 from pgbench.training.meaning import data
 from pgbench.training.meaning.data import build_memory
 from pgbench.training.replay_memory import ReplayMemory
-from pgbench.training.sampler import Sampler, build_sampler
+from pgbench.training.sampler import Sampler
+from pgbench.training.start import build_learner, build_sampler
 
 METRIC_ROWS = 1000
 """Rows of metrics that a replica leaves behind, about, at most, each of the first update in another part of its

@@ -20,9 +20,7 @@ from torch import Tensor
 from pgbench import environments
 from pgbench.environments import Box, VectorEnvironment
 from pgbench.environments.arithmetic import stacked
-from pgbench.methods import runs
 from pgbench.training.experience import CHUNK, Act, Episode, Noise, Rollout
-from pgbench.training.meaning import data
 from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
 from pgbench.training.streams import stream
 
@@ -274,19 +272,3 @@ def _stack(
     """The rows of a rollout as tensors `[T, S, E, …]`."""
     columns = {name: torch.from_numpy(stacked([row[name] for row in rows])) for name in rows[0]}
     return Rollout(**columns, elapsed=torch.from_numpy(elapsed), episodes=episodes)
-
-
-def build_sampler(run: runs.Run, seeds: Sequence[int]) -> Sampler:
-    """The environments of a block, with the normalisation that the algorithm asks for."""
-    algorithm, details = run.algorithm, run.algorithm.details
-    environments_each = data.environments_each(algorithm.data)
-    sampler = Sampler(run.environment, seeds, environments_each)
-    sampler.reward_offset = details.reward_offset or 0.0
-    if details.observation_normalisation is not None:
-        size = sampler.environment.observation_size
-        sampler.normaliser = ObservationNormaliser(len(seeds), size, details.observation_normalisation.clip)
-    if details.reward_scaling is not None:
-        sampler.scaler = RewardScaler(
-            len(seeds), environments_each, algorithm.gamma, details.reward_scaling.clip
-        )
-    return sampler
