@@ -1,8 +1,8 @@
 import pytest
 import torch
-import worlds
+from helpers import worlds
 
-LONGEST = ("test_workflow.py", "test_training.py", "test_measurements.py")
+LONGEST = ("test_workflow.py", "test_loop.py", "test_measurements.py")
 """Files that take more than half a minute. They begin first: else one worker ends alone with one of them."""
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.places import CHECKOUT, DATA
+from helpers.recorder import Recorder
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from test_command_line import Recorder
 
 from pgbench import __main__ as command_line
 from pgbench.base.refusals import Refusal
@@ -27,8 +28,6 @@ from pgbench.studies.plans import plan_studies, plan_study, read_plan
 from pgbench.studies.study import Study, load_study
 
 EXAMPLES = int(os.environ.get("PGBENCH_EXAMPLES", "40"))
-CHECKOUT = Path(__file__).parents[1]
-STUDIES = Path(__file__).parent / "data" / "studies"
 
 fuzz = settings(
     max_examples=EXAMPLES,
@@ -209,7 +208,7 @@ def test_damaged_configurations(configuration, study):
             check_refusal(refusal, path)
             return
         try:
-            plans = plan_studies(chosen, study_files(chosen, STUDIES))
+            plans = plan_studies(chosen, study_files(chosen, DATA / "studies"))
         except Refusal:
             return
         for plan in plans.values():
@@ -362,7 +361,7 @@ def test_a_study_whose_name_no_file_should_have_is_refused(name):
     values = {"preset": "p", "studies": [name], "presets": {"p": {}}}
     configuration = parse_configuration(values, "test")
     with pytest.raises(Refusal, match="called"):
-        study_files(configuration, STUDIES)
+        study_files(configuration, DATA / "studies")
 
 
 def test_the_reserved_names_are_those_of_the_rules():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.places import CHECKOUT
+from helpers.recorder import Recorder
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -22,7 +23,6 @@ from pgbench.studies.catalogue import CATALOGUE
 from pgbench.studies.configuration import parse_configuration, planning_arguments, study_files
 from pgbench.studies.plans import plan_studies, read_plan, runs_by_name
 
-CHECKOUT = Path(__file__).parents[1]
 HEAVY = ("gymnasium", "matplotlib", "mujoco", "pandas", "seaborn", "torch", "wandb")
 
 
@@ -32,19 +32,6 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     with pytest.raises(SystemExit) as stop:
         command_line.main()
     return int(stop.value.code or 0)
-
-
-class Recorder:
-    """Stands for a function of another module, and keeps what it was called with."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: str, function: str) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-        stand_in = types.ModuleType(module)
-        setattr(stand_in, function, lambda *arguments: self.calls.append(arguments))
-        monkeypatch.setitem(sys.modules, module, stand_in)
-        package, _, name = module.rpartition(".")
-        __import__(package)
-        monkeypatch.setattr(sys.modules[package], name, stand_in, raising=False)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.places import CHECKOUT
 
 from pgbench import __main__ as command_line
 from pgbench.base.refusals import Refusal
@@ -319,7 +320,8 @@ def test_a_damaged_checkpoint_once_deleted_costs_only_time(interrupted, whole):
 LITTLE_MEMORY = """
 import resource, sys
 from pathlib import Path
-from pgbench import __main__ as command_line, blocks
+from pgbench import __main__ as command_line
+from pgbench.running import block
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 2**26, used + 2**26))
 sys.argv = ["pgbench", "train", *sys.argv[1:]]
@@ -336,9 +338,7 @@ def test_without_memory_it_says_so_and_goes_on_with_more(tmp_path, often):
     interrupt(3, tmp_path / "interrupted", run)
     arguments = [*naming.training_arguments(run), "--seeds", "0-1", "--into", str(tmp_path / "interrupted")]
     command = [sys.executable, "-c", LITTLE_MEMORY, *arguments]
-    little = subprocess.run(
-        command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False
-    )
+    little = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert little.returncode == 1, little.stderr
     assert "there is not enough memory" in little.stderr
     assert "Traceback" not in little.stderr

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.places import CHECKOUT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pgbench.studies import study
 
-CHECKOUT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DIRECT = [Requirement(text) for text in PROJECT["dependencies"]]
 EXTRAS = {

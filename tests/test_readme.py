@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from helpers.places import CHECKOUT
 
 from pgbench.methods import lineage
 from pgbench.studies import plans
 from pgbench.studies.configuration import parse_configuration, study_files
 
-CHECKOUT = Path(__file__).parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
 

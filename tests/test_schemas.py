@@ -1,13 +1,13 @@
 """The committed JSON schemas are those of the models."""
 
 import json
-from pathlib import Path
 
 import pytest
+from helpers.places import CHECKOUT
 
 from pgbench.__main__ import SCHEMAS
 
-DIRECTORY = Path(__file__).parents[1] / "workflows" / "schemas"
+DIRECTORY = CHECKOUT / "workflows" / "schemas"
 REMEDY = "run `python -m pgbench schemas` and commit what it writes"
 
 

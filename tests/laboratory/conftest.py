@@ -1,5 +1,5 @@
 import pytest
-from exact_gradients import WORLDS
+from helpers.exact_gradients import WORLDS
 
 from pgbench.training import learner
 

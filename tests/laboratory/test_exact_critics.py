@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-import decision_processes as worlds
 import pytest
 import torch
-from decision_processes import credited, policy_table
-from exact_gradients import (
+from helpers.decision_processes import credited, policy_table
+from helpers.exact_gradients import (
     CLEAR,
     ENDS,
     EXACT,
@@ -23,6 +22,7 @@ from exact_gradients import (
     some_critic,
 )
 
+from pgbench.laboratory.exact import lambda_values, n_step_values
 from pgbench.methods import components
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 9])
 def test_n_steps_have_the_expectation_that_the_critic_gives_them(world, n):
     row, critic = parameters(world), some_critic(world)
-    values = worlds.n_step_values(world, policy_table(world, row), GAMMA, n, critic)
+    values = n_step_values(world, policy_table(world, row), GAMMA, n, critic)
     found = expected(method("n_step", **{"advantage.n": n}), world, row, critic)
     assert error(found, credited(world, row, values)) < EXACT
     bias = error(found, practical_gradient(world, row, critic=critic))
@@ -44,7 +44,7 @@ def test_n_steps_have_the_expectation_that_the_critic_gives_them(world, n):
 @pytest.mark.parametrize("lam", [0.0, 0.5, 0.9, 1.0])
 def test_gae_has_the_expectation_that_the_critic_gives_it(world, lam):
     row, critic = parameters(world), some_critic(world)
-    values = worlds.lambda_values(world, policy_table(world, row), GAMMA, lam, critic)
+    values = lambda_values(world, policy_table(world, row), GAMMA, lam, critic)
     found = expected(method("gae", **{"advantage.lam": lam}), world, row, critic)
     assert error(found, credited(world, row, values)) < EXACT
     bias = error(found, practical_gradient(world, row, critic=critic))
@@ -102,9 +102,9 @@ def test_to_drop_the_step_at_a_time_limit_is_to_bootstrap_one_step_earlier(name)
     policy = policy_table(world, row)
     shorter = replace(world, horizon=world.horizon - 1), policy[:-1], GAMMA
     values = {
-        "learned_value": worlds.lambda_values(*shorter, 1.0, critic[:-1]),
-        "actor_critic": worlds.n_step_values(*shorter, 1, critic[:-1]),
-    }.get(name, worlds.lambda_values(*shorter, 0.95, critic[:-1]))
+        "learned_value": lambda_values(*shorter, 1.0, critic[:-1]),
+        "actor_critic": n_step_values(*shorter, 1, critic[:-1]),
+    }.get(name, lambda_values(*shorter, 0.95, critic[:-1]))
     nothing = torch.zeros_like(policy[:1])
     exact = credited(world, row, torch.cat([values, nothing]))
     found = expected(method(name, **{"details.time_limits": "drop"}), world, row, critic)

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-import decision_processes as worlds
 import pytest
 import torch
-from decision_processes import policy_table
-from exact_gradients import (
+from helpers import decision_processes
+from helpers.decision_processes import policy_table
+from helpers.exact_gradients import (
     EXACT,
     SINGLE,
     WORLDS,
@@ -20,6 +20,7 @@ from exact_gradients import (
     some_critic,
 )
 
+from pgbench.laboratory.trajectories import enumerate_trajectories, groups
 from pgbench.methods import components
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
@@ -41,13 +42,13 @@ ESTIMATORS = {
 def test_episodes_end_to_end_in_a_rollout_are_credited_each_by_itself(advantage, skipped):
     # Pair by pair: what leaked from one episode into another would be noise, and not show in the mean.
     world = replace(WORLDS["garnet"], horizon=2)
-    members = worlds.groups(len(worlds.enumerate_trajectories(world).dynamics), 2)
-    first, second = (worlds.rollout(world, members[:, [which]]) for which in (0, 1))
-    first = worlds.rows(first, skipped, 2)  # the rest is in an earlier rollout
+    members = groups(len(enumerate_trajectories(world).dynamics), 2)
+    first, second = (decision_processes.rollout(world, members[:, [which]]) for which in (0, 1))
+    first = decision_processes.rows(first, skipped, 2)  # the rest is in an earlier rollout
     setting = method("fixed_horizon", advantage=advantage), world
     together, one, other = (
         len(rollout.rewards) * gradients(*setting, rollout, parameters(world), some_critic(world))
-        for rollout in (worlds.end_to_end(first, second), first, second)
+        for rollout in (decision_processes.end_to_end(first, second), first, second)
     )
     torch.testing.assert_close(together, one + other, rtol=SINGLE, atol=SINGLE)  # 1/3
 
@@ -55,13 +56,13 @@ def test_episodes_end_to_end_in_a_rollout_are_credited_each_by_itself(advantage,
 @pytest.mark.parametrize("advantage", list(ESTIMATORS.values())[1:], ids=list(ESTIMATORS)[1:])
 def test_an_episode_that_two_rollouts_share_is_as_good_as_one_with_the_true_value_at_the_cut(advantage):
     world = WORLDS["garnet"]
-    row, known = parameters(world), worlds.enumerate_trajectories(world)
+    row, known = parameters(world), enumerate_trajectories(world)
     probabilities = known.probabilities(policy_table(world, row))
-    whole = worlds.rollout(world, worlds.groups(len(probabilities), 1))
+    whole = decision_processes.rollout(world, groups(len(probabilities), 1))
     algorithm = method("fixed_horizon", advantage=advantage, **{"data.steps": 2})
     critic = exact_critic(world, row)
     first, second = (
-        probabilities @ gradients(algorithm, world, worlds.rows(whole, *part), row, critic)
+        probabilities @ gradients(algorithm, world, decision_processes.rows(whole, *part), row, critic)
         for part in ((0, 2), (2, 4))
     )
     derived = getattr(advantage, "discount", None) == "from_the_start"

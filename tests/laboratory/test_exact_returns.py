@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-import decision_processes as worlds
 import pytest
 import torch
-from decision_processes import action_values, credited, gradient, objective, policy_table, powers
-from exact_gradients import (
+from helpers import decision_processes
+from helpers.decision_processes import credited, gradient, policy_table
+from helpers.exact_gradients import (
     CLEAR,
     ENDS,
     EXACT,
@@ -23,6 +23,8 @@ from exact_gradients import (
     some_critic,
 )
 
+from pgbench.laboratory.exact import action_values, objective, occupancy, powers
+from pgbench.laboratory.trajectories import enumerate_trajectories, groups
 from pgbench.methods import components
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 def test_the_list_of_trajectories_is_complete(world):
-    policy, known = policy_table(world, parameters(world)), worlds.enumerate_trajectories(world)
+    policy, known = policy_table(world, parameters(world)), enumerate_trajectories(world)
     probabilities = known.probabilities(policy)
     torch.testing.assert_close(probabilities.sum(), torch.ones_like(probabilities[0]))
     torch.testing.assert_close(
@@ -107,7 +109,7 @@ def test_an_average_over_the_batch_shrinks_the_gradient_of_the_total_return(name
 @pytest.mark.parametrize(("name", "horizon"), [("chain", 3), ("garnet", 2)])
 def test_an_average_over_the_batch_takes_its_own_gradient_from_that_of_the_reward_to_go(name, horizon):
     world = replace(WORLDS[name], horizon=horizon)
-    row, known = parameters(world), worlds.enumerate_trajectories(world)
+    row, known = parameters(world), enumerate_trajectories(world)
     lengths = known.active.sum(1)
     own = (known.rewards_to_go(GAMMA) * known.active).sum(1) / lengths
     of_the_average = gradient(world, row, lambda policy: known.probabilities(policy) @ own)
@@ -123,7 +125,7 @@ def test_an_average_over_a_time_step_shrinks_that_steps_gradient(name, horizon):
     row = parameters(world)
     policy = policy_table(world, row)
     # Of two trajectories: 1 - 1/2 while the other is under way, and nothing after it has ended.
-    factors = worlds.occupancy(world, policy).sum(1) / 2
+    factors = occupancy(world, policy).sum(1) / 2
     exact = credited(world, row, action_values(world, policy, GAMMA), factors)
     found = expected(method("timestep_baseline", **{"data.episodes": 2}), world, row)
     assert error(found, exact) < EXACT
@@ -135,8 +137,8 @@ def test_an_average_over_a_time_step_shrinks_that_steps_gradient(name, horizon):
 @pytest.mark.parametrize(("name", "horizon"), [("chain", 3), ("garnet", 2)])
 def test_the_optimal_constant_is_the_one_that_its_definition_gives(name, horizon):
     world = replace(WORLDS[name], horizon=horizon)
-    row, known = parameters(world), worlds.enumerate_trajectories(world)
-    members = worlds.groups(len(known.dynamics), 2)
+    row, known = parameters(world), enumerate_trajectories(world)
+    members = groups(len(known.dynamics), 2)
     point = row.clone().requires_grad_()
     log_probabilities = known.probabilities(policy_table(world, point)).log()
     scores = torch.stack([torch.autograd.grad(one, point, retain_graph=True)[0] for one in log_probabilities])
@@ -144,7 +146,10 @@ def test_the_optimal_constant_is_the_one_that_its_definition_gives(name, horizon
     constants = (squares * totals).sum(1, keepdim=True) / squares.sum(1, keepdim=True)
     naive = torch.einsum("ke,kep->kp", totals - constants, scores[members]) / 2
     found = gradients(
-        method("optimal_baseline", **{"data.episodes": 2}), world, worlds.rollout(world, members), row
+        method("optimal_baseline", **{"data.episodes": 2}),
+        world,
+        decision_processes.rollout(world, members),
+        row,
     )
     torch.testing.assert_close(found, naive, rtol=SINGLE, atol=SINGLE)  # the scores
 
@@ -152,5 +157,5 @@ def test_the_optimal_constant_is_the_one_that_its_definition_gives(name, horizon
     constants = (squares * totals.unsqueeze(-1)).sum(1, keepdim=True) / squares.sum(1, keepdim=True)
     naive = ((totals.unsqueeze(-1) - constants.nan_to_num(0.0)) * scores[members]).sum(1) / 2
     algorithm = method("optimal_components", **{"data.episodes": 2})
-    found = gradients(algorithm, world, worlds.rollout(world, members), row)
+    found = gradients(algorithm, world, decision_processes.rollout(world, members), row)
     torch.testing.assert_close(found, naive, rtol=SINGLE, atol=SINGLE)

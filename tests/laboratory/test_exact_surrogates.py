@@ -1,10 +1,10 @@
 """Surrogates have the gradient that theory says, also away from the policy that collected."""
 
-import decision_processes as worlds
 import pytest
 import torch
-from decision_processes import action_values, credited, gradient, policy_table, powers
-from exact_gradients import (
+from helpers import decision_processes
+from helpers.decision_processes import credited, gradient, policy_table
+from helpers.exact_gradients import (
     CLEAR,
     ENDS,
     EXACT,
@@ -22,6 +22,8 @@ from exact_gradients import (
     some_critic,
 )
 
+from pgbench.laboratory.exact import action_values, occupancy, powers
+from pgbench.laboratory.trajectories import enumerate_trajectories, groups
 from pgbench.methods import components
 from pgbench.training import credit, losses, updates
 
@@ -34,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("surrogate", ["importance_ratio", "trajectory_ratio", "causal_ratio"])
 def test_where_no_ratio_has_moved_a_ratio_changes_no_trajectorys_gradient(world, surrogate):
     row = parameters(world)
-    rollout = worlds.rollout(world, worlds.groups(len(worlds.enumerate_trajectories(world).dynamics), 1))
+    rollout = decision_processes.rollout(world, groups(len(enumerate_trajectories(world).dynamics), 1))
     plain, ratio = (
         gradients(method("reinforce", surrogate=choice), world, rollout, row)
         for choice in ("log_likelihood", surrogate)
@@ -59,8 +61,8 @@ def test_the_first_minibatch_of_proximal_optimisation_follows_the_policy_gradien
 def test_minibatches_have_the_gradient_of_the_batch_in_their_mean():
     world = WORLDS["garnet"]
     row = parameters(world)
-    probabilities = worlds.enumerate_trajectories(world).probabilities(policy_table(world, row))
-    rollout = worlds.rollout(world, worlds.groups(len(probabilities), 1))
+    probabilities = enumerate_trajectories(world).probabilities(policy_table(world, row))
+    rollout = decision_processes.rollout(world, groups(len(probabilities), 1))
     halves = {"data.steps": 4, "update.minibatch_size": 2, "advantage.lam": 1.0}
     algorithm = method("ppo_clip", **halves, **ENDS)
     learner = learner_with(algorithm, world, len(probabilities), row, some_critic(world))
@@ -108,7 +110,7 @@ def test_the_causal_ratio_visits_states_as_the_present_policy_and_values_actions
 def test_the_ratio_of_single_actions_visits_states_as_the_old_policy_too(world):
     old, new = parameters(world), later_parameters(world)
     before = policy_table(world, old)
-    visits = worlds.occupancy(world, before)
+    visits = occupancy(world, before)
     found = expected(method("reward_to_go", surrogate="importance_ratio"), world, new, collected_by=old)
     exact = credited(world, new, action_values(world, before, GAMMA), visits=visits)
     assert error(found, exact) < EXACT
@@ -150,7 +152,7 @@ def test_a_trust_region_is_given_the_policy_gradient(name, monkeypatch):
 
 def test_an_entropy_bonus_adds_the_gradient_of_the_entropy_where_the_policy_goes(world):
     row = parameters(world)
-    visits = worlds.occupancy(world, policy_table(world, row))
+    visits = occupancy(world, policy_table(world, row))
     entropy = gradient(world, row, lambda policy: -(visits[..., None] * policy * policy.log()).sum())
     found = expected(method("reward_to_go", **{"details.entropy_bonus": 0.1}), world, row)
     assert error(found, practical_gradient(world, row) + 0.1 * entropy) < EXACT

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from decision_processes import action_values, credited, policy_table
-from exact_gradients import (
+from helpers.decision_processes import credited, policy_table
+from helpers.exact_gradients import (
     CLEAR,
     ENDS,
     EXACT,
@@ -23,7 +23,9 @@ from exact_gradients import (
 )
 
 from pgbench.functional import returns
-from pgbench.training import credit, updates
+from pgbench.laboratory.exact import action_values
+from pgbench.training import credit
+from pgbench.training.meaning import advantages, surrogates
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
@@ -54,7 +56,7 @@ def test_a_baseline_that_sees_the_action_is_caught(world, monkeypatch):
     def sees_the_action(baseline, estimates, rollout, values, scores):
         return values.here + rollout.actions
 
-    monkeypatch.setattr(credit, "_baseline", sees_the_action)
+    monkeypatch.setattr(advantages, "subtracted", sees_the_action)
     found = expected(method("learned_value", **ENDS), world, row, some_critic(world))
     assert error(found, practical_gradient(world, row)) > CLEAR
 
@@ -79,9 +81,9 @@ def test_an_end_that_does_not_stop_the_bootstrap_is_caught(name, monkeypatch):
 
 def test_a_ratio_that_counts_twice_in_the_weights_is_caught(world, monkeypatch):
     old, new = parameters(world), later_parameters(world)
-    right = updates.importance.trajectory_log_ratios
+    right = surrogates.trajectory_log_ratios
     monkeypatch.setattr(
-        updates.importance, "trajectory_log_ratios", lambda ratios, *flags: right(ratios, *flags) + ratios
+        surrogates, "trajectory_log_ratios", lambda ratios, *flags: right(ratios, *flags) + ratios
     )
     found = expected(method("trajectory_ratio"), world, new, collected_by=old)
     assert error(found, practical_gradient(world, new)) > CLEAR

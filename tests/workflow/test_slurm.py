@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cluster import slurm
-from test_workflow import CHECKOUT, DATA
+from helpers.places import CHECKOUT, DATA
 
 from pgbench.analysis import verification
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.places import CHECKOUT, DATA, STUDIES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,9 +21,7 @@ from pgbench.studies.configuration import Configuration, parse_configuration, st
 from pgbench.studies.plans import StudyPlan, plan_studies, plan_study, read_plan, runs_by_name
 from pgbench.studies.study import describe_run, load_study
 
-CHECKOUT = Path(__file__).parents[1]
-STUDIES = CHECKOUT / "workflows" / "studies"
-TINY = Path(__file__).parent / "data" / "studies" / "tiny.yaml"
+TINY = DATA / "studies" / "tiny.yaml"
 
 
 def configure(**changes: Any) -> Configuration:

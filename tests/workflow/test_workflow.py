@@ -14,15 +14,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from helpers.places import CHECKOUT, DATA
 
 from pgbench.analysis import verification
 from pgbench.running.block import train_block
 from pgbench.storage.blocks import FILES, read_block
 from pgbench.studies import plans
 from pgbench.studies.catalogue import CATALOGUE
-
-CHECKOUT = Path(__file__).parents[1]
-DATA = Path(__file__).parent / "data"
 
 
 def snakemake(
@@ -132,12 +130,12 @@ def test_more_seeds_train_only_the_new_block(finished: Path) -> None:
 
 
 def test_edited_mathematics_retrains(finished: Path) -> None:
-    with edited(finished.parent / "checkout/pgbench/updates.py"):
+    with edited(finished.parent / "checkout/pgbench/training/updates.py"):
         assert planned_jobs(smoke(finished, "--dry-run"))["train"] == 4
 
 
 def test_an_edited_plot_draws_again_and_does_not_retrain(finished: Path) -> None:
-    with edited(finished.parent / "checkout/pgbench/analysis/figures.py"):
+    with edited(finished.parent / "checkout/pgbench/figures/score_figures.py"):
         jobs = planned_jobs(smoke(finished, "--dry-run"))
     assert jobs["page"] == 1
     assert "train" not in jobs

@@ -59,8 +59,8 @@ def test_without_git(monkeypatch):
 
 def test_no_tensor_or_plotting_library_is_imported():
     code = """
-import sys, pgbench.results, pgbench.analysis.gathering, pgbench.provenance
-pgbench.provenance.provenance()
+import sys, pgbench.storage.blocks, pgbench.analysis.gathering, pgbench.storage.provenance
+pgbench.storage.provenance.provenance()
 assert not {"torch", "gymnasium", "mujoco", "matplotlib"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.places import CHECKOUT
 
 from pgbench.base.refusals import Refusal
 from pgbench.report import tracking
@@ -21,7 +22,6 @@ from pgbench.running.block import train_block
 from pgbench.storage.blocks import Block, read_block
 from pgbench.studies import configuration, plans, study
 
-CHECKOUT = Path(__file__).parents[1]
 STUDY = study.Study(
     question="Is it recorded?",
     parent="ppo",
@@ -186,12 +186,12 @@ def test_an_episode_counts_in_the_row_that_follows_it(
 def test_the_mode_is_online_only_with_a_key(tmp_path: Path) -> None:
     program = """
 import os
-from pgbench import wandb_tracking
-print(wandb_tracking.choose_mode())
+from pgbench.report import tracking
+print(tracking.choose_mode())
 os.environ["WANDB_API_KEY"] = "0" * 40
-print(wandb_tracking.choose_mode())
+print(tracking.choose_mode())
 os.environ["WANDB_MODE"] = "offline"
-print(wandb_tracking.choose_mode())
+print(tracking.choose_mode())
 """
     environment = without_account(tmp_path)
     command = [sys.executable, "-c", program]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from helpers.places import CHECKOUT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +26,6 @@ from pgbench.methods import lineage, paths, runs
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.runs import Run
 
-CHECKOUT = Path(__file__).parents[1]
 PPO = lineage.LINEAGE["ppo"].algorithm
 MEASURED = """\
 # measured somewhere

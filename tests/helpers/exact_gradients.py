@@ -6,21 +6,24 @@ replica of its own, in double precision, and the mean over all is compared with 
 
 from dataclasses import replace
 
-import decision_processes as worlds
 import torch
-from decision_processes import HIDDEN, action_values, credited, gradient, objective, policy_table
 
+from helpers import decision_processes
+from helpers.decision_processes import HIDDEN, credited, gradient, policy_table
 from pgbench.environments import Discrete
 from pgbench.laboratory import estimators
+from pgbench.laboratory.exact import action_values, objective, true_values
+from pgbench.laboratory.trajectories import enumerate_trajectories, groups
+from pgbench.laboratory.worlds import chain, garnet
 from pgbench.networks.perceptron import Perceptron
 from pgbench.training import credit, iteration, updates
 from pgbench.training.learner import Learner, Parameters
 from pgbench.training.meaning import data, surrogates
 
 WORLDS = {
-    "chain": worlds.chain(),
-    "chain under a time limit": replace(worlds.chain(), cut=True),
-    "garnet": worlds.garnet(),
+    "chain": chain(),
+    "chain under a time limit": replace(chain(), cut=True),
+    "garnet": garnet(),
 }
 GAMMA = 0.8
 EXACT = 1e-10
@@ -83,11 +86,11 @@ def gradients(algorithm, world, rollout, row, critic=None, collected_by=None):
 def expected(algorithm, world, row, critic=None, collected_by=None):
     """E[ĝ] `[P]` over all batches of as many episodes as the algorithm takes."""
     policy = policy_table(world, row if collected_by is None else collected_by)
-    probabilities = worlds.enumerate_trajectories(world).probabilities(policy)
-    members = worlds.groups(len(probabilities), data.environments_each(algorithm.data))
-    rollout = worlds.rollout(world, members)
+    probabilities = enumerate_trajectories(world).probabilities(policy)
+    members = groups(len(probabilities), data.environments_each(algorithm.data))
+    rollout = decision_processes.rollout(world, members)
     if algorithm.data.kind == "whole_episodes":
-        rollout = worlds.with_idle_rows(rollout, 3)
+        rollout = decision_processes.with_idle_rows(rollout, 3)
     return probabilities[members].prod(1) @ gradients(algorithm, world, rollout, row, critic, collected_by)
 
 
@@ -103,7 +106,7 @@ def some_critic(world):
 
 
 def exact_critic(world, row, gamma=GAMMA):
-    return worlds.true_values(world, policy_table(world, row), gamma)
+    return true_values(world, policy_table(world, row), gamma)
 
 
 def exact_gradient(world, row, gamma=GAMMA, critic=None):
@@ -117,9 +120,9 @@ def practical_gradient(world, row, gamma=GAMMA, critic=None):
 
 
 def parameters(world):
-    return worlds.parameters(world, seed=0)
+    return decision_processes.parameters(world, seed=0)
 
 
 def later_parameters(world):
     """After an update that went far."""
-    return worlds.parameters(world, seed=0) + 0.6 * worlds.parameters(world, seed=1)
+    return decision_processes.parameters(world, seed=0) + 0.6 * decision_processes.parameters(world, seed=1)

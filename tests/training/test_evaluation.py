@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_training import small, trace
+from helpers.trainings import small, trace
 
 from pgbench import environments
 from pgbench.methods import lineage, naming, paths, runs

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 import torch
-from test_replay import SEEDS, setting
+from helpers.replays import SEEDS, setting
 
 from pgbench.environments import Discrete
 from pgbench.methods import components as c

@@ -1,7 +1,7 @@
 """The names of scores: each has a meaning, and the metrics are those that training records."""
 
 import pytest
-from test_updates import progress, setting
+from helpers.batches import progress, setting
 
 from pgbench.methods.runs import Evaluation
 from pgbench.studies.scores import (

@@ -5,9 +5,9 @@ import re
 import pytest
 from scipy import stats
 
+from pgbench.base.places import REFERENCES
 from pgbench.base.refusals import Refusal
 from pgbench.studies.references import (
-    REFERENCES,
     STATISTICS,
     PublishedScore,
     citation,

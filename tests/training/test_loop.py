@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.trainings import MUJOCO, records, small, trace
 
 from pgbench.methods import lineage, paths, runs
 from pgbench.training import credit, loop, updates
@@ -10,38 +11,6 @@ from pgbench.training.iteration import Moment
 from pgbench.training.learner import Learner
 from pgbench.training.meaning import data
 from pgbench.training.start import build_sampler
-
-
-def records(algorithm, seeds, environment="CartPole-v1", steps=512):
-    run = runs.Run(algorithm=algorithm, environment=environment, steps=steps)
-    return list(loop.train(run, seeds))
-
-
-def small(name, **overrides):
-    algorithm = lineage.LINEAGE[name].algorithm
-    shorter = {
-        "fixed_horizon": {"data.steps": 128},
-        "replay_buffer": {"data.warm_up": 64, "data.capacity": 256, "data.batch_size": 64},
-    }.get(algorithm.data.kind, {})
-    if algorithm.update.kind == "minibatch_epochs":
-        shorter["update.epochs"] = 4
-    return paths.replace(algorithm, shorter | overrides)
-
-
-def trace(records, seeds, seed):
-    """Every number that a replica leaves behind."""
-    row = seeds.index(seed)
-    return [
-        (
-            record.iteration,
-            record.steps[row],
-            *(values[row].item().hex() for values in record.statistics.values() if record.measured[row]),
-            *(episode for episode in record.episodes if episode.seed == seed),
-            *(episode for episode in record.evaluations if episode.seed == seed),
-        )
-        for record in records
-        if record.running[row]
-    ]
 
 
 @pytest.mark.parametrize("name", ["ppo_adaptive_kl", "online_actor_critic", "replay"])
@@ -74,14 +43,6 @@ def test_each_replicas_metrics_are_measured_by_its_own_steps(monkeypatch):
         assert (record.measured == (record.running & (crossed | (record.iteration == 0)))).all()
         before = record.steps
     assert not all(record.measured.all() == record.measured.any() for record in every)
-
-
-MUJOCO = [
-    ("gae", "Hopper-v5"),
-    ("ppo", "HalfCheetah-v5"),
-    ("replay_unrepaired", "Hopper-v5"),
-    ("replay", "HalfCheetah-v5"),
-]
 
 
 @pytest.mark.parametrize(

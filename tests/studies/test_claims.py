@@ -1,16 +1,15 @@
 """Claims in a study are checked when it is loaded; each fault is refused by name."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
+from helpers.places import STUDIES
 
 from pgbench.base.refusals import Refusal
 from pgbench.studies.claims import Hypothesis, Pair, hypothesis
 from pgbench.studies.study import Study, load_study
 
-STUDIES = Path(__file__).parents[1] / "workflows" / "studies"
 CLAIM = {
     "statement": "Clipping helps.",
     "source": {"paper": "schulman2017ppo", "where": "Table 1"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_training import records, small, trace
+from helpers.trainings import records, small, trace
 
 from pgbench.environments.classic import SYSTEMS
 from pgbench.environments.mujoco_tasks import TASKS

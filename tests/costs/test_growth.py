@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from helpers.places import CHECKOUT
 
 from pgbench.base.refusals import Refusal
 from pgbench.costs import growth
@@ -12,7 +13,6 @@ from pgbench.costs.growth import DEFAULT, FACTORS, Growth, Setting, read_growth
 from pgbench.methods.components import FixedHorizon, Networks
 from pgbench.studies.configuration import Configuration
 
-CHECKOUT = Path(__file__).parents[1]
 MEASURED = """\
 # What this is.
 # Measured some day on some machine;

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_workflow import CHECKOUT
+from helpers.places import CHECKOUT
 
 from pgbench.analysis import verification
 from pgbench.base.refusals import Refusal

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_training import MUJOCO, small, trace
+from helpers.trainings import MUJOCO, small, trace
 
 from pgbench import __main__ as command_line
 from pgbench.methods import lineage, naming, paths, runs

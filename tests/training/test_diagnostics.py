@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_updates import progress, setting
+from helpers.batches import progress, setting
 
 from pgbench.functional.moments import signal_to_noise
 from pgbench.methods import components

@@ -10,17 +10,7 @@ import numpy as np
 import torch
 
 from pgbench.laboratory import exact, trajectories
-from pgbench.laboratory.exact import (  # noqa: F401 - tests take a world and its closed forms from here
-    action_values,
-    lambda_values,
-    n_step_values,
-    objective,
-    occupancy,
-    powers,
-    true_values,
-)
-from pgbench.laboratory.trajectories import enumerate_trajectories, groups  # noqa: F401
-from pgbench.laboratory.worlds import chain, garnet  # noqa: F401
+from pgbench.laboratory.trajectories import enumerate_trajectories
 
 HIDDEN = 6
 

@@ -3,16 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from helpers.replays import SEEDS, setting
 
-from pgbench.methods import components as c
-from pgbench.methods import lineage, paths, runs
 from pgbench.training import replay_update
 from pgbench.training.experience import Rollout
 from pgbench.training.meaning import data
 from pgbench.training.replay_memory import COLUMNS, ReplayDraws, ReplayMemory
-from pgbench.training.start import build_learner, build_sampler
-
-SEEDS = [0, 1, 2]
 
 
 def numbered(first, steps, replicas=3, environments=2):
@@ -95,16 +91,6 @@ def test_one_purposes_draws_do_not_shift_anothers():
     busy.actions("target", learner, observations)
     drawn = [chance.actions("actor", learner, observations) for chance in (quiet, busy)]
     assert torch.equal(*drawn)
-
-
-def setting(name, environment="CartPole-v1", **overrides):
-    """An algorithm, its learner, and a rollout of its first policy."""
-    small = {"data": c.ReplayBuffer(steps=64, warm_up=64, batch_size=16), "networks.hidden": (16,)}
-    algorithm = paths.replace(lineage.LINEAGE[name].algorithm, small | overrides)
-    sampler = build_sampler(runs.Run(algorithm=algorithm, environment=environment, steps=999), SEEDS)
-    learner = build_learner(algorithm, sampler, SEEDS)
-    running = np.ones(3, dtype=bool)
-    return algorithm, learner, data.collect(algorithm.data, sampler, learner, 0, running), sampler
 
 
 @pytest.mark.parametrize("environment", ["CartPole-v1", "Pendulum-v1"])

@@ -1,0 +1,34 @@
+"""An algorithm with its learner and a batch, as an update finds them."""
+
+import numpy as np
+import torch
+
+from pgbench.methods import components, lineage, paths, runs
+from pgbench.training import credit, iteration
+from pgbench.training.learner import Learner
+from pgbench.training.meaning import critics
+from pgbench.training.meaning.data import collect
+from pgbench.training.start import build_sampler
+
+SEEDS = [0, 1, 2]
+SMALL = {"data": components.FixedHorizon(steps=256), "networks.hidden": (16,)}
+
+
+def setting(name, environment="CartPole-v1", **overrides):
+    """An algorithm, its learner, and a batch that its first policy collected."""
+    algorithm = lineage.LINEAGE[name].algorithm
+    small = SMALL if algorithm.data.kind == "fixed_horizon" else {"networks.hidden": (16,)}
+    algorithm = paths.replace(algorithm, small | overrides)
+    run = runs.Run(algorithm=algorithm, environment=environment, steps=10_000)
+    sampler = build_sampler(run, SEEDS)
+    world = sampler.environment
+    has_critic = critics.critic_fit(algorithm.baseline) is not None
+    learner = Learner(algorithm.networks, world.observation_size, world.actions, SEEDS, has_critic)
+    rollout = collect(algorithm.data, sampler, learner, 0, np.ones(len(SEEDS), dtype=bool))
+    return algorithm, learner, rollout, credit.prepare(algorithm, learner, rollout)
+
+
+def progress(running=(True, True, True), remaining=1.0):
+    return iteration.Moment(
+        0, SEEDS, torch.tensor(running), torch.full((len(SEEDS),), remaining, dtype=torch.float64)
+    )
