@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench.functional import ratios, returns
+from pgbench.functional import returns
 from pgbench.functional.ratios import trajectory_log_ratios
 from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import Setting, constant_baseline, enumerated, exact_batch, method, sampled
 from pgbench.laboratory.policies import Actor
 from pgbench.methods import components
 from pgbench.training import credit, losses
-from pgbench.training.meaning import surrogates
+from pgbench.training.meaning import advantages, surrogates
 
 GAMMA = 0.9
 BATCHES = 3000
@@ -67,7 +67,7 @@ def a_start_off_by_one(monkeypatch):
 
 def a_baseline_that_sees_the_action(monkeypatch):
     monkeypatch.setattr(
-        credit, "_baseline", lambda _, __, rollout, values, ___: values.here + rollout.actions
+        advantages, "subtracted", lambda _, __, rollout, values, ___: values.here + rollout.actions
     )
 
 
@@ -82,7 +82,7 @@ def no_cut_at_an_end(monkeypatch):
 def a_ratio_counted_twice(monkeypatch):
     right = trajectory_log_ratios
     monkeypatch.setattr(
-        ratios, "trajectory_log_ratios", lambda ratios, *flags: right(ratios, *flags) + ratios
+        surrogates, "trajectory_log_ratios", lambda ratios, *flags: right(ratios, *flags) + ratios
     )
 
 

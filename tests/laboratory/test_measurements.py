@@ -18,6 +18,7 @@ from pgbench.report.laboratory_page import write_page
 from pgbench.report.statement_rows import significant, statement_rows
 from pgbench.studies.catalogue import CATALOGUE, SIZES
 from pgbench.studies.references import read_papers
+from pgbench.training import replay_update
 
 SAMPLED_MAY_BE_OPEN = {"baselines", "landscape", "trust_region", "importance"}
 """Where two or three hundred batches, or three worlds, may leave a statement open."""
@@ -196,7 +197,7 @@ def test_at_its_fixed_point_a_critics_expected_step_vanishes(name):
     critic = off_policy.fixed_point(algorithm, case)
     learner = case.learner(algorithm, critic.unsqueeze(0))
     drawn, chance = case.everything(1)
-    off_policy.off_policy.fit_critic(
+    replay_update.fit_critic(
         algorithm, off_policy.c.SeparateFit(), learner, drawn, chance, off_policy._progress(1)
     )
     assert float(learner.critic.adam.mean.abs().max()) < 1e-12

@@ -1,5 +1,6 @@
 import errno
 import io
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,6 @@ import pandas as pd
 import torch
 
 from pgbench.methods import lineage, naming, paths, runs
-from pgbench.running import recording
 from pgbench.running.block import train_block
 from pgbench.running.progress import Progress
 from pgbench.running.recording import Tables
@@ -85,7 +85,7 @@ def test_progress_says_how_far_and_how_long():
 
 def test_progress_counts_only_what_this_process_did(monkeypatch):
     clock = iter([0.0, 20.0])
-    monkeypatch.setattr(recording.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     output = io.StringIO()
     progress = Progress("ppo", 1000, output, before=600)
     progress.add(Iteration(1, np.array([500, 500]), np.array([True, True]), np.array([True, True]), [], {}))

@@ -15,7 +15,7 @@ SHORT = {"data.steps": 64, "networks.hidden": (16,)}
 
 @pytest.mark.parametrize("environment", [*SYSTEMS, *TASKS, "Constant-v0"])
 def test_a_replicas_bits_do_not_depend_on_its_block(environment):
-    """`test_training.py` has every method; here is every environment, with all that is done to observations."""
+    """`test_loop.py` has every method; here is every environment, with all that is done to observations."""
     algorithm = small("ppo", **SHORT)
     alone, beside = (
         trace(records(algorithm, seeds, environment, 128), seeds, 3) for seeds in ([3], [0, 3, 1])
