@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from helpers import worlds
 
 LONGEST = ("test_workflow.py", "test_loop.py", "test_measurements.py")

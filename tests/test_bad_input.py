@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers.places import CHECKOUT, DATA
-from helpers.recorder import Recorder
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from helpers.places import CHECKOUT, DATA
+from helpers.recorder import Recorder
 from pgbench import __main__ as command_line
 from pgbench.base.refusals import Refusal
 from pgbench.base.yaml_files import parse_yaml, read_yaml

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.places import CHECKOUT
-from helpers.recorder import Recorder
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from helpers.places import CHECKOUT
+from helpers.recorder import Recorder
 from pgbench import __main__ as command_line
 from pgbench.methods import components, lineage, naming, paths, runs
 from pgbench.methods.runs import Run

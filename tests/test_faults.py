@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.places import CHECKOUT
 
+from helpers.places import CHECKOUT
 from pgbench import __main__ as command_line
 from pgbench.base.refusals import Refusal
 from pgbench.environments import VectorEnvironment

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers.places import CHECKOUT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from helpers.places import CHECKOUT
 from pgbench.studies import study
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from helpers.places import CHECKOUT
 
+from helpers.places import CHECKOUT
 from pgbench.methods import lineage
 from pgbench.studies import plans
 from pgbench.studies.configuration import parse_configuration, study_files

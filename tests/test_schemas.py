@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from helpers.places import CHECKOUT
 
+from helpers.places import CHECKOUT
 from pgbench.__main__ import SCHEMAS
 
 DIRECTORY = CHECKOUT / "workflows" / "schemas"

@@ -12,7 +12,7 @@ from pgbench.laboratory import exact, worlds
 from pgbench.laboratory.estimators import exact_batch
 from pgbench.laboratory.policies import Actor
 from pgbench.methods.algorithm import Algorithm
-from pgbench.training.experience import Batch
+from pgbench.training.batches import Batch
 from pgbench.training.learner import Learner
 
 

@@ -1,6 +1,6 @@
 """Gradient estimates of the code that trains, for many batches at once: a batch is a replica.
 
-Nothing is estimated here: a rollout goes through `estimation.prepare` and `updates.gradient`.
+Nothing is estimated here: a rollout goes through `credit.prepare` and `losses.gradient`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from pgbench.laboratory.trajectories import (
 from pgbench.methods import lineage, paths
 from pgbench.methods.algorithm import Algorithm
 from pgbench.training import credit, losses
-from pgbench.training.experience import Batch, Rollout, Transitions
-from pgbench.training.learner import Learner, Parameters
+from pgbench.training.batches import Batch, Credit, Recorded, Transitions
+from pgbench.training.experience import Rollout
+from pgbench.training.learner import Learner
 from pgbench.training.meaning import critics, data
 
 Refine = Callable[[Learner, Batch], Batch]
@@ -96,11 +97,11 @@ def gradients(
         refine: changes the batch before the update sees it.
     """
     replicas = experience.rewards.shape[1]
-    critic = setting.critic if critics.critic_fit(algorithm.baseline) is not None else None
+    critic = None if critics.values(algorithm.baseline) is None else setting.critic
     before = setting.row if setting.collected_by is None else setting.collected_by
     learner = setting.actor.learner(algorithm, before.repeat(replicas, 1), critic)
     batch = credit.prepare(algorithm, learner, experience)
-    learner.actor = Parameters.start(setting.row.detach().repeat(replicas, 1))
+    learner = learner.at(setting.row.repeat(replicas, 1))
     return losses.gradient(algorithm, learner, batch if refine is None else refine(learner, batch))
 
 
@@ -154,7 +155,7 @@ def constant_baseline(constant: float) -> Refine:
 
     def refine(learner: Learner, batch: Batch) -> Batch:
         data = batch.transitions
-        return replace(batch, transitions=replace(data, advantages=data.advantages - constant))
+        return replace(batch, transitions=data.credited(advantages=data.credit.advantages - constant))
 
     return refine
 
@@ -183,32 +184,8 @@ def exact_batch(learner: Learner, probabilities: Tensor, advantages: Tensor) -> 
         log_probs = old.log_prob(chosen)
         states = probabilities.expand(replicas, count).repeat_interleave(actions, 1)
         weights = states * log_probs.exp()
-    nothing = torch.zeros_like(weights)
-    transitions = Transitions(
-        observations=observations,
-        actions=chosen,
-        advantages=advantages.expand(replicas, count, actions).flatten(1),
-        targets=nothing,
-        old_values=nothing,
-        old_log_probs=log_probs,
-        old_parameters=old.parameters,
-        weights=weights,
-        shares=weights,
-    )
-    return Batch(transitions, _one_step(transitions), observations)
-
-
-def _one_step(data: Transitions) -> Rollout:
-    """Transitions as a rollout of a single step, in which each is an environment of its own."""
-    alive = torch.ones(1, *data.weights.shape, dtype=torch.bool)
-    return Rollout(
-        observations=data.observations.unsqueeze(0),
-        actions=data.actions.unsqueeze(0),
-        rewards=data.advantages.unsqueeze(0),
-        next_observations=data.observations.unsqueeze(0),
-        terminated=alive,
-        truncated=~alive,
-        active=alive,
-        elapsed=torch.zeros(data.weights.shape, dtype=torch.int64),
-        episodes=[],
-    )
+    credited = advantages.expand(replicas, count, actions).flatten(1)
+    never = torch.zeros(weights.shape, dtype=torch.bool)
+    rollout = Rollout.one_step(observations, chosen, credited, observations, ~never, never)
+    recorded = Recorded(observations, chosen, log_probs, old.parameters, None)
+    return Batch(Transitions(recorded, Credit(credited, weights, weights, None)), rollout, observations)

@@ -15,10 +15,11 @@ from torch import Tensor
 from pgbench.environments import Discrete
 from pgbench.laboratory.worlds import Process
 from pgbench.methods.algorithm import Algorithm
-from pgbench.methods.components import Networks
+from pgbench.networks.distributions import Policy
 from pgbench.networks.perceptron import ACTIVATIONS, Perceptron
-from pgbench.training.learner import Learner, Parameters
+from pgbench.training.learner import Learner, StateCritic
 from pgbench.training.meaning import surrogates
+from pgbench.training.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -90,19 +91,18 @@ class Actor:
             rows: parameters `[S, P]`.
             critic: `[H + 1, X]`, the same for all replicas, or None.
         """
-        replicas, values = len(rows), None if critic is None else critic.flatten()
-        learner = Learner(Networks(hidden=()), 1, Discrete(self.world.actions), [0], critic is not None)
-        learner.policy_network = self.network
-        learner.actor = Parameters.start(rows.detach().clone())
-        learner.beta = torch.full(
-            (replicas,), surrogates.initial_beta(algorithm.surrogate), dtype=torch.float64
-        )
-        if values is not None:
-            learner.value_network = OneHotPerceptron((len(values), 1), "tanh")
-            table = torch.zeros(replicas, learner.value_network.width, dtype=torch.float64)
-            table[:, : len(values)] = values
-            learner.critic = Parameters.start(table)
-        return learner
+        policy, beta = Policy(Discrete(self.world.actions)), surrogates.initial_beta(algorithm.surrogate)
+        betas = torch.full((len(rows),), beta, dtype=torch.float64)
+        table = None if critic is None else tabular_critic(critic.flatten().repeat(len(rows), 1))
+        return Learner(policy, self.network, Parameters.start(rows), table, betas)
+
+
+def tabular_critic(values: Tensor) -> StateCritic:
+    """A critic that is a table of values `[S, I]`, one for each place; its parameters are padded with 0."""
+    network = OneHotPerceptron((values.shape[1], 1), "tanh")
+    table = torch.zeros(len(values), network.width, dtype=torch.float64)
+    table[:, : values.shape[1]] = values
+    return StateCritic(network, Parameters.start(table))
 
 
 def check_support(old: Tensor, new: Tensor) -> None:

@@ -158,6 +158,4 @@ def rollout(process: Process, trajectories: Trajectories, members: Tensor) -> Ro
         terminated=dead if process.cut else dead | out_of_time,
         truncated=out_of_time if process.cut else torch.zeros_like(dead),
         active=active,
-        elapsed=torch.zeros(members.shape, dtype=torch.int64),
-        episodes=[],
     )

@@ -1,65 +1,76 @@
-"""From experience to a batch: what data, advantage, baseline and critic target mean."""
+"""From experience to a batch: what each action is credited with, and what the critic is to learn."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from pgbench.functional.moments import standardise
 from pgbench.methods.algorithm import Algorithm
-from pgbench.training.experience import Batch, Rollout, Transitions, Values, in_time, side_by_side
+from pgbench.training.batches import Batch, Credit, Recorded, Transitions
+from pgbench.training.experience import Rollout, Values, in_time, side_by_side
 from pgbench.training.learner import Learner
-from pgbench.training.meaning.advantages import advantages, at_time_limits
+from pgbench.training.meaning.advantages import advantages
 from pgbench.training.meaning.baselines import gradient_correction, trajectory_scores
 from pgbench.training.meaning.critics import rollout_targets
 from pgbench.training.meaning.data import transition_weights
+from pgbench.training.meaning.details import at_time_limits, over_the_batch
 
 
 @torch.no_grad()
 def prepare(algorithm: Algorithm, learner: Learner, rollout: Rollout) -> Batch:
     """Lay a rollout out for the update, with advantages and targets."""
-    observations = side_by_side(rollout.observations)
+    observations, actions = side_by_side(rollout.observations), side_by_side(rollout.actions)
     old = learner.evaluate_in_chunks(observations)
-    actions = side_by_side(rollout.actions)
-    nothing = torch.zeros_like(old.values)
-    transitions = Transitions(
-        observations=observations,
-        actions=actions,
-        advantages=nothing,
-        targets=nothing,
-        old_values=old.values,
-        old_log_probs=old.distribution.log_prob(actions),
-        old_parameters=old.distribution.parameters,
-        weights=nothing,
-        shares=nothing,
-    )
-    batch = Batch(transitions, rollout, side_by_side(rollout.next_observations))
-    return credit(algorithm, learner, batch, old.values)
+    log_probs, parameters = old.distribution.log_prob(actions), old.distribution.parameters
+    recorded = Recorded(observations, actions, log_probs, parameters, old.values)
+    next_observations = side_by_side(rollout.next_observations)
+    return _credited(algorithm, learner, recorded, rollout, next_observations, old.values)
 
 
 @torch.no_grad()
-def credit(algorithm: Algorithm, learner: Learner, batch: Batch, values: Tensor) -> Batch:
-    """The batch with advantages and targets from the present critic, whose values of it are `[S, N]`."""
-    shape = batch.rollout.rewards.shape
-    following = learner.values_in_chunks(batch.next_observations)
-    both = Values(in_time(values, shape), in_time(following, shape))
-    rollout, both = at_time_limits(algorithm, batch.rollout, both)
-    active = side_by_side(rollout.active).float()
-    shares = active / active.sum(1, keepdim=True).clamp(min=1.0)
-    scores = trajectory_scores(algorithm.baseline, learner, batch)
-    estimates = advantages(algorithm, rollout, both, scores)
-    advantage = side_by_side(estimates)
-    if algorithm.details.advantage_normalisation == "batch":
-        advantage = standardise(advantage, shares)
-    transitions = replace(
-        batch.transitions,
-        advantages=advantage,
-        targets=side_by_side(rollout_targets(algorithm.baseline, rollout, both, algorithm.gamma)),
-        weights=transition_weights(algorithm.data, active, shares),
-        shares=shares,
+def credited_anew(algorithm: Algorithm, learner: Learner, batch: Batch) -> Batch:
+    """The batch with advantages and targets from the present critic, the old policy's record unchanged."""
+    recorded = batch.transitions.recorded
+    values = learner.evaluate_in_chunks(recorded.observations).values
+    return _credited(algorithm, learner, recorded, batch.rollout, batch.next_observations, values)
+
+
+def _credited(
+    algorithm: Algorithm,
+    learner: Learner,
+    recorded: Recorded,
+    rollout: Rollout,
+    next_observations: Tensor,
+    here: Tensor | None,
+) -> Batch:
+    """A batch of what was recorded; `here` are the present critic's values of its observations, `[S, N]`."""
+    scores = trajectory_scores(algorithm.baseline, learner, recorded, rollout)
+    values = critic_values(rollout, here, learner.values_in_chunks(next_observations))
+    seen, values = at_time_limits(algorithm, rollout, values)
+    estimates = advantages(algorithm, seen, values, scores)
+    targets = rollout_targets(algorithm.baseline, seen, values, algorithm.gamma)
+    active = side_by_side(seen.active)
+    shares = shares_of(active)
+    credit = Credit(
+        over_the_batch(algorithm.details, side_by_side(estimates), shares),
+        transition_weights(algorithm.data, active.float(), shares),
+        shares,
+        None if targets is None else side_by_side(targets),
     )
     # The baseline that corrects the gradient goes with total returns alone, which stand in the first row.
     correction = gradient_correction(algorithm.baseline, scores, estimates[0])
-    return replace(batch, transitions=transitions, correction=correction)
+    return Batch(Transitions(recorded, credit), rollout, next_observations, correction)
+
+
+def critic_values(rollout: Rollout, here: Tensor | None, following: Tensor | None) -> Values:
+    """Values `[S, N]` in time; without a critic of states, nothing is expected anywhere."""
+    if here is None or following is None:
+        nothing = torch.zeros_like(rollout.rewards)
+        return Values(nothing, nothing)
+    shape = rollout.rewards.shape
+    return Values(in_time(here, shape), in_time(following, shape))
+
+
+def shares_of(active: Tensor) -> Tensor:
+    """The weight `[S, N]` of each transition in a mean over those that are active."""
+    return active.float() / active.float().sum(1, keepdim=True).clamp(min=1.0)

@@ -13,11 +13,11 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from pgbench import environments
 from pgbench.methods.runs import Evaluation, Run
 from pgbench.training.experience import Act, Episode, Noise
 from pgbench.training.learner import Learner
-from pgbench.training.normalisation import FrozenNormaliser
-from pgbench.training.sampler import Sampler
+from pgbench.training.sampler import Sampler, environment_streams
 from pgbench.training.streams import stream
 
 
@@ -47,15 +47,15 @@ def evaluate(
     if not due.any():
         return []
     draws = (stream(seed, "evaluation", int(part)) for seed, part in zip(seeds, behind, strict=True))
-    own = Sampler(run.environment, [int(generator.integers(2**62)) for generator in draws], asked.episodes)
-    if sampler.normaliser is not None:
-        own.normaliser = FrozenNormaliser(sampler.normaliser)
-    replicas = dict(zip(own.seeds, zip(seeds, sampler.steps.tolist(), strict=True), strict=True))
-    episodes = own.finished_episodes(*_acting(asked, learner), due)
+    streams = [int(generator.integers(2**62)) for generator in draws]
+    environment = environments.make(run.environment, environment_streams(streams, asked.episodes))
+    evaluated = Sampler(environment, streams, sampler.preprocessing.frozen())
+    episodes = evaluated.finished_episodes(*_acting(asked, learner), due)
+    steps = sampler.steps.tolist()
     return [
-        replace(episode, seed=seed, step=step)
+        replace(episode, seed=seeds[replica], step=steps[replica])
         for episode in episodes
-        for seed, step in [replicas[episode.seed]]
+        for replica in [streams.index(episode.seed)]
     ]
 
 

@@ -1,9 +1,9 @@
-"""A rollout laid out for the update: the transitions of each replica side by side, `[S, N, …]`."""
+"""What collecting leaves: episodes, rollouts, and a critic's values of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -11,78 +11,108 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+Act = Callable[[Tensor, Tensor], Tensor]
+"""Actions `[S, E, …]` for observations `[S, E, O]` and noise."""
+
+Noise = Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.float32]]
+"""Noise of a shape `(rows, environments)` from a generator."""
+
+CHUNK = 512
+"""Transitions of a replica that pass through a network at once. The rounding of a matrix product may depend on its
+shape, and a replica's numbers must not depend on how long the episodes of other replicas are. Rollouts of whole
+episodes are therefore filled up with idle rows to a multiple of this."""
+
+
+def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
+    """Slices that cover `count` transitions, `size` at a time."""
+    return (slice(first, min(first + size, count)) for first in range(0, count, size))
+
 
 @dataclass(frozen=True)
-class Transitions:
-    """Columns `[S, M, …]` that an objective needs of M transitions of each replica.
+class Episode:
+    """A finished episode.
 
     Attributes:
-        observations: `[S, M, O]`.
-        actions: `[S, M]` or `[S, M, A]`.
-        advantages: `[S, M]`.
-        targets: `[S, M]`, the critic's; zeros without a critic.
-        old_values: `[S, M]`, V before the update.
-        old_log_probs: `[S, M]`, under the policy that collected the data.
-        old_parameters: `[S, M, …]`, of the distributions that collected the data.
-        weights: `[S, M]`, of each transition in the policy's objective; 0 for idle environments.
-        shares: `[S, M]`, of each transition in a mean over the batch; 0 for idle environments.
+        seed: the replica's.
+        step: environment steps of the replica's training when the episode ended or, of an evaluation, when it was
+            made.
+        episodic_return: the sum of its rewards, undiscounted.
+        episodic_length: its steps.
+        terminated: whether it ended in a terminal state, and not at a time limit.
+    """
+
+    seed: int
+    step: int
+    episodic_return: float
+    episodic_length: int
+    terminated: bool
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What one round of collecting saw, `[T, S, E, …]`.
+
+    Observations are as the policy saw them and rewards as the update uses them (normalised, if asked for). No
+    observation after a reset is a next observation. Rows where `active` is False hold nothing.
+
+    Attributes:
+        observations: `[T, S, E, O]`.
+        actions: `[T, S, E]` or `[T, S, E, A]`.
+        rewards: `[T, S, E]`.
+        next_observations: `[T, S, E, O]`.
+        terminated: `[T, S, E]`, boolean.
+        truncated: `[T, S, E]`, boolean.
+        active: `[T, S, E]`, boolean: where a step was taken.
+        elapsed: `[S, E]`, steps that the episodes under way had lasted before the first row; None where they begin
+            there.
+        episodes: those that ended.
     """
 
     observations: Tensor
     actions: Tensor
-    advantages: Tensor
-    targets: Tensor
-    old_values: Tensor
-    old_log_probs: Tensor
-    old_parameters: Tensor
-    weights: Tensor
-    shares: Tensor
+    rewards: Tensor
+    next_observations: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    active: Tensor
+    elapsed: Tensor | None = None
+    episodes: list[Episode] = field(default_factory=list)
 
-    def __len__(self) -> int:
-        """M."""
-        return self.advantages.shape[1]
-
-    def _each(self, choose: Callable[[Tensor], Tensor]) -> Transitions:
-        return Transitions(*(choose(getattr(self, column.name)) for column in fields(self)))
-
-    def part(self, rows: slice) -> Transitions:
-        """Some of the transitions of every replica."""
-        return self._each(lambda column: column[:, rows])
-
-    def split(self, parts: int) -> Transitions:
-        """The transitions of every replica in equal parts, each as a replica of its own, `[S · parts, …]`."""
-        return self._each(lambda column: column.reshape(parts * len(column), -1, *column.shape[2:]))
-
-    def take(self, order: Tensor) -> Transitions:
-        """The transitions in the order `[S, K]` of indices, each replica by its own."""
-        replicas, count = self.advantages.shape
-        rows = (order + count * torch.arange(replicas).unsqueeze(1)).flatten()
-        return self._each(
-            lambda column: column.flatten(0, 1).index_select(0, rows).reshape(*order.shape, *column.shape[2:])
+    @classmethod
+    def one_step(
+        cls,
+        observations: Tensor,
+        actions: Tensor,
+        rewards: Tensor,
+        next_observations: Tensor,
+        terminated: Tensor,
+        truncated: Tensor,
+    ) -> Rollout:
+        """Transitions `[S, B, …]` as a rollout of one step, in which each is an environment of its own."""
+        return cls(
+            observations=observations.unsqueeze(0),
+            actions=actions.unsqueeze(0),
+            rewards=rewards.unsqueeze(0),
+            next_observations=next_observations.unsqueeze(0),
+            terminated=terminated.unsqueeze(0),
+            truncated=truncated.unsqueeze(0),
+            active=torch.ones(1, *rewards.shape, dtype=torch.bool),
         )
 
+    @property
+    def flags(self) -> tuple[Tensor, Tensor]:
+        """`terminated` and `truncated`, in the order in which every formula takes them."""
+        return self.terminated, self.truncated
 
-@dataclass(frozen=True)
-class Batch:
-    """What an update learns from; idle transitions have weight 0.
 
-    Attributes:
-        transitions: the data, `[S, N, …]`.
-        rollout: where they come from.
-        next_observations: `[S, N, O]`, the true ones.
-        correction: `[S, P]`, what a baseline with a constant for every parameter takes from the gradient of the
-            policy's objective; None for other baselines.
+class Values(NamedTuple):
+    """The critic's values of a rollout's observations and of those that really followed, `[T, S, E]` each.
+
+    V(s) and V(s'), or, of a critic of actions, Q(s, a) of the action to be credited and Q(s', a').
     """
 
-    transitions: Transitions
-    rollout: Rollout
-    next_observations: Tensor
-    correction: Tensor | None = None
-
-    @property
-    def size(self) -> int:
-        """N = T·E, how many transitions there are."""
-        return self.rollout.rewards.shape[0] * self.rollout.rewards.shape[2]
+    here: Tensor
+    next: Tensor
 
 
 def side_by_side(values: Tensor) -> Tensor:
@@ -97,61 +127,3 @@ def in_time(values: Tensor, shape: torch.Size) -> Tensor:
     """`[S, N]` as `[T, S, E]`: the inverse of `side_by_side`."""
     time, replicas, environments = shape
     return values.reshape(replicas, time, environments).transpose(0, 1)
-
-
-class Values(NamedTuple):
-    """The critic's values of a rollout's observations and of those that really followed, `[T, S, E]` each.
-
-    V(s) and V(s'), or, of a critic of actions, Q(s, a) of the action to be credited and Q(s', a').
-    """
-
-    here: Tensor
-    next: Tensor
-
-
-Act = Callable[[Tensor, Tensor], Tensor]
-"""Actions `[S, E, …]` for observations `[S, E, O]` and noise."""
-
-Noise = Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.float32]]
-"""Noise of a shape `(rows, environments)` from a generator."""
-
-CHUNK = 512
-"""Transitions of a replica that pass through a network at once. Rollouts of whole episodes are filled up with idle
-rows to a multiple of it: the rounding of a matrix product may depend on its shape, and a replica's numbers must not
-depend on how long the episodes of the others are."""
-
-
-@dataclass(frozen=True)
-class Episode:
-    """A finished episode.
-
-    `step` counts the environment steps of the replica's training: when the episode ended or, if it belongs to an
-    evaluation, when that was made.
-    """
-
-    seed: int
-    step: int
-    episodic_return: float
-    episodic_length: int
-    terminated: bool
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """What one round of collecting saw, `[T, S, E, …]`; rows where `active` is False hold nothing.
-
-    `elapsed` `[S, E]` counts the steps that the episodes under way had lasted before the first row.
-
-    Observations are as the policy saw them and rewards as the update uses them (normalised, if asked for).
-    No reset row is a next observation.
-    """
-
-    observations: Tensor
-    actions: Tensor
-    rewards: Tensor
-    next_observations: Tensor
-    terminated: Tensor
-    truncated: Tensor
-    active: Tensor
-    elapsed: Tensor
-    episodes: list[Episode]

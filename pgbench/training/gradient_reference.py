@@ -14,17 +14,19 @@ from torch import Tensor
 
 from pgbench.base.refusals import Refusal
 from pgbench.functional.moments import signal_to_noise
-from pgbench.methods import components
+from pgbench.methods import components as c
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.runs import Run
-from pgbench.training import credit, experience, iteration, losses
-from pgbench.training.experience import Batch, Rollout, in_time, side_by_side
-from pgbench.training.iteration import Statistics
+from pgbench.training.batches import Batch
+from pgbench.training.credit import critic_values, prepare
+from pgbench.training.experience import Rollout, side_by_side
+from pgbench.training.iteration import Moment, Statistics
 from pgbench.training.learner import Learner
+from pgbench.training.losses import gradient
 from pgbench.training.meaning import critics
-from pgbench.training.meaning.data import build_memory, collect
+from pgbench.training.meaning.data import collect, start_memory
 from pgbench.training.sampler import Sampler
-from pgbench.training.start import build_sampler
+from pgbench.training.start import start_sampler
 from pgbench.training.streams import stream
 
 METRICS = ("reference_cosine", "reference_signal_to_noise", "reference_value_error")
@@ -32,7 +34,7 @@ METRICS = ("reference_cosine", "reference_signal_to_noise", "reference_value_err
 
 @dataclass(frozen=True)
 class GradientReference:
-    """A look at training, to be given to `training.train`.
+    """An observer of training, to be given to `loop.train`.
 
     Attributes:
         run: what is trained.
@@ -55,12 +57,10 @@ class GradientReference:
                 f"reference: looks every {self.every} iterations at {self.batches} batches; "
                 "it must be every 1 or more, at 2 or more"
             )
-        if build_memory(self.run.algorithm.data) is not None:
+        if start_memory(self.run.algorithm.data) is not None:
             raise Refusal("reference: an update from a replay buffer has no batch of its own to compare with")
 
-    def __call__(
-        self, learner: Learner, sampler: Sampler, rollout: Rollout, progress: iteration.Moment
-    ) -> Statistics:
+    def __call__(self, learner: Learner, sampler: Sampler, batch: Batch, moment: Moment) -> Statistics:
         """Before an update: three metrics `[S]`, NaN where this iteration is not looked at.
 
         Returns:
@@ -72,63 +72,57 @@ class GradientReference:
         Args:
             learner: before the update; is left as it is.
             sampler: of training; only its normalisation is looked at.
-            rollout: what the update is about to learn from.
-            progress: where training stands.
+            batch: what the update is about to learn from.
+            moment: where training stands.
         """
-        if progress.iteration % self.every:
+        if moment.iteration % self.every:
             return {name: torch.full((len(self.seeds),), torch.nan) for name in METRICS}
         algorithm = self.run.algorithm
-        own = _gradient(algorithm, learner, credit.prepare(algorithm, learner, rollout))
-        rollouts = self._collect(learner, sampler, progress)
-        batches = [credit.prepare(algorithm, learner, each) for each in rollouts]
-        parts = torch.stack([_gradient(algorithm, learner, batch) for batch in batches])
-        found = (
-            torch.cosine_similarity(own, parts.mean(0), dim=-1),
+        present = _gradient(algorithm, learner, batch)
+        rollouts = self._collect(learner, sampler, moment)
+        batches = [prepare(algorithm, learner, rollout) for rollout in rollouts]
+        parts = torch.stack([_gradient(algorithm, learner, part) for part in batches])
+        metrics = (
+            torch.cosine_similarity(present, parts.mean(0), dim=-1),
             signal_to_noise(parts) / self.batches,
             _value_error(algorithm, learner, rollouts),
         )
-        return dict(zip(METRICS, found, strict=True))
+        return dict(zip(METRICS, metrics, strict=True))
 
-    def _collect(self, learner: Learner, sampler: Sampler, progress: iteration.Moment) -> list[Rollout]:
+    def _collect(self, learner: Learner, sampler: Sampler, moment: Moment) -> list[Rollout]:
         """K rollouts of the present policy in environments that begin anew."""
-        draws = (stream(seed, "reference", progress.iteration) for seed in self.seeds)
-        own = build_sampler(self.run, [int(generator.integers(2**62)) for generator in draws])
-        if own.normaliser is not None and sampler.normaliser is not None:
-            own.normaliser.restore(sampler.normaliser.state())
-        if own.scaler is not None and sampler.scaler is not None:
-            own.scaler.moments.restore(sampler.scaler.moments.state())
-        running = progress.running.numpy()
-        data = self.run.algorithm.data
-        return [collect(data, own, learner, part, running) for part in range(self.batches)]
+        draws = (stream(seed, "reference", moment.iteration) for seed in self.seeds)
+        fresh = start_sampler(self.run, [int(generator.integers(2**62)) for generator in draws])
+        fresh.preprocessing.adopt(sampler.preprocessing)
+        data, running = self.run.algorithm.data, moment.running.numpy()
+        return [collect(data, fresh, learner, part, running) for part in range(self.batches)]
 
 
 def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
     """The policy's gradient `[S, P]`; what a joint loss leaves for the critic is forgotten."""
-    gradient = losses.gradient(algorithm, learner, batch)
+    policy_gradient = gradient(algorithm, learner, batch)
     for part in learner.parts:
         part.pop_gradient()
-    return gradient
+    return policy_gradient
 
 
 @torch.no_grad()
 def _value_error(algorithm: Algorithm, learner: Learner, rollouts: Sequence[Rollout]) -> Tensor:
     """√(E(V − G)² / E G²), `[S]`, over all rollouts; where one cuts an episode, V stands for the rest in G."""
+    if critics.values(algorithm.baseline) is None:
+        return torch.full((len(learner.actor.values),), torch.nan)
     errors, squares, active = [], [], []
     for rollout in rollouts:
         here, following = (
             learner.evaluate_in_chunks(side_by_side(observations)).values
             for observations in (rollout.observations, rollout.next_observations)
         )
-        shape = rollout.rewards.shape
-        values = experience.Values(in_time(here, shape), in_time(following, shape))
-        target = components.MonteCarloTarget()
-        returns = critics.critic_targets(target, rollout, values, algorithm.gamma)
+        values = critic_values(rollout, here, following)
+        returns = critics.targets_of(c.MonteCarloTarget(), rollout, values, algorithm.gamma)
         errors.append(side_by_side((values.here - returns).square()))
         squares.append(side_by_side(returns.square()))
         active.append(side_by_side(rollout.active))
     weights = torch.cat(active, 1).float()
-    if critics.critic_fit(algorithm.baseline) is None:
-        return torch.full((len(weights),), torch.nan)
     # Replicas that have ended have no steps here: their error is 0 / 0.
-    mean = [(weights * torch.cat(each, 1)).double().cumsum(1)[:, -1] for each in (errors, squares)]
-    return (mean[0] / mean[1]).sqrt().float()
+    means = [(weights * torch.cat(terms, 1)).double().cumsum(1)[:, -1] for terms in (errors, squares)]
+    return (means[0] / means[1]).sqrt().float()

@@ -6,15 +6,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgbench.methods import components as c
 from pgbench.training.experience import Episode
 
 Statistics = dict[str, Tensor]
 """Metrics of an update, `[S]` each."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where the replicas of a block stand when an update begins.
+
+    Attributes:
+        iteration: number of the update, from 0.
+        seeds: one for each replica.
+        running: `[S]`, boolean; the others keep every bit.
+        remaining: `[S]`, float64: the fraction of the budget that is left, in (0, 1].
+        watched: whether metrics are asked for.
+    """
+
+    iteration: int
+    seeds: Sequence[int]
+    running: Tensor
+    remaining: Tensor
+    watched: bool = True
 
 
 @dataclass(frozen=True)
@@ -38,27 +55,3 @@ class Iteration:
     episodes: list[Episode]
     statistics: Statistics
     evaluations: list[Episode] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Where the replicas of a block stand when an update begins.
-
-    Attributes:
-        iteration: number of the update, from 0.
-        seeds: one for each replica.
-        running: `[S]`, boolean; the others keep every bit.
-        remaining: `[S]`, float64: the fraction of the budget that is left, in (0, 1].
-        watched: whether metrics are asked for.
-    """
-
-    iteration: int
-    seeds: Sequence[int]
-    running: Tensor
-    remaining: Tensor
-    watched: bool = True
-
-    def learning_rate(self, optimiser: c.Adam) -> Tensor:
-        """`[S]`, the step size of this update."""
-        fraction = self.remaining if optimiser.decay == "linear" else torch.ones_like(self.remaining)
-        return optimiser.learning_rate * fraction

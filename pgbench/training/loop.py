@@ -1,4 +1,4 @@
-"""Training: collect, prepare, update, record; a block of replicas in lockstep."""
+"""Training: collect, credit, look, update, look; a block of replicas in lockstep."""
 
 from __future__ import annotations
 
@@ -9,31 +9,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pgbench.methods import runs
-from pgbench.methods.algorithm import Algorithm
-from pgbench.training import credit, evaluation, iteration, replay_update, updates
+from pgbench.methods.runs import Run
+from pgbench.training import diagnostics, evaluation, replay_update
+from pgbench.training.batches import Batch
+from pgbench.training.credit import prepare
 from pgbench.training.experience import Rollout
 from pgbench.training.iteration import Iteration, Moment, Statistics
 from pgbench.training.learner import Learner
-from pgbench.training.meaning import data
-from pgbench.training.meaning.data import build_memory
+from pgbench.training.meaning.data import collect, start_memory
+from pgbench.training.meaning.updates import update
 from pgbench.training.replay_memory import ReplayMemory
 from pgbench.training.sampler import Sampler
-from pgbench.training.start import build_learner, build_sampler
+from pgbench.training.start import start_learner, start_sampler
 
 METRIC_ROWS = 1000
-"""Rows of metrics that a replica leaves behind, about, at most, each of the first update in another part of its
-budget: methods that learn from every step take many more updates than anybody can look at, and to measure one takes
-about as long as to learn from it."""
+"""Each replica keeps at most about 1,000 rows of metrics: one for the first update in each thousandth of its
+budget. Methods that learn from every step take many more updates than anybody can look at, and measuring an update
+takes about as long as learning from it."""
+
+Observer = Callable[[Learner, Sampler, Batch, Moment], Statistics]
+"""What looks at training before an update and changes nothing: learner, sampler, batch and moment to metrics."""
 
 
-Observer = Callable[[Learner, Sampler, Rollout, iteration.Moment], Statistics]
-"""What is looked at before an update, and changes nothing: learner, sampler, rollout and progress to metrics."""
-
-
-def observe_nothing(
-    learner: Learner, sampler: Sampler, rollout: Rollout, progress: iteration.Moment
-) -> Statistics:
+def observe_nothing(learner: Learner, sampler: Sampler, batch: Batch, moment: Moment) -> Statistics:
     """Look at nothing."""
     return {}
 
@@ -47,37 +45,57 @@ class Trainer:
     Args:
         run: algorithm, environment and budget.
         seeds: one for each replica.
-        look: adds metrics of its own, such as `gradient_reference.GradientReference`.
+        observer: adds metrics of its own to updates on batches, such as `gradient_reference.GradientReference`.
     """
 
-    def __init__(self, run: runs.Run, seeds: Sequence[int], look: Observer = observe_nothing) -> None:
-        self.run, self.seeds, self.look = run, seeds, look
-        self.sampler = build_sampler(run, seeds)
-        self.learner = build_learner(run.algorithm, self.sampler, seeds)
-        self.memory = build_memory(run.algorithm.data)
+    def __init__(self, run: Run, seeds: Sequence[int], observer: Observer = observe_nothing) -> None:
+        self.run, self.seeds, self.observer = run, seeds, observer
+        self.sampler = start_sampler(run, seeds)
+        self.learner = start_learner(run.algorithm, self.sampler.environment, seeds)
+        self.memory = start_memory(run.algorithm.data)
         self.running: NDArray[np.bool_] = np.ones(len(seeds), dtype=bool)
         self.iteration = 0
 
     def records(self) -> Iterator[Iteration]:
-        """Train until every replica has ended, yielding a record after each iteration."""
+        """Train until every replica has ended, yielding what each iteration did."""
         while self.running.any():
             yield self.iterate()
 
     def iterate(self) -> Iteration:
         """Collect, learn, see who goes on, and evaluate those whose time has come."""
-        algorithm, sampler, learner = self.run.algorithm, self.sampler, self.learner
+        sampler, learner = self.sampler, self.learner
         iteration, running, before = self.iteration, self.running, sampler.steps.copy()
         remaining = torch.from_numpy(1.0 - before / self.run.steps)
-        rollout = data.collect(algorithm.data, sampler, learner, iteration, running)
+        rollout = collect(self.run.algorithm.data, sampler, learner, iteration, running)
         measured = running & self._metrics_due(before)
-        progress = Moment(iteration, self.seeds, torch.from_numpy(running), remaining, bool(measured.any()))
-        seen = self.look(learner, sampler, rollout, progress)
-        statistics = seen | improve(algorithm, learner, self.memory, rollout, progress)
+        moment = Moment(iteration, self.seeds, torch.from_numpy(running), remaining, bool(measured.any()))
+        if self.memory is None:
+            statistics = self._learn(rollout, moment)
+        else:
+            statistics = self._learn_from(self.memory, rollout, moment)
         self.running = running & (sampler.steps < self.run.steps) & ~learner.diverged().numpy()
         self.iteration += 1
         evaluations = evaluation.evaluate(self.run, self.seeds, learner, sampler, before)
         steps = sampler.steps.copy()
         return Iteration(iteration, steps, running, measured, rollout.episodes, statistics, evaluations)
+
+    def _learn(self, rollout: Rollout, moment: Moment) -> Statistics:
+        """Learn from a rollout alone: credit, look, update, look."""
+        algorithm, learner = self.run.algorithm, self.learner
+        batch = prepare(algorithm, learner, rollout)
+        seen = self.observer(learner, self.sampler, batch, moment)
+        if not moment.watched:
+            update(algorithm, learner, batch, moment)
+            return seen
+        before = diagnostics.before_update(learner, batch)
+        done = update(algorithm, learner, batch, moment)
+        return seen | before | diagnostics.after_update(algorithm, learner, batch) | done
+
+    def _learn_from(self, memory: ReplayMemory, rollout: Rollout, moment: Moment) -> Statistics:
+        """Learn from a memory that the rollout joins: update, look."""
+        before = self.learner.actor.values.detach().clone()
+        last, done = replay_update.update(self.run.algorithm, self.learner, memory, rollout, moment)
+        return done | replay_update.measure(self.learner, last, before) if moment.watched else {}
 
     def _metrics_due(self, before: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether a replica has come to another part of its budget, `[S]`; all have in the first iteration."""
@@ -87,8 +105,8 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """All that the iterations to come depend on: arrays, tensors and JSON-able values, nested.
 
-        Some share their memory with the trainer: they are to be written down before it goes on. Other chance than
-        the environments' is not in it, for those streams are named by iteration.
+        Some share their memory with the trainer, so they must be written down before it goes on. No other chance
+        than the environments' is in it, because those streams are named by iteration.
 
         Raises:
             NotImplementedError: if this kind of environment cannot be saved.
@@ -110,19 +128,6 @@ class Trainer:
             self.memory.restore(state["memory"])
 
 
-def train(run: runs.Run, seeds: Sequence[int], look: Observer = observe_nothing) -> Iterator[Iteration]:
-    """Train replicas of a run from the beginning, yielding a record after each iteration; see `Trainer`."""
-    return Trainer(run, seeds, look).records()
-
-
-def improve(
-    algorithm: Algorithm,
-    learner: Learner,
-    memory: ReplayMemory | None,
-    rollout: Rollout,
-    progress: iteration.Moment,
-) -> Statistics:
-    """Learn from a rollout: from its own batch, or from a memory that it joins."""
-    if memory is not None:
-        return replay_update.update(algorithm, learner, memory, rollout, progress)
-    return updates.update(algorithm, learner, credit.prepare(algorithm, learner, rollout), progress)
+def train(run: Run, seeds: Sequence[int], observer: Observer = observe_nothing) -> Iterator[Iteration]:
+    """Train replicas of a run from the beginning, yielding what each iteration did; see `Trainer`."""
+    return Trainer(run, seeds, observer).records()

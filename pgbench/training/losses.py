@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 import torch
 from torch import Tensor
 
-from pgbench.methods import components as c
 from pgbench.methods.algorithm import Algorithm
 from pgbench.networks.distributions import Distribution
-from pgbench.training.experience import Batch, Transitions
-from pgbench.training.learner import Learner, chunks
-from pgbench.training.meaning.critics import critic_fit, value_losses
+from pgbench.training.batches import Batch, Transitions
+from pgbench.training.experience import chunks
+from pgbench.training.learner import Learner
+from pgbench.training.meaning.critics import joint_coefficient
+from pgbench.training.meaning.details import value_losses, with_entropy_bonus
 from pgbench.training.meaning.surrogates import reweighted, surrogate_objective
 
 
 def loss(algorithm: Algorithm, learner: Learner, part: Transitions) -> Tensor:
     """The sum over replicas of each one's loss on some transitions, so that gradients do not mix."""
-    match critic_fit(algorithm.baseline):
-        case c.JointFit(coefficient=coefficient):
-            new, values = learner.evaluate(part.observations)
-            of_policy = policy_losses(algorithm, learner, new, part)
-            return torch.add(of_policy, value_losses(algorithm, values, part), alpha=coefficient).sum()
-        case c.SeparateFit() | None:
-            return policy_losses(algorithm, learner, learner.distribution(part.observations), part).sum()
-        case other:
-            assert_never(other)
+    coefficient, observations = joint_coefficient(algorithm.baseline), part.recorded.observations
+    if coefficient is None:
+        return policy_losses(algorithm, learner, learner.distribution(observations), part).sum()
+    new, values = learner.evaluate(observations)
+    of_policy = policy_losses(algorithm, learner, new, part)
+    of_critic = value_losses(algorithm.details, _learned(values), part)
+    return torch.add(of_policy, of_critic, alpha=coefficient).sum()
 
 
 def policy_losses(algorithm: Algorithm, learner: Learner, new: Distribution, part: Transitions) -> Tensor:
     """Minus the weighted objective of each transition, `[S, M]`."""
     gain = surrogate_objective(algorithm.surrogate, learner, new, part)
-    if algorithm.details.entropy_bonus:
-        gain = gain + algorithm.details.entropy_bonus * new.entropy()
-    return -part.weights * gain
+    return -part.credit.weights * with_entropy_bonus(algorithm.details, gain, new)
 
 
 def gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
@@ -50,3 +45,10 @@ def accumulate(algorithm: Algorithm, learner: Learner, batch: Batch) -> None:
         loss(algorithm, learner, data.part(rows)).backward()  # type: ignore[no-untyped-call]
     if batch.correction is not None:
         learner.actor.add_to_gradient(batch.correction)
+
+
+def _learned(values: Tensor | None) -> Tensor:
+    """The values of a critic of states, which a joint fit has."""
+    if values is None:
+        raise ValueError("a joint fit needs a critic of states")
+    return values

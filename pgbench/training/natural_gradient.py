@@ -17,9 +17,10 @@ from pgbench.functional.second_order import (
 from pgbench.methods.components import ConjugateGradient, NaturalGradient, TrustRegion
 from pgbench.networks.distributions import kl
 from pgbench.networks.perceptron import Outputs
-from pgbench.training.experience import Batch, Transitions
+from pgbench.training.batches import Batch, Transitions
+from pgbench.training.experience import chunks
 from pgbench.training.iteration import Statistics
-from pgbench.training.learner import Learner, chunks
+from pgbench.training.learner import Learner
 
 RESIDUAL = 1e-10
 """Squared residual at which conjugate gradients stop, as in OpenAI's baselines; the paper has no such bound."""
@@ -71,10 +72,10 @@ def fisher(solver: ConjugateGradient, learner: Learner, batch: Batch) -> Product
     every = round(1.0 / solver.fisher_fraction)
     data = batch.transitions
     parts = [data.part(slice(rows.start, rows.stop, every)) for rows in chunks(len(data))]
-    total = torch.stack([part.shares.sum(1) for part in parts]).sum(0)
+    total = torch.stack([part.credit.shares.sum(1) for part in parts]).sum(0)
 
     def of_part(part: Transitions) -> Product:
-        shares = part.shares / total.clamp(min=1e-12).unsqueeze(-1)
+        shares = part.credit.shares / total.clamp(min=1e-12).unsqueeze(-1)
         return _fisher_of_part(learner, part, shares)
 
     products = [of_part(part) for part in parts]
@@ -94,8 +95,8 @@ def _fisher_of_part(learner: Learner, part: Transitions, shares: Tensor) -> Prod
     Where the policy is the old one, KL has no slope in the outputs, so that this is all of its Hessian in the
     parameters: the second derivative of the network itself has no part in it (Schraudolph 2002; Martens 2020).
     """
-    old = learner.policy.restore(part.old_parameters)
-    here = learner.policy_network.linearise(learner.actor.values.detach(), part.observations)
+    old = learner.policy.restore(part.recorded.parameters)
+    here = learner.network.linearise(learner.actor.values.detach(), part.recorded.observations)
     shape, count = here.outputs.values.shape, here.outputs.values[0].numel()
 
     def joined(outputs: Outputs) -> Tensor:
@@ -118,11 +119,13 @@ def _gain_and_kl(learner: Learner, batch: Batch, trial: Tensor) -> tuple[Tensor,
     data = batch.transitions
     for rows in chunks(len(data)):
         part = data.part(rows)
-        new = learner.distribution(part.observations, trial)
-        ratio_gain = importance_ratio(new.log_prob(part.actions), part.old_log_probs, part.advantages)
-        gains.append(ratio_gain - part.advantages)
-        divergences.append(kl(learner.policy.restore(part.old_parameters), new))
-    return average(torch.cat(gains, 1), data.shares), average(torch.cat(divergences, 1), data.shares)
+        recorded, advantages = part.recorded, part.credit.advantages
+        new = learner.distribution(recorded.observations, trial)
+        gain = importance_ratio(new.log_prob(recorded.actions), recorded.log_probs, advantages)
+        gains.append(gain - advantages)
+        divergences.append(kl(learner.policy.restore(part.recorded.parameters), new))
+    shares = data.credit.shares
+    return average(torch.cat(gains, 1), shares), average(torch.cat(divergences, 1), shares)
 
 
 @torch.no_grad()

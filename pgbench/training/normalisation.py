@@ -104,21 +104,6 @@ class ObservationNormaliser:
         self.moments.restore(state)
 
 
-class FrozenNormaliser(ObservationNormaliser):
-    """An observation normaliser as it is now, which observes no more: what it has seen is not to be moved.
-
-    Args:
-        trained: The one whose statistics it applies.
-    """
-
-    def __init__(self, trained: ObservationNormaliser) -> None:
-        self.moments = trained.moments
-        self._clip = trained._clip
-
-    def update(self, observations: FloatArray, active: BoolArray | None = None) -> None:
-        """Count nothing."""
-
-
 class RewardScaler:
     """Rewards over the running standard deviation of the discounted return, clipped; no mean is subtracted.
 

@@ -40,9 +40,11 @@ class ReplayMemory:
 
     Args:
         rows: R, steps of each environment that are kept.
+        batch_size: B, transitions of a replica in each draw.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, batch_size: int) -> None:
+        self.batch_size = batch_size
         self._rows = rows
         self._columns: dict[str, Tensor] = {}
         self._next = self._filled = 0
@@ -96,13 +98,7 @@ class ReplayMemory:
         places = indices // environments, replicas, indices % environments
         picked = {name: column[places] for name, column in self._columns.items()}
         next_actions = picked.pop("next_actions")
-        rollout = Rollout(
-            **{name: column.unsqueeze(0) for name, column in picked.items()},
-            active=torch.ones(1, *indices.shape, dtype=torch.bool),
-            elapsed=torch.zeros(indices.shape, dtype=torch.int64),
-            episodes=[],
-        )
-        return Drawn(rollout, next_actions)
+        return Drawn(Rollout.one_step(**picked), next_actions)
 
 
 class ReplayDraws:
@@ -119,9 +115,9 @@ class ReplayDraws:
             for index, purpose in enumerate(get_args(Purpose))
         }
 
-    def transitions(self, memory: ReplayMemory, size: int) -> Drawn:
-        """`size` transitions of each replica, uniformly and with replacement."""
-        generators, count = self._generators["transitions"], len(memory)
+    def transitions(self, memory: ReplayMemory) -> Drawn:
+        """A minibatch of each replica's transitions, uniformly and with replacement."""
+        generators, count, size = self._generators["transitions"], len(memory), memory.batch_size
         return memory.take(torch.from_numpy(np.stack([g.integers(count, size=size) for g in generators])))
 
     def actions(self, purpose: Purpose, learner: Learner, observations: Tensor) -> Tensor:

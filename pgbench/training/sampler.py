@@ -17,15 +17,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgbench import environments
 from pgbench.environments import Box, VectorEnvironment
 from pgbench.environments.arithmetic import stacked
 from pgbench.training.experience import CHUNK, Act, Episode, Noise, Rollout
-from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
+from pgbench.training.preprocessing import Preprocessing
 from pgbench.training.streams import stream
 
 NOISE_ROWS = 256
 """Rows of action noise drawn at once; a replica's draws do not depend on how many rows others need."""
+
+
+def environment_streams(seeds: Sequence[int], environments_each: int) -> list[np.random.Generator]:
+    """A generator for each row: the environments of the first replica, then those of the next."""
+    return [stream(seed, "environment", row) for seed in seeds for row in range(environments_each)]
 
 
 class _ActionNoise:
@@ -60,30 +64,26 @@ class _ActionNoise:
 
 
 class Sampler:
-    """A block's environments, `environments_each` for every seed, and what is known of them so far.
+    """A block's environments, and what stands between them and the policy.
 
     Args:
-        environment: Gymnasium id.
+        environment: rows of one environment, E for every seed, made with `environment_streams`.
         seeds: one for each replica.
-        environments_each: E, environments of a replica.
+        preprocessing: of observations and rewards.
 
     Attributes:
-        normaliser: observation normalisation, or None.
-        scaler: reward scaling, or None.
-        reward_offset: added to every reward that is learned from, before it is scaled.
         steps: `[S]`, environment steps of each replica so far.
     """
 
-    def __init__(self, environment: str, seeds: Sequence[int], environments_each: int) -> None:
+    def __init__(
+        self, environment: VectorEnvironment, seeds: Sequence[int], preprocessing: Preprocessing
+    ) -> None:
+        self.environment = environment
         self.seeds = list(seeds)
-        self.shape = (len(self.seeds), environments_each)
-        generators = [stream(seed, "environment", e) for seed in seeds for e in range(environments_each)]
-        self.environment: VectorEnvironment = environments.make(environment, generators)
+        self.shape = (len(self.seeds), environment.rows // len(self.seeds))
+        self.preprocessing = preprocessing
         self.steps = np.zeros(len(self.seeds), dtype=np.int64)
-        self.normaliser: ObservationNormaliser | None = None
-        self.scaler: RewardScaler | None = None
-        self.reward_offset = 0.0
-        self._noise = _ActionNoise(self.seeds, environments_each)
+        self._noise = _ActionNoise(self.seeds, self.shape[1])
         self._returns = np.zeros(self.shape)
         self._lengths = np.zeros(self.shape, dtype=np.int64)
         self._observations: NDArray[np.float32] | None = None
@@ -125,7 +125,7 @@ class Sampler:
         rows = list(self._run_out(act, draw, iteration, running, episodes))
         idle = {name: np.zeros_like(column) for name, column in rows[-1].items()}
         rows += [idle] * (-len(rows) % (CHUNK // math.gcd(CHUNK, self.shape[1])))
-        return _stack(rows, np.zeros_like(self._lengths), episodes)
+        return _stack(rows, None, episodes)
 
     def finished_episodes(self, act: Act, draw: Noise, running: NDArray[np.bool_]) -> list[Episode]:
         """As `whole_episodes`, but only the ends of the episodes are kept."""
@@ -146,8 +146,7 @@ class Sampler:
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
             "observations": self._observations,
-            "normaliser": None if self.normaliser is None else self.normaliser.state(),
-            "scaler": None if self.scaler is None else self.scaler.state(),
+            **self.preprocessing.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -157,10 +156,7 @@ class Sampler:
         self._returns = np.array(state["returns"])
         self._lengths = np.array(state["lengths"])
         self._observations = state["observations"]
-        if self.normaliser is not None:
-            self.normaliser.restore(state["normaliser"])
-        if self.scaler is not None:
-            self.scaler.restore(state["scaler"])
+        self.preprocessing.restore(state)
 
     def _run_out(
         self,
@@ -188,15 +184,8 @@ class Sampler:
     ) -> NDArray[np.float32]:
         """Start new episodes where others ended; observations `[S, E, O]` as the policy sees them."""
         raw = self.environment.reset(ended.ravel()).reshape(*self.shape, -1)
-        fresh = self._observe(raw, ended)
+        fresh = self.preprocessing.observations(raw, ended)
         return fresh if others is None else np.where(ended[..., None], fresh, others)
-
-    def _observe(self, raw: NDArray[Any], active: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Count the active rows in the running normalisation, and apply it."""
-        if self.normaliser is None:
-            return raw.astype(np.float32)
-        self.normaliser.update(raw, active)
-        return self.normaliser(raw)
 
     def _step(
         self,
@@ -224,15 +213,13 @@ class Sampler:
         somewhere = bool(ended.any())
         if somewhere:
             self._finish(ended, terminated, episodes)
-        if self.reward_offset:
-            rewards = np.where(active, rewards + self.reward_offset, 0.0)
-        if self.scaler is not None:
-            rewards = self.scaler(rewards, terminated, truncated, active)
+        rewards = self.preprocessing.rewards(rewards, terminated, truncated, active)
+        next_observations = transition.next_observations.reshape(*self.shape, -1)
         row = {
             "observations": observations,
             "actions": actions,
             "rewards": rewards.astype(np.float32),
-            "next_observations": self._observe(transition.next_observations.reshape(*self.shape, -1), active),
+            "next_observations": self.preprocessing.observations(next_observations, active),
             "terminated": terminated,
             "truncated": truncated,
             "active": active,
@@ -267,8 +254,10 @@ class Sampler:
 
 
 def _stack(
-    rows: list[dict[str, NDArray[Any]]], elapsed: NDArray[np.int64], episodes: list[Episode]
+    rows: list[dict[str, NDArray[Any]]], elapsed: NDArray[np.int64] | None, episodes: list[Episode]
 ) -> Rollout:
     """The rows of a rollout as tensors `[T, S, E, …]`."""
     columns = {name: torch.from_numpy(stacked([row[name] for row in rows])) for name in rows[0]}
-    return Rollout(**columns, elapsed=torch.from_numpy(elapsed), episodes=episodes)
+    return Rollout(
+        **columns, elapsed=None if elapsed is None else torch.from_numpy(elapsed), episodes=episodes
+    )

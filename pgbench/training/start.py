@@ -4,39 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pgbench.methods import runs
+import torch
+
+from pgbench import environments
+from pgbench.environments import Box, Discrete, VectorEnvironment
 from pgbench.methods.algorithm import Algorithm
-from pgbench.training.learner import Learner
-from pgbench.training.meaning import critics, data, surrogates
-from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
-from pgbench.training.sampler import Sampler
+from pgbench.methods.components import Networks
+from pgbench.methods.runs import Run
+from pgbench.networks.distributions import Policy
+from pgbench.networks.perceptron import Perceptron, Role
+from pgbench.training.learner import ActionCritic, Learner, SharedCritic, StateCritic
+from pgbench.training.meaning import critics, data, details, surrogates
+from pgbench.training.parameters import Parameters
+from pgbench.training.sampler import Sampler, environment_streams
+from pgbench.training.streams import stream
+
+Head = tuple[Role, int]
+"""Some outputs of a network: what they are for, and how many they are."""
 
 
-def build_learner(algorithm: Algorithm, sampler: Sampler, seeds: Sequence[int]) -> Learner:
-    """The networks of a block before the first update."""
-    learner = Learner(
-        algorithm.networks,
-        sampler.environment.observation_size,
-        sampler.environment.actions,
-        seeds,
-        has_critic=critics.critic_fit(algorithm.baseline) is not None,
-        of_actions=critics.values_actions(algorithm.baseline),
-    )
-    learner.beta += surrogates.initial_beta(algorithm.surrogate)
-    return learner
+def start_sampler(run: Run, seeds: Sequence[int]) -> Sampler:
+    """The environments of a block, with the preprocessing that the algorithm asks for."""
+    algorithm = run.algorithm
+    each = data.environments_each(algorithm.data)
+    environment = environments.make(run.environment, environment_streams(seeds, each))
+    shape = (len(seeds), each, environment.observation_size)
+    return Sampler(environment, seeds, details.preprocessing(algorithm.details, algorithm.gamma, shape))
 
 
-def build_sampler(run: runs.Run, seeds: Sequence[int]) -> Sampler:
-    """The environments of a block, with the normalisation that the algorithm asks for."""
-    algorithm, details = run.algorithm, run.algorithm.details
-    environments_each = data.environments_each(algorithm.data)
-    sampler = Sampler(run.environment, seeds, environments_each)
-    sampler.reward_offset = details.reward_offset or 0.0
-    if details.observation_normalisation is not None:
-        size = sampler.environment.observation_size
-        sampler.normaliser = ObservationNormaliser(len(seeds), size, details.observation_normalisation.clip)
-    if details.reward_scaling is not None:
-        sampler.scaler = RewardScaler(
-            len(seeds), environments_each, algorithm.gamma, details.reward_scaling.clip
-        )
-    return sampler
+def start_learner(algorithm: Algorithm, environment: VectorEnvironment, seeds: Sequence[int]) -> Learner:
+    """The networks of a block, drawn from each seed's own streams, for an environment's spaces."""
+    policy, networks = Policy(environment.actions), algorithm.networks
+    heads: list[Head] = [("policy", policy.outputs)]
+    critic: SharedCritic | StateCritic | ActionCritic | None
+    match critics.values(algorithm.baseline):
+        case "states" if networks.shared:
+            critic, heads = SharedCritic(), [*heads, ("value", 1)]
+        case "states":
+            critic = StateCritic(*_network(networks, environment.observation_size, [("value", 1)], 1, seeds))
+        case "actions":
+            critic = _action_critic(networks, environment, policy, seeds)
+        case None:
+            critic = None
+    network, actor = _network(networks, environment.observation_size, heads, 0, seeds, policy.free)
+    beta = torch.zeros(len(seeds)) + surrogates.initial_beta(algorithm.surrogate)
+    return Learner(policy, network, actor, critic, beta)
+
+
+def _action_critic(
+    networks: Networks, environment: VectorEnvironment, policy: Policy, seeds: Sequence[int]
+) -> ActionCritic:
+    """Q(s, a): an output for each of n actions, or an input for each component of a real-valued one."""
+    match environment.actions:
+        case Discrete():
+            inputs, outputs = environment.observation_size, policy.outputs
+        case Box():
+            inputs, outputs = environment.observation_size + policy.outputs, 1
+    return ActionCritic(*_network(networks, inputs, [("value", outputs)], 1, seeds), policy)
+
+
+def _network(
+    networks: Networks, inputs: int, heads: Sequence[Head], index: int, seeds: Sequence[int], free: int = 0
+) -> tuple[Perceptron, Parameters]:
+    """A network and its first parameters; the index tells the networks of a replica apart."""
+    outputs = sum(count for _, count in heads)
+    network = Perceptron((inputs, *networks.hidden, outputs), networks.activation, free)
+    generators = [stream(seed, "initialisation", index) for seed in seeds]
+    return network, Parameters.start(network.initialise(generators, networks.initialisation, heads))

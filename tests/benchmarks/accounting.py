@@ -17,11 +17,12 @@ from pgbench.environments import VectorEnvironment
 from pgbench.methods import components, runs
 from pgbench.methods.algorithm import Algorithm
 from pgbench.running.recording import Tables
-from pgbench.training import credit, loop, replay_update, updates
+from pgbench.training import loop, replay_update
 from pgbench.training.experience import Act
 from pgbench.training.learner import Learner
 from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
-from pgbench.training.sampler import Sampler
+from pgbench.training.sampler import environment_streams
+from pgbench.training.start import start_learner
 
 PARTS = ("environment", "normalising", "acting", "collecting", "advantages", "update", "recording", "rest")
 
@@ -61,10 +62,10 @@ def time_by_part(run: runs.Run, replicas: int, steps: int) -> dict[str, float]:
     ledger = Ledger()
     tables = Tables(range(replicas))
     trainer = loop.Trainer(run, range(replicas))
-    act = trainer.learner.act
+    act = Learner.act
 
-    def timed_act() -> Act:
-        return ledger.timed("acting", act())
+    def timed_act(learner: Learner) -> Act:
+        return ledger.timed("acting", act(learner))
 
     world = type(trainer.sampler.environment)
     timed: list[tuple[Any, str, str]] = [
@@ -73,16 +74,16 @@ def time_by_part(run: runs.Run, replicas: int, steps: int) -> dict[str, float]:
         (ObservationNormaliser, "update", "normalising"),
         (ObservationNormaliser, "__call__", "normalising"),
         (RewardScaler, "__call__", "normalising"),
-        (credit, "collect", "collecting"),
-        (credit, "prepare", "advantages"),
-        (updates, "update", "update"),
+        (loop, "collect", "collecting"),
+        (loop, "prepare", "advantages"),
+        (loop, "update", "update"),
         (replay_update, "update", "update"),
         (Tables, "add", "recording"),
     ]
     with ExitStack() as stack, ledger.entry("rest"):
         for owner, name, part in timed:
             stack.enter_context(mock.patch.object(owner, name, ledger.timed(part, getattr(owner, name))))
-        stack.enter_context(mock.patch.object(trainer.learner, "act", timed_act))
+        stack.enter_context(mock.patch.object(Learner, "act", timed_act))
         while trainer.sampler.steps.min() < steps:
             tables.add(trainer.iterate())
     done = int(trainer.sampler.steps.sum())
@@ -122,10 +123,9 @@ def arithmetic(algorithm: Algorithm, environment: str, replicas: int, rounds: in
             pass
         case _:
             return None
-    sampler = Sampler(environment, range(replicas), 1)
-    world = sampler.environment
-    learner = Learner(algorithm.networks, world.observation_size, world.actions, range(replicas), True)
-    networks = list(zip((learner.policy_network, learner.value_network), learner.parts, strict=True))
+    world = environments.make(environment, environment_streams(range(replicas), 1))
+    learner = start_learner(algorithm, world, range(replicas))
+    networks = [(learner.network, learner.actor), (learner.critic.network, learner.critic.parameters)]
     observations = torch.ones(replicas, rows, world.observation_size)
     begin = 0.0
     for number in range(rounds + 1):

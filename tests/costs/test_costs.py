@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from helpers.places import CHECKOUT
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.places import CHECKOUT
 from pgbench.base.refusals import Refusal
 from pgbench.costs.model import (
     TELLING,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers.places import CHECKOUT
 
+from helpers.places import CHECKOUT
 from pgbench.base.refusals import Refusal
 from pgbench.costs import growth
 from pgbench.costs.growth import DEFAULT, FACTORS, Growth, Setting, read_growth

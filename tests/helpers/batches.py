@@ -5,10 +5,8 @@ import torch
 
 from pgbench.methods import components, lineage, paths, runs
 from pgbench.training import credit, iteration
-from pgbench.training.learner import Learner
-from pgbench.training.meaning import critics
 from pgbench.training.meaning.data import collect
-from pgbench.training.start import build_sampler
+from pgbench.training.start import start_learner, start_sampler
 
 SEEDS = [0, 1, 2]
 SMALL = {"data": components.FixedHorizon(steps=256), "networks.hidden": (16,)}
@@ -20,10 +18,8 @@ def setting(name, environment="CartPole-v1", **overrides):
     small = SMALL if algorithm.data.kind == "fixed_horizon" else {"networks.hidden": (16,)}
     algorithm = paths.replace(algorithm, small | overrides)
     run = runs.Run(algorithm=algorithm, environment=environment, steps=10_000)
-    sampler = build_sampler(run, SEEDS)
-    world = sampler.environment
-    has_critic = critics.critic_fit(algorithm.baseline) is not None
-    learner = Learner(algorithm.networks, world.observation_size, world.actions, SEEDS, has_critic)
+    sampler = start_sampler(run, SEEDS)
+    learner = start_learner(algorithm, sampler.environment, SEEDS)
     rollout = collect(algorithm.data, sampler, learner, 0, np.ones(len(SEEDS), dtype=bool))
     return algorithm, learner, rollout, credit.prepare(algorithm, learner, rollout)
 

@@ -71,7 +71,7 @@ def rows(whole, first, last):
     """Steps `first` to `last` of a rollout, as if it had been collected in pieces."""
     columns = {column.name: getattr(whole, column.name) for column in fields(whole)}
     pieces = {name: columns[name][first:last] for name in columns if name not in ("elapsed", "episodes")}
-    return replace(whole, **pieces, elapsed=whole.elapsed + first)
+    return replace(whole, **pieces, elapsed=torch.full(whole.rewards.shape[1:], first))
 
 
 def end_to_end(first, second):

@@ -15,10 +15,12 @@ from pgbench.laboratory import estimators
 from pgbench.laboratory.exact import action_values, objective, true_values
 from pgbench.laboratory.trajectories import enumerate_trajectories, groups
 from pgbench.laboratory.worlds import chain, garnet
+from pgbench.networks.distributions import Policy
 from pgbench.networks.perceptron import Perceptron
-from pgbench.training import credit, iteration, updates
-from pgbench.training.learner import Learner, Parameters
-from pgbench.training.meaning import data, surrogates
+from pgbench.training import credit, iteration
+from pgbench.training.learner import Learner, StateCritic
+from pgbench.training.meaning import data, surrogates, updates
+from pgbench.training.parameters import Parameters
 
 WORLDS = {
     "chain": chain(),
@@ -46,18 +48,20 @@ def method(name, gamma=GAMMA, **overrides):
 
 def learner_with(algorithm, world, count, row, critic):
     """A learner of `count` replicas that all have the same policy `[P]` and a critic `[H + 1, X]`."""
-    inputs = world.indices
-    learner = Learner(algorithm.networks, inputs, Discrete(world.actions), [0], critic is not None)
-    assert learner.actor.values.shape == (1, len(row))
-    learner.actor = Parameters.start(row.repeat(count, 1))
-    learner.beta = torch.full((count,), surrogates.initial_beta(algorithm.surrogate))
-    if critic is not None:
-        # On one-hot observations a single layer is a table.
-        learner.value_network = Perceptron((inputs, 1), "tanh")
-        table = torch.zeros(learner.value_network.width, dtype=torch.float64)
-        table[:inputs] = critic.flatten()
-        learner.critic = Parameters.start(table.repeat(count, 1))
-    return learner
+    actions, inputs = Discrete(world.actions), world.indices
+    network = Perceptron((inputs, *algorithm.networks.hidden, world.actions), algorithm.networks.activation)
+    assert network.width == len(row)
+    # On one-hot observations a single layer is a table.
+    table = None if critic is None else padded(critic.flatten(), Perceptron((inputs, 1), "tanh"), count)
+    beta = torch.full((count,), surrogates.initial_beta(algorithm.surrogate))
+    return Learner(Policy(actions), network, Parameters.start(row.repeat(count, 1)), table, beta)
+
+
+def padded(values, network, count):
+    """A critic of `count` replicas whose network is a table of values."""
+    table = torch.zeros(count, network.width, dtype=torch.float64)
+    table[:, : len(values)] = values
+    return StateCritic(network, Parameters.start(table))
 
 
 def gradients(algorithm, world, rollout, row, critic=None, collected_by=None):
@@ -74,7 +78,7 @@ def gradients(algorithm, world, rollout, row, critic=None, collected_by=None):
     count = rollout.rewards.shape[1]
     learner = learner_with(algorithm, world, count, row if collected_by is None else collected_by, critic)
     batch = credit.prepare(algorithm, learner, rollout)
-    learner.actor = Parameters.start(row.repeat(count, 1))
+    learner = learner.at(row.repeat(count, 1))
     all_of_them = torch.ones(count, dtype=torch.bool)
     progress = iteration.Moment(0, list(range(count)), all_of_them, torch.ones(count, dtype=torch.float64))
     updates.update(algorithm, learner, batch, progress)

@@ -1,7 +1,7 @@
 import pytest
-from helpers.exact_gradients import WORLDS
 
-from pgbench.training import learner
+from helpers.exact_gradients import WORLDS
+from pgbench.training import experience
 
 
 @pytest.fixture(params=WORLDS)
@@ -12,4 +12,4 @@ def world(request):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """A trajectory fills one chunk and part of another, so that their sum is part of what is tested."""
-    monkeypatch.setattr(learner, "CHUNK", 3)
+    monkeypatch.setattr(experience.chunks, "__defaults__", (3,))

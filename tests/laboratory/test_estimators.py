@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench.functional import returns
-from pgbench.functional.ratios import trajectory_log_ratios
+from pgbench.functional import ratios, returns
 from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import Setting, constant_baseline, enumerated, exact_batch, method, sampled
 from pgbench.laboratory.policies import Actor
@@ -80,10 +79,8 @@ def no_cut_at_an_end(monkeypatch):
 
 
 def a_ratio_counted_twice(monkeypatch):
-    right = trajectory_log_ratios
-    monkeypatch.setattr(
-        surrogates, "trajectory_log_ratios", lambda ratios, *flags: right(ratios, *flags) + ratios
-    )
+    right = ratios.trajectory_log_ratios
+    monkeypatch.setattr(ratios, "trajectory_log_ratios", lambda each, *flags: right(each, *flags) + each)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +140,8 @@ def test_an_exact_batch_makes_an_objective_an_expectation():
     torch.testing.assert_close(found, truth)
     later = actor.start(seed=1)
     with torch.no_grad():
-        new = learner.distribution(batch.transitions.observations, later.unsqueeze(0))
+        new = learner.distribution(batch.transitions.recorded.observations, later.unsqueeze(0))
         terms = surrogates.surrogate_objective(algorithm.surrogate, learner, new, batch.transitions)
-    gain = (batch.transitions.weights * terms).sum()
+    gain = (batch.transitions.credit.weights * terms).sum()
     naive = (known.visits.unsqueeze(-1) * actor.log_probabilities(later).exp() * known.advantages).sum()
     torch.testing.assert_close(gain, naive)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from helpers.decision_processes import credited, policy_table
 from helpers.exact_gradients import (
     CLEAR,
@@ -21,7 +22,6 @@ from helpers.exact_gradients import (
     practical_gradient,
     some_critic,
 )
-
 from pgbench.laboratory.exact import lambda_values, n_step_values
 from pgbench.methods import components
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from helpers import decision_processes
 from helpers.decision_processes import policy_table
 from helpers.exact_gradients import (
@@ -19,7 +20,6 @@ from helpers.exact_gradients import (
     practical_gradient,
     some_critic,
 )
-
 from pgbench.laboratory.trajectories import enumerate_trajectories, groups
 from pgbench.methods import components
 

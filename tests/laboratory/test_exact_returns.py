@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from helpers import decision_processes
 from helpers.decision_processes import credited, gradient, policy_table
 from helpers.exact_gradients import (
@@ -22,7 +23,6 @@ from helpers.exact_gradients import (
     practical_gradient,
     some_critic,
 )
-
 from pgbench.laboratory.exact import action_values, objective, occupancy, powers
 from pgbench.laboratory.trajectories import enumerate_trajectories, groups
 from pgbench.methods import components

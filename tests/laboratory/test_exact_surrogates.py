@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from helpers import decision_processes
 from helpers.decision_processes import credited, gradient, policy_table
 from helpers.exact_gradients import (
@@ -21,11 +22,12 @@ from helpers.exact_gradients import (
     practical_gradient,
     some_critic,
 )
-
 from pgbench.laboratory.exact import action_values, occupancy, powers
 from pgbench.laboratory.trajectories import enumerate_trajectories, groups
 from pgbench.methods import components
-from pgbench.training import credit, losses, updates
+from pgbench.training import credit, losses
+from pgbench.training.gradient_steps import minibatches
+from pgbench.training.meaning import updates
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
@@ -69,7 +71,7 @@ def test_minibatches_have_the_gradient_of_the_batch_in_their_mean():
     data = credit.prepare(algorithm, learner, rollout).transitions
     shuffled = data.take(torch.tensor([2, 0, 3, 1]).expand(len(probabilities), -1))
     found = []
-    for part in updates.minibatches(algorithm, shuffled, 2):
+    for part in minibatches(algorithm, shuffled, 2):
         losses.loss(algorithm, learner, part).backward()
         found.append(-probabilities @ learner.actor.pop_gradient())
     assert len(found) == 2

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from helpers.decision_processes import credited, policy_table
 from helpers.exact_gradients import (
     CLEAR,
@@ -21,11 +22,10 @@ from helpers.exact_gradients import (
     practical_gradient,
     some_critic,
 )
-
-from pgbench.functional import returns
+from pgbench.functional import ratios, returns
 from pgbench.laboratory.exact import action_values
 from pgbench.training import credit
-from pgbench.training.meaning import advantages, surrogates
+from pgbench.training.meaning import advantages
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
@@ -81,10 +81,8 @@ def test_an_end_that_does_not_stop_the_bootstrap_is_caught(name, monkeypatch):
 
 def test_a_ratio_that_counts_twice_in_the_weights_is_caught(world, monkeypatch):
     old, new = parameters(world), later_parameters(world)
-    right = surrogates.trajectory_log_ratios
-    monkeypatch.setattr(
-        surrogates, "trajectory_log_ratios", lambda ratios, *flags: right(ratios, *flags) + ratios
-    )
+    right = ratios.trajectory_log_ratios
+    monkeypatch.setattr(ratios, "trajectory_log_ratios", lambda each, *flags: right(each, *flags) + each)
     found = expected(method("trajectory_ratio"), world, new, collected_by=old)
     assert error(found, practical_gradient(world, new)) > CLEAR
 

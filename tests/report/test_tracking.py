@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.places import CHECKOUT
 
+from helpers.places import CHECKOUT
 from pgbench.base.refusals import Refusal
 from pgbench.report import tracking
 from pgbench.running.block import train_block

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers.trainings import MUJOCO, small, trace
 
+from helpers.trainings import MUJOCO, small, trace
 from pgbench import __main__ as command_line
 from pgbench.methods import lineage, naming, paths, runs
 from pgbench.running import block, checkpoints

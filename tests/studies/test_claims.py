@@ -4,8 +4,8 @@ import re
 
 import pytest
 import yaml
-from helpers.places import STUDIES
 
+from helpers.places import STUDIES
 from pgbench.base.refusals import Refusal
 from pgbench.studies.claims import Hypothesis, Pair, hypothesis
 from pgbench.studies.study import Study, load_study

@@ -1,8 +1,8 @@
 """The names of scores: each has a meaning, and the metrics are those that training records."""
 
 import pytest
-from helpers.batches import progress, setting
 
+from helpers.batches import progress, setting
 from pgbench.methods.runs import Evaluation
 from pgbench.studies.scores import (
     EVALUATIONS,

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.places import CHECKOUT, DATA, STUDIES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.places import CHECKOUT, DATA, STUDIES
 from pgbench.base.refusals import Refusal
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import lineage, naming

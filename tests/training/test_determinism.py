@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.trainings import records, small, trace
 
+from helpers.trainings import records, small, trace
 from pgbench.environments.classic import SYSTEMS
 from pgbench.environments.mujoco_tasks import TASKS
 from pgbench.training import learner, replay_memory, sampler, streams, updates

@@ -2,38 +2,46 @@
 
 import pytest
 import torch
-from helpers.batches import progress, setting
 
+from helpers.batches import progress, setting
 from pgbench.functional.moments import signal_to_noise
 from pgbench.methods import components
-from pgbench.training import updates
-from pgbench.training.diagnostics import STRETCH, gradient_signal_to_noise
+from pgbench.training.diagnostics import STRETCH, after_update, before_update
+from pgbench.training.meaning import updates
+
+
+def updated(algorithm, learner, batch):
+    """All that is seen of an update, in the order of the loop."""
+    before = before_update(learner, batch)
+    done = updates.update(algorithm, learner, batch, progress())
+    return before | after_update(algorithm, learner, batch) | done
 
 
 def naive_parts(learner, batch, masks):
     """The gradient of each part's share of Σ w log π Â, times the number of parts."""
     data, parts = batch.transitions, []
     for mask in masks:
-        log_probs = learner.distribution(data.observations).log_prob(data.actions)
-        gain = (data.weights * data.advantages * log_probs * mask).sum()
+        recorded, credit = data.recorded, data.credit
+        log_probs = learner.distribution(recorded.observations).log_prob(recorded.actions)
+        gain = (credit.weights * credit.advantages * log_probs * mask).sum()
         parts.append(torch.autograd.grad(gain, learner.actor.values)[0] * len(masks))
     return torch.stack(parts)
 
 
 def test_environments_are_the_parts_of_whole_episodes():
     _, learner, rollout, batch = setting("average_baseline")
-    rows = torch.arange(batch.size)
+    rows = torch.arange(len(batch.transitions))
     parts = naive_parts(learner, batch, [rows % 4 == e for e in range(4)])
-    found = gradient_signal_to_noise(learner, batch)["gradient_signal_to_noise"]
+    found = before_update(learner, batch)["gradient_signal_to_noise"]
     torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
     assert rollout.rewards.shape[2] == 4
 
 
 def test_stretches_of_steps_are_the_parts_of_a_single_environment():
     _, learner, _, batch = setting("fixed_horizon")
-    rows = torch.arange(batch.size)
+    rows = torch.arange(len(batch.transitions))
     parts = naive_parts(learner, batch, [rows // STRETCH == part for part in range(4)])
-    found = gradient_signal_to_noise(learner, batch)["gradient_signal_to_noise"]
+    found = before_update(learner, batch)["gradient_signal_to_noise"]
     torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
 
 
@@ -41,17 +49,17 @@ def test_parts_of_different_lengths_count_each_transition_once():
     _, learner, _, batch = setting(
         "fixed_horizon", data=components.FixedHorizon(steps=2 * STRETCH + STRETCH // 2)
     )
-    rows = torch.arange(batch.size)
+    rows = torch.arange(len(batch.transitions))
     parts = naive_parts(learner, batch, [rows // STRETCH == part for part in range(3)])
-    found = gradient_signal_to_noise(learner, batch)["gradient_signal_to_noise"]
+    found = before_update(learner, batch)["gradient_signal_to_noise"]
     torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
 
 
 def test_a_single_transition_and_a_corrected_gradient_have_no_parts():
     _, learner, _, batch = setting("online_actor_critic", data=components.FixedHorizon(steps=1))
-    assert gradient_signal_to_noise(learner, batch) == {}
+    assert before_update(learner, batch) == {}
     _, learner, _, batch = setting("optimal_components")
-    assert gradient_signal_to_noise(learner, batch) == {}
+    assert before_update(learner, batch) == {}
 
 
 @pytest.mark.parametrize(
@@ -68,14 +76,14 @@ def test_records_carry_what_the_papers_argue_about(name, expected):
     everybody = {"kl", "approximate_kl", "ratio_maximum", "ratio_minimum", "explained_variance"}
     everybody |= {"gradient_norm", "entropy", "value_loss", "surrogate_gain"}
     algorithm, learner, _, batch = setting(name)
-    statistics = updates.update(algorithm, learner, batch, progress())
+    statistics = updated(algorithm, learner, batch)
     assert everybody | expected <= statistics.keys()
     assert all(values.shape == (3,) and values.isfinite().all() for values in statistics.values())
 
 
 def test_for_a_small_step_the_predicted_gain_is_the_obtained_one():
     algorithm, learner, _, batch = setting("natural_gradient", **{"update.delta": 1e-6})
-    statistics = updates.update(algorithm, learner, batch, progress())
+    statistics = updated(algorithm, learner, batch)
     torch.testing.assert_close(
         statistics["predicted_gain"], statistics["surrogate_gain"], rtol=0.02, atol=1e-5
     )

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers.trainings import small, trace
 
+from helpers.trainings import small, trace
 from pgbench import environments
 from pgbench.methods import lineage, naming, paths, runs
 from pgbench.training import evaluation, loop
@@ -125,7 +125,7 @@ def test_an_evaluation_is_the_mean_action_in_raw_worlds_step_by_step(environment
     run = described("ppo", environment, asked=asked(episodes=3, times=1))
     trainer = loop.Trainer(run, SEEDS)
     (*_, last) = trainer.records()
-    moments = trainer.sampler.normaliser.moments
+    moments = trainer.sampler.preprocessing.normaliser.moments
     for replica, seed in enumerate(SEEDS):
         inner = int(stream(seed, "evaluation", 1).integers(2**62))
         expected = []

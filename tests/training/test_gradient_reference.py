@@ -9,7 +9,7 @@ from pgbench.methods import lineage, paths, runs
 from pgbench.training import credit, iteration, loop, losses
 from pgbench.training.gradient_reference import METRICS, GradientReference
 from pgbench.training.meaning import data
-from pgbench.training.start import build_learner, build_sampler
+from pgbench.training.start import start_learner, start_sampler
 
 SMALL = {
     "reward_to_go": {"networks.hidden": (8,)},
@@ -60,13 +60,13 @@ def test_a_replicas_numbers_do_not_depend_on_its_block():
 
 def looked_at(run, batches, seeds=(0, 1)):
     """A learner before its first update, its rollout, and what is seen of both."""
-    sampler = build_sampler(run, seeds)
-    learner = build_learner(run.algorithm, sampler, seeds)
+    sampler = start_sampler(run, seeds)
+    learner = start_learner(run.algorithm, sampler.environment, seeds)
     every = np.ones(len(seeds), dtype=bool)
     progress = iteration.Moment(0, seeds, torch.from_numpy(every), torch.ones(len(seeds)).double())
     rollout = data.collect(run.algorithm.data, sampler, learner, 0, every)
     reference = GradientReference(run, seeds, every=1, batches=batches)
-    seen = reference(learner, sampler, rollout, progress)
+    seen = reference(learner, sampler, credit.prepare(run.algorithm, learner, rollout), progress)
     return learner, sampler, progress, rollout, reference, seen
 
 
@@ -97,12 +97,13 @@ def test_a_critic_that_says_nothing_is_wrong_by_all_there_is():
     run = described("ppo")
     learner, *_, seen = looked_at(run, batches=2)
     with torch.no_grad():
-        learner.critic.values.zero_()
-    sampler = build_sampler(run, (0, 1))
+        learner.critic.parameters.values.zero_()
+    sampler = start_sampler(run, (0, 1))
     every = torch.ones(2, dtype=torch.bool)
     progress = iteration.Moment(0, (0, 1), every, torch.ones(2).double())
     rollout = data.collect(run.algorithm.data, sampler, learner, 0, every.numpy())
-    silent = GradientReference(run, (0, 1), every=1, batches=2)(learner, sampler, rollout, progress)
+    batch = credit.prepare(run.algorithm, learner, rollout)
+    silent = GradientReference(run, (0, 1), every=1, batches=2)(learner, sampler, batch, progress)
     torch.testing.assert_close(silent["reference_value_error"], torch.ones(2))
     assert (seen["reference_value_error"] != 1.0).all()
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from helpers.trainings import MUJOCO, records, small, trace
 
+from helpers.trainings import MUJOCO, records, small, trace
 from pgbench.methods import lineage, paths, runs
-from pgbench.training import credit, loop, updates
+from pgbench.training import credit, loop
 from pgbench.training.iteration import Moment
 from pgbench.training.learner import Learner
-from pgbench.training.meaning import data
-from pgbench.training.start import build_sampler
+from pgbench.training.meaning import data, updates
+from pgbench.training.start import start_learner, start_sampler
 
 
 @pytest.mark.parametrize("name", ["ppo_adaptive_kl", "online_actor_critic", "replay"])
@@ -146,8 +146,8 @@ def test_what_a_time_limit_is_worth(time_limits, value):
     target = {"baseline.target": "monte_carlo", "details.time_limits": time_limits}
     algorithm = small("lambda_target", gamma=0.9, **fit, **target)
     run = runs.Run(algorithm=algorithm, environment="Constant-v0", steps=10_000)
-    sampler = build_sampler(run, [0])
-    learner = Learner(algorithm.networks, 1, sampler.environment.actions, [0], True)
+    sampler = start_sampler(run, [0])
+    learner = start_learner(algorithm, sampler.environment, [0])
     for iteration in range(20):
         rollout = data.collect(algorithm.data, sampler, learner, iteration, np.array([True]))
         batch = credit.prepare(algorithm, learner, rollout)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pgbench.training.normalisation import (
-    FrozenNormaliser,
     ObservationNormaliser,
     RewardScaler,
     RunningMoments,
 )
+from pgbench.training.preprocessing import Preprocessing
 
 NO = np.zeros((1, 1), dtype=np.bool_)
 YES = ~NO
@@ -178,13 +178,27 @@ def test_a_state_of_another_shape_is_refused() -> None:
         RewardScaler(1, 2, 0.9, None).restore(RewardScaler(1, 3, 0.9, None).state())
 
 
-def test_a_frozen_normaliser_does_what_the_trained_one_does_and_moves_nothing() -> None:
+def test_frozen_preprocessing_normalises_as_training_does_and_moves_nothing() -> None:
     rng = np.random.default_rng(0)
-    trained = ObservationNormaliser(2, 3, clip=1.0)
-    trained.update(rng.standard_normal((2, 40, 3)))
-    frozen, before = FrozenNormaliser(trained), trained.state()
+    trained = Preprocessing(ObservationNormaliser(2, 3, clip=1.0), RewardScaler(2, 40, 0.9, None), 3.0)
+    active = np.ones((2, 40), dtype=bool)
+    trained.observations(rng.standard_normal((2, 40, 3)), active)
+    frozen, before = trained.frozen(), trained.state()
     observations = 5.0 + rng.standard_normal((2, 7, 3))  # another number of environments
-    frozen.update(observations)
-    for name, values in trained.state().items():
-        np.testing.assert_array_equal(values, before[name])
-    np.testing.assert_array_equal(frozen(observations), trained(observations))
+    seen = frozen.observations(observations, active[:, :7])
+    np.testing.assert_equal(trained.state(), before)
+    assert trained.normaliser is not None
+    np.testing.assert_array_equal(seen, trained.normaliser(observations))
+    rewards, never = rng.standard_normal((2, 7)), np.zeros((2, 7), dtype=bool)
+    np.testing.assert_array_equal(frozen.rewards(rewards, never, never, active[:, :7]), rewards)
+
+
+def test_adopted_statistics_are_a_copy() -> None:
+    rng = np.random.default_rng(0)
+    trained, other = (Preprocessing(ObservationNormaliser(2, 3, clip=1.0)) for _ in range(2))
+    trained.observations(rng.standard_normal((2, 4, 3)), np.ones((2, 4), dtype=bool))
+    other.adopt(trained)
+    before = trained.state()
+    np.testing.assert_equal(other.state(), before)
+    other.observations(rng.standard_normal((2, 4, 3)), np.ones((2, 4), dtype=bool))
+    np.testing.assert_equal(trained.state(), before)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from helpers.replays import SEEDS, setting
 
+from helpers.replays import SEEDS, setting
 from pgbench.training import replay_update
 from pgbench.training.experience import Rollout
 from pgbench.training.meaning import data
@@ -27,8 +27,6 @@ def numbered(first, steps, replicas=3, environments=2):
         terminated=never,
         truncated=numbers % 3 == 0,
         active=~never,
-        elapsed=torch.zeros(numbers.shape[1:], dtype=torch.int64),
-        episodes=[],
     )
     return rollout, numbers.long() + 7
 
@@ -39,7 +37,7 @@ def everything(memory):
 
 
 def test_the_ring_overwrites_the_oldest():
-    memory = ReplayMemory(rows=5)
+    memory = ReplayMemory(rows=5, batch_size=32)
     kept = [(3, [0, 1, 2]), (3, [1, 2, 3, 4, 5]), (5, [6, 7, 8, 9, 10]), (1, [7, 8, 9, 10, 11])]
     first = 0
     for steps, steps_kept in kept:
@@ -53,14 +51,14 @@ def test_the_ring_overwrites_the_oldest():
 
 def test_a_rollout_longer_than_the_ring_is_refused():
     with pytest.raises(ValueError, match="6 steps does not fit into 5 rows"):
-        ReplayMemory(rows=5).add(*numbered(0, 6))
+        ReplayMemory(rows=5, batch_size=32).add(*numbered(0, 6))
 
 
 def test_a_drawn_row_is_one_transition_of_its_own_replica():
-    memory = ReplayMemory(rows=5)
+    memory = ReplayMemory(rows=5, batch_size=64)
     memory.add(*numbered(0, 4))
     memory.add(*numbered(4, 3))
-    drawn, next_actions = ReplayDraws(SEEDS, 9).transitions(memory, 64)
+    drawn, next_actions = ReplayDraws(SEEDS, 9).transitions(memory)
     numbers = drawn.rewards[0]
     assert numbers.shape == (3, 64)
     assert (numbers.long() // 10 % 10 == torch.arange(3).unsqueeze(1)).all()
@@ -73,14 +71,14 @@ def test_a_drawn_row_is_one_transition_of_its_own_replica():
 
 
 def test_a_replicas_draw_depends_on_neither_block_nor_content_of_others():
-    memory, alone = ReplayMemory(rows=5), ReplayMemory(rows=5)
+    memory, alone = ReplayMemory(rows=5, batch_size=32), ReplayMemory(rows=5, batch_size=32)
     rollout, next_actions = numbered(0, 4)
     memory.add(rollout, next_actions)
     columns = {name: getattr(rollout, name)[:, 1:2] for name in (*COLUMNS, "active")}
-    alone.add(Rollout(**columns, elapsed=rollout.elapsed[1:2], episodes=[]), next_actions[:, 1:2])
-    both, single = ReplayDraws(SEEDS, 4).transitions(memory, 32), ReplayDraws([1], 4).transitions(alone, 32)
+    alone.add(Rollout(**columns), next_actions[:, 1:2])
+    both, single = ReplayDraws(SEEDS, 4).transitions(memory), ReplayDraws([1], 4).transitions(alone)
     assert torch.equal(both.rollout.rewards[:, 1:2], single.rollout.rewards)
-    later = ReplayDraws([1], 5).transitions(alone, 32)
+    later = ReplayDraws([1], 5).transitions(alone)
     assert not torch.equal(later.rollout.rewards, single.rollout.rewards)
 
 

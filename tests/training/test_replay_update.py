@@ -1,19 +1,20 @@
 """The off-policy actor-critic: targets and gradients by hand, and what its critics converge to."""
 
-import functools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from helpers.replays import SEEDS, setting
 
+from helpers.replays import SEEDS, setting
 from pgbench.environments import Discrete
-from pgbench.methods import components as c
+from pgbench.methods import paths
 from pgbench.training import replay_update
 from pgbench.training.experience import Rollout
 from pgbench.training.iteration import Moment
-from pgbench.training.learner import Learner
+from pgbench.training.learner import ActionCritic
 from pgbench.training.replay_memory import ReplayDraws, ReplayMemory
+from pgbench.training.start import start_learner
 
 NAMES = [
     "replay_naive",
@@ -33,17 +34,18 @@ def progress(running=(True, True, True), iteration=0, seeds=SEEDS):
 
 def minibatch(name, environment, **overrides):
     algorithm, learner, rollout, _ = setting(name, environment, **{"data.warm_up": 200} | overrides)
-    memory = ReplayMemory(300)
+    memory = ReplayMemory(300, batch_size=64)
     memory.add(rollout, replay_update.next_actions(learner, rollout, ReplayDraws(SEEDS, 0)))
-    return algorithm, learner, ReplayDraws(SEEDS, 0).transitions(memory, 64)
+    return algorithm, learner, ReplayDraws(SEEDS, 0).transitions(memory)
 
 
 def says(learner, observation, action, replica):
     """The critic of one replica on one observation and action, by the networks' own definition."""
+    critic = learner.critic
     weight, bias, last, offset = (
-        view[replica] for view in learner.value_network.views(learner.critic.values)[:4]
+        view[replica] for view in critic.network.views(critic.parameters.values)[:4]
     )
-    by_input = learner.of_actions and not isinstance(learner.policy.actions, Discrete)
+    by_input = isinstance(critic, ActionCritic) and not isinstance(learner.policy.actions, Discrete)
     inputs = torch.cat([observation, action]) if by_input else observation
     outputs = (torch.tanh(inputs @ weight + bias) @ last + offset)[0]
     return outputs[action] if len(outputs) > 1 else outputs[0]
@@ -78,21 +80,11 @@ def test_the_critics_gradient_is_that_of_a_loop_over_transitions(name, limits, e
             kept.append(0.5 * (value - target) ** 2)
         losses.append(torch.stack(kept).mean())
     sum(losses, total).backward()
-    expected = learner.critic.pop_gradient().clone()
-    seen = capture(learner.critic, lambda: loss_of(algorithm, learner, drawn, ReplayDraws(SEEDS, 3)))
+    (critic,) = learner.critic_parts
+    expected = critic.pop_gradient().clone()
+    found = replay_update.critic_losses(algorithm, learner, drawn, ReplayDraws(SEEDS, 3))
+    seen = replay_update.gradient(found, critic)
     torch.testing.assert_close(seen, expected, rtol=1e-4, atol=1e-4)
-
-
-def loss_of(algorithm, learner, drawn, chance):
-    return replay_update.fit_critic(algorithm, algorithm.baseline.fit, learner, drawn, chance, progress())
-
-
-def capture(part, step):
-    """The gradient `[S, P]` that a step of an optimiser is given."""
-    seen = []
-    part.values.register_hook(lambda gradient: seen.append(gradient.clone()))
-    step()
-    return torch.stack(seen).sum(0)
 
 
 @pytest.mark.parametrize("environment", WORLDS)
@@ -121,10 +113,7 @@ def test_the_actors_gradient_is_the_notes_formula(name, environment):
     expected = learner.actor.pop_gradient().clone()
     part = replay_update.credited(algorithm, learner, drawn, ReplayDraws(SEEDS, 3))
     assert torch.equal(part.actions, actions)
-    method = algorithm.update
-    seen = capture(
-        learner.actor, lambda: replay_update.step_policy(algorithm, method, learner, part, progress())
-    )
+    seen = replay_update.gradient(replay_update.actor_losses(algorithm, learner, part), learner.actor)
     torch.testing.assert_close(seen, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -133,8 +122,8 @@ def test_credit_may_be_normalised_over_the_minibatch():
         "replay", "CartPole-v1", **{"details.advantage_normalisation": "batch"}
     )
     part = replay_update.credited(algorithm, learner, drawn, ReplayDraws(SEEDS, 3))
-    torch.testing.assert_close(part.advantages.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
-    torch.testing.assert_close(part.advantages.std(1, correction=0), torch.ones(3), atol=1e-3, rtol=0)
+    torch.testing.assert_close(part.credit.advantages.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(part.credit.advantages.std(1, correction=0), torch.ones(3), atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -143,7 +132,7 @@ def test_a_replica_that_does_not_run_keeps_every_bit_and_poison_stays_where_it_i
     rollout.rewards[:, 2] = torch.nan
     before = [part.values.detach().clone() for part in learner.parts]
     state = progress(running=(True, False, True))
-    replay_update.update(algorithm, learner, ReplayMemory(200), rollout, state)
+    replay_update.update(algorithm, learner, ReplayMemory(200, batch_size=16), rollout, state)
     for part, old in zip(learner.parts, before, strict=True):
         assert (part.values.detach() != old).any(1).tolist() == [True, False, True]
     assert learner.diverged().tolist() == [False, False, True]
@@ -151,8 +140,10 @@ def test_a_replica_that_does_not_run_keeps_every_bit_and_poison_stays_where_it_i
 
 def test_the_critic_takes_its_steps_before_each_step_of_the_policy():
     algorithm, learner, rollout, _ = setting("replay", **{"update.steps": 3, "baseline.fit.steps": 4})
-    statistics = replay_update.update(algorithm, learner, ReplayMemory(200), rollout, progress())
-    assert learner.critic.adam.count.tolist() == [12.0] * 3
+    _, statistics = replay_update.update(
+        algorithm, learner, ReplayMemory(200, batch_size=16), rollout, progress()
+    )
+    assert learner.critic.parameters.adam.count.tolist() == [12.0] * 3
     assert learner.actor.adam.count.tolist() == [3.0] * 3
     assert all(values.shape == (3,) for values in statistics.values())
 
@@ -203,10 +194,8 @@ def behaviours_memory(steps=4000):
         terminated=never,
         truncated=never,
         active=~never,
-        elapsed=torch.zeros(1, 1, dtype=torch.int64),
-        episodes=[],
     )
-    memory = ReplayMemory(steps)
+    memory = ReplayMemory(steps, batch_size=256)
     memory.add(rollout, tensor_actions[1 : steps + 1])
     return memory
 
@@ -215,8 +204,8 @@ def tabular(name, policy):
     """An algorithm and one replica without hidden layers, whose policy is the given table."""
     fit = {"baseline.fit.optimiser.learning_rate": 0.01, "baseline.fit.optimiser.decay": "linear"}
     algorithm = setting(name, gamma=GAMMA, **fit)[0]
-    of_actions = algorithm.baseline.kind == "learned_action_value"
-    learner = Learner(c.Networks(hidden=()), 2, Discrete(2), [0], has_critic=True, of_actions=of_actions)
+    algorithm = paths.replace(algorithm, {"networks.hidden": ()})
+    learner = start_learner(algorithm, SimpleNamespace(observation_size=2, actions=Discrete(2)), [0])
     with torch.no_grad():
         learner.actor.values[0, :4] = torch.from_numpy(np.log(policy)).float().flatten()
     return algorithm, learner
@@ -228,7 +217,7 @@ def fitted(name):
     memory, chance = behaviours_memory(), ReplayDraws([0], 0)
     steps = 1500
     for step in range(steps):
-        drawn = chance.transitions(memory, 256)
+        drawn = chance.transitions(memory)
         left = torch.full((1,), 1.0 - step / steps, dtype=torch.float64)
         state = Moment(0, [0], torch.tensor([True]), left)
         replay_update.fit_critic(algorithm, algorithm.baseline.fit, learner, drawn, chance, state)
@@ -255,15 +244,12 @@ def test_with_the_buffers_actions_and_no_baseline_the_policy_stops_short_of_the_
     for name in ("replay_critic_repaired", "replay"):
         algorithm, learner = tabular(name, np.array([[0.25, 0.75], [0.25, 0.75]]))
         with torch.no_grad():
-            learner.critic.values[0, :4] = torch.tensor([1.0, 3.0, 1.0, 3.0])
+            learner.critic.parameters.values[0, :4] = torch.tensor([1.0, 3.0, 1.0, 3.0])
         memory = behaviours_memory()
         drawn = memory.take(torch.arange(len(memory)).unsqueeze(0))
         part = replay_update.credited(algorithm, learner, drawn, ReplayDraws([0], 0))
-        state = progress(running=(True,), seeds=[0])
-        gradient = capture(
-            learner.actor,
-            functools.partial(replay_update.step_policy, algorithm, algorithm.update, learner, part, state),
-        )
+        found = replay_update.actor_losses(algorithm, learner, part)
+        gradient = replay_update.gradient(found, learner.actor)
         preferred.append((gradient[0, 0] - gradient[0, 1]).item())
     assert preferred[0] == pytest.approx(0.0, abs=0.03)
     assert preferred[1] > 0.2

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from pgbench import environments
 from pgbench.training.experience import CHUNK
 from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
-from pgbench.training.sampler import Sampler, _ActionNoise
+from pgbench.training.preprocessing import Preprocessing
+from pgbench.training.sampler import Sampler, _ActionNoise, environment_streams
 
 BOTH = np.array([True, True])
 
@@ -19,8 +21,12 @@ def act(observations, noise):
     return (noise.squeeze(-1) > 0.5).long()
 
 
-def sampler(environment, seeds=(0, 1), environments_each=1):
-    return Sampler(environment, seeds, environments_each)
+AS_IT_IS = Preprocessing()
+
+
+def sampler(environment, seeds=(0, 1), environments_each=1, preprocessing=AS_IT_IS):
+    world = environments.make(environment, environment_streams(seeds, environments_each))
+    return Sampler(world, seeds, preprocessing)
 
 
 def column(rollout, replica=0, environment=0):
@@ -116,9 +122,8 @@ def test_a_replica_sees_the_same_whatever_its_block():
 
 
 def test_normalisation_changes_what_the_policy_sees_and_not_what_is_reported():
-    collected = sampler("Terminating-v0")
-    collected.normaliser = ObservationNormaliser(2, 2, 1.5)
-    collected.scaler = RewardScaler(2, 1, 0.99, 1.5)
+    scaled = Preprocessing(ObservationNormaliser(2, 2, 1.5), RewardScaler(2, 1, 0.99, 1.5))
+    collected = sampler("Terminating-v0", preprocessing=scaled)
     rollout = collected.fixed_horizon(act, draw, 0, BOTH, 50)
     assert rollout.observations.abs().max() <= 1.5
     assert rollout.rewards.abs().max() <= 1.5
@@ -126,8 +131,7 @@ def test_normalisation_changes_what_the_policy_sees_and_not_what_is_reported():
 
 
 def test_within_an_episode_the_next_observation_is_the_one_acted_on_next():
-    collected = sampler("CartPole-v1")
-    collected.normaliser = ObservationNormaliser(2, 4, 10.0)
+    collected = sampler("CartPole-v1", preprocessing=Preprocessing(ObservationNormaliser(2, 4, 10.0)))
     rollout = collected.fixed_horizon(act, draw, 0, BOTH, 200)
     going_on = ~(rollout.terminated | rollout.truncated)[:-1]
     assert torch.equal(rollout.observations[1:][going_on], rollout.next_observations[:-1][going_on])

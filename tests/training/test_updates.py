@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from helpers.batches import SEEDS, progress, setting
 
+from helpers.batches import SEEDS, progress, setting
 from pgbench.functional.second_order import fisher_vector_product
 from pgbench.methods import components, lineage, paths
 from pgbench.networks.distributions import kl
-from pgbench.training import losses, updates
-from pgbench.training.experience import Transitions, in_time, side_by_side
-from pgbench.training.learner import chunks, take_step
+from pgbench.training import losses
+from pgbench.training.experience import chunks, in_time, side_by_side
+from pgbench.training.gradient_steps import minibatches
+from pgbench.training.learner import mean_kl
+from pgbench.training.meaning import optimisers, updates
 from pgbench.training.natural_gradient import fisher
+from pgbench.training.parameters import take_step
 
 
 def copy_of(learner):
@@ -30,10 +33,10 @@ def changed(learner, before):
 def test_before_the_first_step_every_ratio_is_one(name, environment):
     _, learner, _, batch = setting(name, environment)
     data = batch.transitions
-    for rows in chunks(data.actions.shape[1]):
+    for rows in chunks(len(data)):
         part = data.part(rows)
-        new = learner.distribution(part.observations).log_prob(part.actions)
-        assert torch.equal(new, part.old_log_probs)
+        new = learner.distribution(part.recorded.observations).log_prob(part.recorded.actions)
+        assert torch.equal(new, part.recorded.log_probs)
 
 
 def test_the_layouts_are_inverse():
@@ -49,17 +52,17 @@ def test_whole_episodes_weigh_trajectories_and_a_fixed_horizon_weighs_steps():
     for name, expected in (("reinforce", None), ("fixed_horizon", 1.0)):
         algorithm, _, rollout, batch = setting(name)
         data = batch.transitions
-        torch.testing.assert_close(data.shares.sum(1), torch.ones(3))
+        torch.testing.assert_close(data.credit.shares.sum(1), torch.ones(3))
         per_replica = (
             rollout.active.sum((0, 2)) / algorithm.data.episodes if expected is None else torch.ones(3)
         )
-        torch.testing.assert_close(data.weights.sum(1), per_replica)
-        assert (data.weights[~side_by_side(rollout.active)] == 0).all()
+        torch.testing.assert_close(data.credit.weights.sum(1), per_replica)
+        assert (data.credit.weights[~side_by_side(rollout.active)] == 0).all()
 
 
 def test_the_gradient_is_the_notes_mean_over_trajectories():
     algorithm, learner, rollout, batch = setting("reinforce")
-    for rows in chunks(batch.transitions.actions.shape[1]):
+    for rows in chunks(len(batch.transitions)):
         losses.loss(algorithm, learner, batch.transitions.part(rows)).backward()
     gradient = learner.actor.values.grad.clone()
     learner.actor.values.grad = None
@@ -88,8 +91,9 @@ def test_a_replica_that_does_not_run_keeps_every_bit(name):
 @pytest.mark.parametrize("name", ["reinforce", "gae", "joint_fit", "ppo"])
 def test_poison_in_one_replica_does_not_reach_the_others(name):
     algorithm, learner, _, batch = setting(name)
-    batch.transitions.advantages[1] = torch.nan
-    batch.transitions.targets[1] = torch.nan
+    batch.transitions.credit.advantages[1] = torch.nan
+    if batch.transitions.credit.targets is not None:
+        batch.transitions.credit.targets[1] = torch.nan
     updates.update(algorithm, learner, batch, progress())
     assert learner.diverged().tolist() == [False, True, False]
 
@@ -97,8 +101,8 @@ def test_poison_in_one_replica_does_not_reach_the_others(name):
 def test_a_kl_stop_is_each_replicas_own():
     algorithm, learner, _, batch = setting("ppo_clip")
     half = components.MinibatchEpochs(epochs=2, minibatch_size=64)
-    free = updates.update(paths.replace(algorithm, {"update": half}), learner, batch, progress())
-    bound = float(free["kl"].median())
+    updates.update(paths.replace(algorithm, {"update": half}), learner, batch, progress())
+    bound = float(mean_kl(learner, batch.transitions).median())
     stopped = components.MinibatchEpochs(epochs=4, minibatch_size=64, max_kl=bound)
     algorithm, learner, _, batch = setting("ppo_clip", update=stopped)
     before = copy_of(learner)
@@ -112,15 +116,15 @@ def test_a_kl_stop_is_each_replicas_own():
 def test_every_epoch_partitions_the_batch_anew():
     algorithm, _, _, batch = setting("ppo_clip")
     orders = [
-        torch.from_numpy(np.random.default_rng(i).permutation(batch.size)).expand(3, -1) for i in range(2)
+        torch.from_numpy(np.random.default_rng(i).permutation(len(batch.transitions))).expand(3, -1)
+        for i in range(2)
     ]
-    tagged = torch.arange(batch.transitions.advantages.shape[1]).float().expand(3, -1)
-    columns = {name: getattr(batch.transitions, name) for name in Transitions.__dataclass_fields__}
-    data = Transitions(**columns | {"advantages": tagged})
+    tagged = torch.arange(len(batch.transitions)).float().expand(3, -1)
+    data = batch.transitions.credited(advantages=tagged)
     memberships = []
     for order in orders:
-        parts = [part.advantages[0] for part in updates.minibatches(algorithm, data.take(order), 64)]
-        assert torch.cat(parts).sort().values.tolist() == list(range(batch.size))
+        parts = [part.credit.advantages[0] for part in minibatches(algorithm, data.take(order), 64)]
+        assert torch.cat(parts).sort().values.tolist() == list(range(len(batch.transitions)))
         memberships.append([set(part.tolist()) for part in parts])
     assert memberships[0] != memberships[1]
 
@@ -130,7 +134,9 @@ def test_a_minibatch_takes_each_replicas_own_transitions():
     order = torch.stack([torch.tensor([5, 9]), torch.tensor([3, 3]), torch.tensor([255, 0])])
     taken = batch.transitions.take(order)
     for replica in range(3):
-        assert torch.equal(taken.observations[replica], rollout.observations[order[replica], replica, 0])
+        assert torch.equal(
+            taken.recorded.observations[replica], rollout.observations[order[replica], replica, 0]
+        )
 
 
 def test_a_shortened_gradient_keeps_its_direction_and_each_replica_its_own_length():
@@ -149,20 +155,21 @@ def test_a_shortened_gradient_keeps_its_direction_and_each_replica_its_own_lengt
 
 
 def test_the_step_size_decays_with_what_is_left_of_the_budget():
-    assert (
-        progress(remaining=0.25).learning_rate(components.Adam(learning_rate=0.4, decay="linear")).tolist()
-        == [0.1] * 3
-    )
-    assert progress(remaining=0.25).learning_rate(components.Adam(learning_rate=0.4)).tolist() == [0.4] * 3
+    left = torch.full((3,), 0.25, dtype=torch.float64)
+    decaying = components.Adam(learning_rate=0.4, decay="linear")
+    assert optimisers.learning_rate(decaying, left).tolist() == [0.1] * 3
+    assert optimisers.learning_rate(components.Adam(learning_rate=0.4), left).tolist() == [0.4] * 3
 
 
 def test_advantages_are_normalised_where_the_specification_says():
     _, _, _, batch = setting("gae", **{"details.advantage_normalisation": "batch"})
     data = batch.transitions
-    torch.testing.assert_close((data.advantages * data.shares).sum(1), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        (data.credit.advantages * data.credit.shares).sum(1), torch.zeros(3), atol=1e-5, rtol=0
+    )
     algorithm, _, _, batch = setting("ppo")
-    for part in updates.minibatches(algorithm, batch.transitions, 64):
-        torch.testing.assert_close(part.advantages.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+    for part in minibatches(algorithm, batch.transitions, 64):
+        torch.testing.assert_close(part.credit.advantages.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
 
 
 def test_a_critic_that_is_fitted_separately_moves_after_the_policy_has_used_it():
@@ -170,14 +177,18 @@ def test_a_critic_that_is_fitted_separately_moves_after_the_policy_has_used_it()
     before = copy_of(learner)
     updates.update(algorithm, learner, batch, progress())
     assert changed(learner, before) == [[True] * 3] * 2
-    assert learner.critic.adam.count.tolist() == [20.0] * 3
+    assert learner.critic.parameters.adam.count.tolist() == [20.0] * 3
     assert learner.actor.adam.count.tolist() == [1.0] * 3
 
 
-def test_without_a_critic_values_are_zero():
-    _, learner, rollout, _ = setting("reinforce")
+def test_without_a_critic_there_are_no_values():
+    _, learner, rollout, batch = setting("reinforce")
     assert learner.critic is None
-    assert not learner.values(side_by_side(rollout.observations)).any()
+    assert learner.evaluate(side_by_side(rollout.observations)).values is None
+    with pytest.raises(ValueError, match="critic of states"):
+        learner.values(side_by_side(rollout.observations))
+    with pytest.raises(ValueError, match="no critic is fitted"):
+        _ = batch.transitions.regression
 
 
 @pytest.mark.parametrize("environment", ["CartPole-v1", "InvertedPendulum-v5"])
@@ -185,11 +196,11 @@ def test_fishers_matrix_is_the_second_derivative_of_the_divergence(environment):
     """Of the mean over the whole batch, through the network as it is defined."""
     algorithm, learner, _, batch = setting("trpo", environment)
     solver, data = algorithm.update.solver, batch.transitions
-    old = learner.policy.restore(data.old_parameters)
+    old = learner.policy.restore(data.recorded.parameters)
 
     def divergence(rows):
-        outputs = learner.policy_network.by_definition(rows, data.observations)
-        return (data.shares * kl(old, learner.policy_of(*outputs))).sum(1)
+        outputs = learner.network.by_definition(rows, data.recorded.observations)
+        return (data.credit.shares * kl(old, learner.policy_of(*outputs))).sum(1)
 
     vectors = torch.randn(learner.actor.values.shape, generator=torch.Generator().manual_seed(0))
     expected = fisher_vector_product(divergence, learner.actor.values, solver.damping)(vectors)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from cluster import slurm
-from helpers.places import CHECKOUT, DATA
 
+from helpers.places import CHECKOUT, DATA
 from pgbench.analysis import verification
 
 pytestmark = pytest.mark.slurm

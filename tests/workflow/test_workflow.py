@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from helpers.places import CHECKOUT, DATA
 
+from helpers.places import CHECKOUT, DATA
 from pgbench.analysis import verification
 from pgbench.running.block import train_block
 from pgbench.storage.blocks import FILES, read_block

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.places import CHECKOUT
 
+from helpers.places import CHECKOUT
 from pgbench.analysis import verification
 from pgbench.base.refusals import Refusal
 from pgbench.methods import naming, runs

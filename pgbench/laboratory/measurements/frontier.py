@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +22,11 @@ from pgbench.laboratory.statements import Findings, Relation, Statement, stateme
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
 from pgbench.methods.components import GAE, NStep
 from pgbench.studies.catalogue import Size
-from pgbench.training import credit, updates
+from pgbench.training import credit
 from pgbench.training.iteration import Moment
-from pgbench.training.learner import Learner, Parameters
+from pgbench.training.learner import Learner, StateCritic
+from pgbench.training.meaning import updates
+from pgbench.training.parameters import Parameters
 
 WORLD = worlds.garnet(states=10, actions=3, branching=3, seed=3, horizon=20)
 GAMMAS = (1.0, 0.95, 0.8)
@@ -145,17 +148,17 @@ def _trained(actor: Actor, row: Tensor, gamma: float, count: int, rng: np.random
     """A critic fitted as in training, in `count` updates, to a policy that is held; it does not see the time."""
     fit = {"baseline__fit__steps": FIT_STEPS, "details__time_limits": "terminal"}
     algorithm = method("gae", gamma, data__episodes=BATCH, **fit)
-    learner = actor.learner(algorithm, row.unsqueeze(0), exact.no_critic(actor.world))
-    learner.value_network = OneHotPerceptron((actor.world.states, HIDDEN, 1), "tanh")
-    start = Actor(actor.world, (HIDDEN,)).start(seed=2, scale=0.3)[: learner.value_network.width]
-    learner.critic = Parameters.start(start.unsqueeze(0).clone())
+    network = OneHotPerceptron((actor.world.states, HIDDEN, 1), "tanh")
+    start = Actor(actor.world, (HIDDEN,)).start(seed=2, scale=0.3)[: network.width]
+    critic = StateCritic(network, Parameters.start(start.unsqueeze(0)))
+    learner = replace(actor.learner(algorithm, row.unsqueeze(0)), critic=critic)
     setting = Setting(actor, row)
     every, left = torch.ones(1, dtype=torch.bool), torch.ones(1, dtype=torch.float64)
     for iteration in range(count):
         experience = rollout(actor.world, setting.sample(BATCH, rng), batches(BATCH, BATCH))
         batch = credit.prepare(algorithm, learner, experience)
-        updates.update(algorithm, learner, batch, Moment(iteration, [0], every, left))
-        learner.actor = Parameters.start(row.unsqueeze(0).clone())
+        updates.update(algorithm, learner, batch, Moment(iteration, [0], every, left, watched=False))
+        learner = learner.at(row.unsqueeze(0))
     return _table(actor, learner)
 
 

@@ -20,11 +20,10 @@ from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.components import ClippedRatio, FixedPenalty, ImportanceRatio, Surrogate
 from pgbench.studies.catalogue import Size
-from pgbench.training import updates
-from pgbench.training.experience import Batch
+from pgbench.training.batches import Batch
 from pgbench.training.iteration import Moment
 from pgbench.training.learner import Learner
-from pgbench.training.meaning import surrogates
+from pgbench.training.meaning import surrogates, updates
 
 GAMMA = 0.9
 HIDDEN = (16,)
@@ -159,9 +158,9 @@ def _walk(ground: Ensemble, advantages: Tensor, end: Tensor, size: Size) -> list
 def _objective(label: str, learner: Learner, batch: Batch, parameters: Tensor) -> Tensor:
     """A surrogate `[S]` of training at parameters `[S, P]`, on a batch of the learner's policy."""
     data = batch.transitions
-    new = learner.distribution(data.observations, parameters)
+    new = learner.distribution(data.recorded.observations, parameters)
     terms = surrogates.surrogate_objective(SURROGATES[label], learner, new, data)
-    return (data.weights * terms).sum(1)
+    return (data.credit.weights * terms).sum(1)
 
 
 def _gain(label: str, ground: Ensemble, advantages: Tensor, there: Tensor) -> Tensor:

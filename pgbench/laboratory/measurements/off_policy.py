@@ -22,15 +22,16 @@ from pgbench.laboratory import exact, intervals
 from pgbench.laboratory.sources import NOTE
 from pgbench.laboratory.statements import Findings, Relation, Statement, statement
 from pgbench.laboratory.worlds import Process
-from pgbench.methods import components as c
 from pgbench.methods import lineage, paths
 from pgbench.methods.algorithm import Algorithm
+from pgbench.networks.distributions import Policy
+from pgbench.networks.perceptron import Perceptron
 from pgbench.studies.catalogue import Size
-from pgbench.training import iteration, replay_update
+from pgbench.training import replay_update
 from pgbench.training.experience import Rollout
-from pgbench.training.learner import Learner, Parameters
-from pgbench.training.meaning import critics
-from pgbench.training.meaning.critics import values_actions
+from pgbench.training.learner import ActionCritic, Learner, StateCritic
+from pgbench.training.meaning.critics import values as values_of
+from pgbench.training.parameters import Parameters
 from pgbench.training.replay_memory import Drawn, Purpose, ReplayDraws
 
 GAMMA = 0.8
@@ -137,22 +138,19 @@ class Case:
         cumulative = self.world.transitions.cumsum(-1)[states, actions]
         next_states = ((ways.unsqueeze(-1) + 0.5) / 4.0 > cumulative[:, :-1]).sum(-1)
         one_hot = torch.eye(STATES, dtype=torch.float64)
-        shape = (1, replicas, len(states))
+        shape = (replicas, len(states))
         never = torch.zeros(shape, dtype=torch.bool)
-        rollout = Rollout(
+        rollout = Rollout.one_step(
             observations=one_hot[states].expand(*shape, STATES),
             actions=actions.expand(shape),
             rewards=self.world.rewards[states, actions, next_states].expand(shape),
             next_observations=one_hot[next_states].expand(*shape, STATES),
             terminated=never,
             truncated=never,
-            active=~never,
-            elapsed=torch.zeros(shape[1:], dtype=torch.int64),
-            episodes=[],
         )
         drawn = dict(zip(get_args(Purpose), (actor, actor, target, actor), strict=True))
         noise = {purpose: ((stratum + 0.5) / STRATA).unsqueeze(-1) for purpose, stratum in drawn.items()}
-        return Drawn(rollout, following.expand(shape[1:])), Strata(noise)
+        return Drawn(rollout, following.expand(shape)), Strata(noise)
 
     def learner(self, algorithm: Algorithm, critics: Tensor | None) -> Learner:
         """Replicas of the present policy with tables as critics; none: one replica whose critic says 0.
@@ -161,23 +159,25 @@ class Case:
             algorithm: says whether the critic knows actions.
             critics: `[S, P]`.
         """
-        of_actions = values_actions(algorithm.baseline)
-        learner = Learner(c.Networks(hidden=()), STATES, Discrete(ACTIONS), [0], True, of_actions)
-        rows = torch.zeros(1, learner.value_network.width).double() if critics is None else critics
-        row = torch.zeros(learner.policy_network.width, dtype=torch.float64)
+        policy = Policy(Discrete(ACTIONS))
+        network = Perceptron((STATES, ACTIONS), "tanh")
+        row = torch.zeros(network.width, dtype=torch.float64)
         row[: self.policy.numel()] = self.policy.log().flatten()
-        learner.actor = Parameters.start(row.repeat(len(rows), 1))
-        learner.critic = Parameters.start(rows.clone())
-        return learner
+        values = critic_network(algorithm)
+        rows = torch.zeros(1, values.width).double() if critics is None else critics
+        actor, table = Parameters.start(row.repeat(len(rows), 1)), Parameters.start(rows)
+        of_actions = values_of(algorithm.baseline) == "actions"
+        critic = ActionCritic(values, table, policy) if of_actions else StateCritic(values, table)
+        return Learner(policy, network, actor, critic, torch.zeros(len(rows), dtype=torch.float64))
+
+
+def critic_network(algorithm: Algorithm) -> Perceptron:
+    """A table of V(s), or of Q(s, a), on one-hot observations."""
+    return Perceptron((STATES, ACTIONS if values_of(algorithm.baseline) == "actions" else 1), "tanh")
 
 
 # ----------------------------------------------------------------------------------------------------------
 # Critics and actors
-
-
-def _progress(replicas: int) -> iteration.Moment:
-    left = torch.ones(replicas, dtype=torch.float64)
-    return iteration.Moment(0, range(replicas), torch.ones(replicas, dtype=torch.bool), left)
 
 
 def _algorithm(name: str) -> Algorithm:
@@ -191,13 +191,11 @@ def fixed_point(algorithm: Algorithm, case: Case) -> Tensor:
     vector, give it whole. A linear system gives its zero; a critic's table and its bias say the same twice, and of
     the solutions the shortest is taken.
     """
-    width = case.learner(algorithm, None).value_network.width
+    width = critic_network(algorithm).width
     points = torch.cat([torch.zeros(1, width), torch.eye(width)]).double()
     learner = case.learner(algorithm, points)
-    drawn, chance = case.everything(len(points))
-    replay_update.fit_critic(algorithm, c.SeparateFit(), learner, drawn, chance, _progress(len(points)))
-    assert learner.critic is not None
-    steps = learner.critic.adam.mean
+    losses = replay_update.critic_losses(algorithm, learner, *case.everything(len(points)))
+    steps = replay_update.gradient(losses, *learner.critic_parts)
     matrix = (steps[1:] - steps[0]).T
     solution: Tensor = torch.linalg.lstsq(matrix, -steps[0], driver="gelsd").solution
     return solution
@@ -214,10 +212,8 @@ def _values(learner: Learner) -> Tensor:
 def _actor_gradient(algorithm: Algorithm, case: Case, critic: Tensor) -> Tensor:
     """The expected ascent direction `[P]` of the actor, with the critic at its fixed point."""
     learner = case.learner(algorithm, critic.unsqueeze(0))
-    drawn, chance = case.everything(1)
-    part = replay_update.credited(algorithm, learner, drawn, chance)
-    replay_update.step_policy(algorithm, c.GradientStep(), learner, part, _progress(1))
-    return -learner.actor.adam.mean[0] / (1.0 - 0.9)
+    part = replay_update.credited(algorithm, learner, *case.everything(1))
+    return -replay_update.gradient(replay_update.actor_losses(algorithm, learner, part), learner.actor)[0]
 
 
 def _gradient_with(case: Case, states: Tensor, values: Tensor) -> Tensor:
@@ -238,7 +234,7 @@ def _measured(name: str, case: Case) -> dict[str, float]:
     present, buffer = (exact.solve(case.world, table, GAMMA) for table in (case.policy, case.behaviour))
     critic = fixed_point(algorithm, case)
     found = _values(case.learner(algorithm, critic.unsqueeze(0)))
-    of_actions = critics.values_actions(algorithm.baseline)
+    of_actions = values_of(algorithm.baseline) == "actions"
 
     def distance(known: exact.Discounted) -> float:
         truth = known.action_values if of_actions else known.values.unsqueeze(-1).expand_as(found)

@@ -21,7 +21,6 @@ from pgbench.laboratory.statements import Findings, Statement, statement
 from pgbench.methods.components import ImportanceRatio
 from pgbench.studies.catalogue import Size
 from pgbench.training import losses
-from pgbench.training.learner import Parameters
 from pgbench.training.meaning import surrogates
 
 GAMMA = 0.9
@@ -117,11 +116,11 @@ def _gaps(actor: Actor, old: Tensor, steps: list[Tensor]) -> list[Gap]:
     before = exact.solve(actor.world, _policy(actor, old).detach(), GAMMA)
     learner = actor.learner(ALGORITHM, old.repeat(len(steps), 1))
     batch = exact_batch(learner, before.visits, before.advantages)
-    learner.actor = Parameters.start(torch.stack(steps))
+    learner = learner.at(torch.stack(steps))
     data = batch.transitions
     with torch.no_grad():
-        new = learner.distribution(data.observations)
-        gains = surrogates.surrogate_objective(ImportanceRatio(), learner, new, data) * data.weights
+        new = learner.distribution(data.recorded.observations)
+        gains = surrogates.surrogate_objective(ImportanceRatio(), learner, new, data) * data.credit.weights
     gradients = losses.gradient(ALGORITHM, learner, batch)
     return [
         _gap(actor, old, step, gain, gradient)

@@ -1,4 +1,4 @@
-"""What the baseline slot means."""
+"""What the baseline slot means: what an action's return is compared with."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from torch import Tensor
 
 from pgbench.functional import control_variates
 from pgbench.methods import components as c
-from pgbench.training.experience import Batch, Rollout, Values, side_by_side
-from pgbench.training.learner import Learner, chunks
+from pgbench.training.batches import Recorded
+from pgbench.training.experience import Rollout, Values, chunks, side_by_side
+from pgbench.training.learner import Learner
+from pgbench.training.replay_memory import Drawn, ReplayDraws
+
+Scores = Tensor | None
+"""∇log p(τ) of each trajectory, `[S, E, P]`; None for baselines that do not ask for it."""
 
 
 def subtracted(
-    baseline: c.Baseline, estimates: Tensor, rollout: Rollout, values: Values, scores: Tensor
+    baseline: c.Baseline, estimates: Tensor, rollout: Rollout, values: Values, scores: Scores
 ) -> Tensor | float:
     """b, broadcast to `[T, S, E]`."""
     match baseline:
@@ -25,45 +30,100 @@ def subtracted(
         case c.TimestepAverage():
             return control_variates.timestep_average(estimates, rollout.active)
         case c.OptimalConstant():
-            return control_variates.optimal_constant(scores.square().sum(-1), estimates[0])
+            return control_variates.optimal_constant(_known(scores).square().sum(-1), estimates[0])
         case c.LearnedValue():
             return values.here
         case _:
             assert_never(baseline)
 
 
-def gradient_correction(baseline: c.Baseline, scores: Tensor, totals: Tensor) -> Tensor | None:
+def gradient_correction(baseline: c.Baseline, scores: Scores, totals: Tensor) -> Tensor | None:
     """The mean of b ⊙ ∇log p(τ), `[S, P]`, for a baseline with a constant b for every parameter.
 
     Args:
         baseline: the specification.
-        scores: `[S, E, P]`, ∇log p(τ) of each trajectory.
+        scores: of each trajectory.
         totals: `[S, E]`, its return.
     """
     match baseline:
         case c.OptimalComponents():
-            return control_variates.optimal_components(scores, totals) * scores.mean(1)
-        case _:
+            known = _known(scores)
+            return control_variates.optimal_components(known, totals) * known.mean(1)
+        case (
+            c.NoBaseline()
+            | c.AverageReturn()
+            | c.TimestepAverage()
+            | c.OptimalConstant()
+            | c.LearnedValue()
+            | c.LearnedActionValue()
+        ):
             return None
+        case _:
+            assert_never(baseline)
+
+
+def trajectory_scores(baseline: c.Baseline, learner: Learner, recorded: Recorded, rollout: Rollout) -> Scores:
+    """∇log p(τ) of each trajectory, if the baseline asks for it."""
+    match baseline:
+        case c.OptimalConstant() | c.OptimalComponents():
+            rows = range(rollout.rewards.shape[2])
+            return torch.stack([_score(learner, recorded, rollout, row) for row in rows], 1)
+        case (
+            c.NoBaseline()
+            | c.AverageReturn()
+            | c.TimestepAverage()
+            | c.LearnedValue()
+            | c.LearnedActionValue()
+        ):
+            return None
+        case _:
+            assert_never(baseline)
 
 
 @torch.enable_grad()
-def trajectory_scores(baseline: c.Baseline, learner: Learner, batch: Batch) -> Tensor:
-    """∇ log p(τ) of each trajectory, `[S, E, P]`; with P = 0 for baselines that do not ask for it."""
-    _, replicas, each = batch.rollout.rewards.shape
-    match baseline:
-        case c.OptimalConstant() | c.OptimalComponents():
-            return torch.stack([_score(learner, batch, environment) for environment in range(each)], 1)
-        case _:
-            return torch.zeros(replicas, each, 0)
-
-
-def _score(learner: Learner, batch: Batch, environment: int) -> Tensor:
-    """∇ log p(τ) of the trajectory of one environment of each replica, `[S, P]`."""
-    mine = torch.zeros_like(batch.rollout.rewards)
-    mine[:, :, environment] = batch.rollout.active[:, :, environment].float()
-    weights, data = side_by_side(mine), batch.transitions
-    for rows in chunks(len(data)):
-        log_probs = learner.distribution(data.observations[:, rows]).log_prob(data.actions[:, rows])
-        (weights[:, rows] * log_probs).sum().backward()  # type: ignore[no-untyped-call]
+def _score(learner: Learner, recorded: Recorded, rollout: Rollout, row: int) -> Tensor:
+    """∇log p(τ) of the trajectory of one environment of each replica, `[S, P]`."""
+    alone = torch.zeros_like(rollout.rewards)
+    alone[:, :, row] = rollout.active[:, :, row].float()
+    weights = side_by_side(alone)
+    for part in chunks(weights.shape[1]):
+        log_probs = learner.distribution(recorded.observations[:, part]).log_prob(recorded.actions[:, part])
+        (weights[:, part] * log_probs).sum().backward()  # type: ignore[no-untyped-call]
     return learner.actor.pop_gradient()
+
+
+def _known(scores: Scores) -> Tensor:
+    """The scores, which `trajectory_scores` computes for the baselines that come here."""
+    if scores is None:
+        raise ValueError("this baseline needs the score of each trajectory")
+    return scores
+
+
+@torch.no_grad()
+def next_values(baseline: c.Baseline, learner: Learner, drawn: Drawn, draws: ReplayDraws) -> Tensor:
+    """What the critic says of the observations that followed in a replay buffer, `[S, B]`.
+
+    V(s') is the note's fault: s' came of the buffer's action, so that V becomes the value of the policies that
+    filled the buffer. The first repair is Q(s', a') with a' ∼ π(·|s') of the present policy.
+
+    Raises:
+        ValueError: if the baseline has no critic; `pgbench.methods.compatibility` refuses that.
+    """
+    following = drawn.rollout.next_observations[0]
+    match baseline:
+        case c.LearnedValue():
+            return learner.values(following)
+        case c.LearnedActionValue(next_action="buffer"):
+            return learner.action_values(following, drawn.next_actions)
+        case c.LearnedActionValue():
+            return learner.action_values(following, draws.actions("target", learner, following))
+        case (
+            c.NoBaseline()
+            | c.AverageReturn()
+            | c.TimestepAverage()
+            | c.OptimalConstant()
+            | c.OptimalComponents()
+        ):
+            raise ValueError(f"baseline '{baseline.kind}' has no value of what follows")
+        case _:
+            assert_never(baseline)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgbench.methods import components
 from pgbench.methods import components as c
 from pgbench.training.experience import Rollout
 from pgbench.training.learner import Learner
@@ -47,8 +46,8 @@ def collect(
 def transition_weights(data: c.Data, active: Tensor, shares: Tensor) -> Tensor:
     """Weight `[S, N]` of each transition in the policy's objective, from what is active and its shares.
 
-    The policy gradient is a mean over trajectories of sums over time; cut trajectories have no whole to sum, and
-    a fixed horizon takes the mean over time steps.
+    The policy gradient is a mean over trajectories of sums over time. Cut trajectories have no whole to sum, so a
+    fixed horizon takes the mean over time steps.
     """
     match data:
         case c.WholeEpisodes():
@@ -59,12 +58,12 @@ def transition_weights(data: c.Data, active: Tensor, shares: Tensor) -> Tensor:
             assert_never(data)
 
 
-def build_memory(data: components.Data) -> ReplayMemory | None:
+def start_memory(data: c.Data) -> ReplayMemory | None:
     """What outlives a rollout: a replay buffer, or, on policy, nothing."""
     match data:
-        case components.ReplayBuffer():
-            return ReplayMemory(data.capacity // data.environments)
-        case components.WholeEpisodes() | components.FixedHorizon():
+        case c.ReplayBuffer():
+            return ReplayMemory(data.capacity // data.environments, data.batch_size)
+        case c.WholeEpisodes() | c.FixedHorizon():
             return None
         case _:
             assert_never(data)

@@ -1,0 +1,90 @@
+"""First-order updates: gradient steps on a batch or its minibatches, of the policy and of a critic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from pgbench.methods import components as c
+from pgbench.methods.algorithm import Algorithm
+from pgbench.training.batches import Batch, Transitions
+from pgbench.training.credit import credited_anew
+from pgbench.training.experience import chunks
+from pgbench.training.iteration import Moment, Statistics
+from pgbench.training.learner import Learner, mean_kl
+from pgbench.training.losses import accumulate, loss
+from pgbench.training.meaning import details, optimisers
+from pgbench.training.meaning.critics import joint_coefficient
+from pgbench.training.parameters import Parameters
+from pgbench.training.streams import stream
+
+
+def gradient_steps(
+    algorithm: Algorithm, method: c.GradientStep, learner: Learner, batch: Batch, moment: Moment
+) -> Statistics:
+    """Steps on the whole batch; the gradient's norm is a mean over them."""
+    parts, total = _learning_together(algorithm, learner), torch.zeros(len(moment.seeds))
+    for _ in range(method.steps):
+        accumulate(algorithm, learner, batch)
+        total += optimisers.step(method.optimiser, algorithm.details, parts, moment.remaining, moment.running)
+    return {
+        "gradient_norm": total / method.steps,
+        "learning_rate": optimisers.learning_rate(method.optimiser, moment.remaining),
+    }
+
+
+def minibatch_epochs(
+    algorithm: Algorithm, method: c.MinibatchEpochs, learner: Learner, batch: Batch, moment: Moment
+) -> Statistics:
+    """Epochs of minibatch steps; the gradient's norm is a mean over the steps that were taken."""
+    generators = [stream(seed, "minibatches", moment.iteration) for seed in moment.seeds]
+    parts, active = _learning_together(algorithm, learner), moment.running
+    total, steps = torch.zeros(len(generators)), torch.zeros(len(generators))
+    for epoch in range(method.epochs):
+        if method.recompute_advantages and epoch:
+            batch = credited_anew(algorithm, learner, batch)
+        count = len(batch.transitions)
+        order = torch.from_numpy(np.stack([generator.permutation(count) for generator in generators]))
+        for minibatch in minibatches(algorithm, batch.transitions.take(order), method.minibatch_size):
+            loss(algorithm, learner, minibatch).backward()  # type: ignore[no-untyped-call]
+            norm = optimisers.step(method.optimiser, algorithm.details, parts, moment.remaining, active)
+            total += norm * active
+            steps += active
+        if method.max_kl is not None:
+            active = active & (mean_kl(learner, batch.transitions) <= method.max_kl)
+            if not active.any():
+                break
+    return {
+        "gradient_norm": total / steps.clamp(min=1.0),
+        "learning_rate": optimisers.learning_rate(method.optimiser, moment.remaining),
+    }
+
+
+def minibatches(algorithm: Algorithm, shuffled: Transitions, size: int) -> Iterator[Transitions]:
+    """Shuffled transitions in parts of `size`, weighted so that each part stands for the whole batch."""
+    scale, credit = len(shuffled) / size, shuffled.credit
+    shuffled = shuffled.credited(weights=credit.weights * scale, shares=credit.shares * scale)
+    shuffled = details.over_minibatches(algorithm.details, shuffled, size)
+    for first in range(0, len(shuffled), size):
+        yield shuffled.part(slice(first, first + size))
+
+
+def fit_separately(
+    algorithm: Algorithm, fit: c.SeparateFit, learner: Learner, batch: Batch, moment: Moment
+) -> None:
+    """The critic's own gradient steps on the whole batch."""
+    for _ in range(fit.steps):
+        for rows in chunks(len(batch.transitions)):
+            part = batch.transitions.part(rows)
+            values = learner.values(part.recorded.observations)
+            details.value_losses(algorithm.details, values, part).sum().backward()  # type: ignore[no-untyped-call]
+        optimisers.step(
+            fit.optimiser, algorithm.details, learner.critic_parts, moment.remaining, moment.running
+        )
+
+
+def _learning_together(algorithm: Algorithm, learner: Learner) -> list[Parameters]:
+    """The networks that the policy's optimiser steps: the critic's too, if they learn together."""
+    return [learner.actor] if joint_coefficient(algorithm.baseline) is None else learner.parts
