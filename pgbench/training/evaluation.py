@@ -1,7 +1,7 @@
-"""Evaluation: whole episodes of the present policy, beside training, of which they leave every bit alone.
+"""Evaluation episodes. They run beside training and do not change a bit of it.
 
-They are run in environments that begin anew, with random streams of their own and with rewards as they are.
-Observations are normalised as training has it at that moment; what is seen here does not count.
+They run in new environments with their own random streams, and their rewards are not scaled. Observations are
+normalised with training's statistics of that moment, which these episodes do not move.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pgbench.training.streams import stream
 def evaluate(
     run: Run, seeds: Sequence[int], learner: Learner, sampler: Sampler, before: NDArray[np.int64]
 ) -> list[Episode]:
-    """Evaluate the replicas that have just come to the end of another part of their budget.
+    """Evaluate the replicas that have just completed another part of their budget.
 
-    Where an update goes beyond several parts at once there is one evaluation, not several of the same policy. A
-    replica that diverged has no policy left, and is not evaluated.
+    An update that completes several parts at once is followed by one evaluation. A replica that diverged has no
+    policy left and is not evaluated.
 
     Args:
         run: what is trained; without `evaluation` there is nothing to do.
@@ -39,18 +39,18 @@ def evaluate(
     Returns:
         The episodes; `step` is the replica's step of training.
     """
-    asked = run.evaluation
-    if asked is None:
+    evaluation = run.evaluation
+    if evaluation is None:
         return []
-    behind = parts(asked, run.steps, sampler.steps)
-    due = (behind > parts(asked, run.steps, before)) & ~learner.diverged().numpy()
+    completed = parts(evaluation, run.steps, sampler.steps)
+    due = (completed > parts(evaluation, run.steps, before)) & ~learner.diverged().numpy()
     if not due.any():
         return []
-    draws = (stream(seed, "evaluation", int(part)) for seed, part in zip(seeds, behind, strict=True))
+    draws = (stream(seed, "evaluation", int(part)) for seed, part in zip(seeds, completed, strict=True))
     streams = [int(generator.integers(2**62)) for generator in draws]
-    environment = environments.make(run.environment, environment_streams(streams, asked.episodes))
+    environment = environments.make(run.environment, environment_streams(streams, evaluation.episodes))
     evaluated = Sampler(environment, streams, sampler.preprocessing.frozen())
-    episodes = evaluated.finished_episodes(*_acting(asked, learner), due)
+    episodes = evaluated.finished_episodes(*_acting(evaluation, learner), due)
     steps = sampler.steps.tolist()
     return [
         replace(episode, seed=seeds[replica], step=steps[replica])
@@ -59,22 +59,22 @@ def evaluate(
     ]
 
 
-def parts(asked: Evaluation, budget: int, steps: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many parts of its budget, of equal size, a replica has behind it after so many steps `[S]`."""
-    return np.minimum(steps, budget) * asked.times // budget
+def parts(evaluation: Evaluation, budget: int, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many equal parts of its budget a replica has completed after `steps` `[S]`."""
+    return np.minimum(steps, budget) * evaluation.times // budget
 
 
-def _acting(asked: Evaluation, learner: Learner) -> tuple[Act, Noise]:
+def _acting(evaluation: Evaluation, learner: Learner) -> tuple[Act, Noise]:
     """How actions are chosen, and the noise for it."""
-    match asked.actions:
+    match evaluation.actions:
         case "mean":
             return learner.act_by_mode(), _no_noise
         case "sampled":
             return learner.act(), learner.policy.noise
         case _:
-            assert_never(asked.actions)
+            assert_never(evaluation.actions)
 
 
 def _no_noise(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """What a choice without chance needs: nothing, `[*shape, 0]`."""
+    """The noise of a deterministic choice: nothing, `[*shape, 0]`."""
     return np.empty((*shape, 0), dtype=np.float32)

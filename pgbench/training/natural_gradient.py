@@ -1,4 +1,4 @@
-"""Natural-gradient and trust-region steps of a block: one conjugate gradient for all its replicas."""
+"""Second-order updates: natural-gradient and trust-region steps, one conjugate gradient for all replicas."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _full_step(
 
 
 def fisher(solver: ConjugateGradient, learner: Learner, batch: Batch) -> Product:
-    """V ↦ (H + damping) v, H the Hessian of the mean KL on a share of the batch, chunk by chunk."""
+    """The product v ↦ (H + damping) v, with H the Hessian of the mean KL on a share of the batch."""
     every = round(1.0 / solver.fisher_fraction)
     data = batch.transitions
     parts = [data.part(slice(rows.start, rows.stop, every)) for rows in chunks(len(data))]
@@ -90,10 +90,10 @@ def fisher(solver: ConjugateGradient, learner: Learner, batch: Batch) -> Product
 
 
 def _fisher_of_part(learner: Learner, part: Transitions, shares: Tensor) -> Product:
-    """V ↦ Jᵀ M J v, M the Hessian of Σ shares · KL in the outputs of the network, and J their Jacobian.
+    """The product v ↦ Jᵀ M J v, with M the Hessian of Σ shares · KL in the network's outputs and J their Jacobian.
 
-    Where the policy is the old one, KL has no slope in the outputs, so that this is all of its Hessian in the
-    parameters: the second derivative of the network itself has no part in it (Schraudolph 2002; Martens 2020).
+    At the old policy KL has no slope in the outputs. The second derivative of the network therefore drops out, and
+    this is the whole Hessian in the parameters (Schraudolph 2002; Martens 2020).
     """
     old = learner.policy.restore(part.recorded.parameters)
     here = learner.network.linearise(learner.actor.values.detach(), part.recorded.observations)
@@ -114,7 +114,7 @@ def _fisher_of_part(learner: Learner, part: Transitions, shares: Tensor) -> Prod
 
 @torch.no_grad()
 def _gain_and_kl(learner: Learner, batch: Batch, trial: Tensor) -> tuple[Tensor, Tensor]:
-    """Surrogate's gain over the old policy, and mean KL(old ‖ trial), `[S]` each."""
+    """The surrogate's gain over the old policy, and the mean KL(old ‖ trial), `[S]` each."""
     gains, divergences = [], []
     data = batch.transitions
     for rows in chunks(len(data)):

@@ -1,7 +1,7 @@
 """Running normalisation of observations and rewards, one set of statistics for each replica.
 
 Shapes: S replicas, E environments per replica, O observation components. No arithmetic crosses replicas, so a
-replica's numbers are the same bits however many replicas there are.
+replica's numbers are the same bits for any number of replicas.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class RunningMoments:
 
     Args:
         replicas: S.
-        size: The length D of a vector.
+        size: D, the length of a vector.
 
     Attributes:
-        count: Samples seen [S, 1].
-        mean: Means [S, D].
-        variance: Population variances [S, D].
+        count: `[S, 1]`, samples seen.
+        mean: `[S, D]`.
+        variance: `[S, D]`, of the population.
     """
 
     def __init__(self, replicas: int, size: int) -> None:
@@ -39,11 +39,11 @@ class RunningMoments:
         self.variance: FloatArray = np.ones((replicas, size))
 
     def update(self, values: FloatArray, active: BoolArray | None = None) -> None:
-        """Take one batch into account.
+        """Count one batch.
 
         Args:
-            values: A batch [S, E, D].
-            active: Which of its entries count [S, E]; all by default.
+            values: `[S, E, D]`, a batch.
+            active: `[S, E]`, which entries count; all by default.
         """
         _count(
             self.count, self.mean, self.variance, values, _everywhere(values) if active is None else active
@@ -57,7 +57,7 @@ class RunningMoments:
         """Continue from what `state` returned.
 
         Raises:
-            ValueError: If the state has other shapes.
+            ValueError: if the state has other shapes.
         """
         if np.shape(state["mean"]) != self.mean.shape:
             shapes = f"{np.shape(state['mean'])}, not {self.mean.shape}"
@@ -73,7 +73,7 @@ class ObservationNormaliser:
     Args:
         replicas: S.
         observation_size: O.
-        clip: The largest absolute value let through, or None for no limit.
+        clip: the largest absolute value let through, or None for no limit.
     """
 
     def __init__(self, replicas: int, observation_size: int, clip: float | None) -> None:
@@ -81,11 +81,11 @@ class ObservationNormaliser:
         self._clip = clip
 
     def update(self, observations: FloatArray, active: BoolArray | None = None) -> None:
-        """Count observations [S, E, O] where active [S, E], by default all."""
+        """Count observations `[S, E, O]` where `active` `[S, E]`, by default all."""
         self.moments.update(observations, active)
 
     def __call__(self, observations: FloatArray) -> NDArray[np.float32]:
-        """Normalise observations [S, E, O]: (x − mean) / √(variance + 1e-8), clipped."""
+        """Normalise observations `[S, E, O]`: (x − mean) / √(variance + 1e-8), clipped."""
         normalised = np.empty(observations.shape, dtype=np.float32)
         limit = np.inf if self._clip is None else self._clip
         _normalise(normalised, observations, self.moments.mean, self.moments.variance, limit)
@@ -99,7 +99,7 @@ class ObservationNormaliser:
         """Continue from what `state` returned.
 
         Raises:
-            ValueError: If the state has other shapes.
+            ValueError: if the state has other shapes.
         """
         self.moments.restore(state)
 
@@ -115,11 +115,11 @@ class RewardScaler:
     Args:
         replicas: S.
         environments: E, the environments of each replica.
-        gamma: The discount of the return.
-        clip: The largest absolute value let through, or None for no limit.
+        gamma: the discount of the return, in (0, 1].
+        clip: the largest absolute value let through, or None for no limit.
 
     Attributes:
-        returns: The running returns R [S, E].
+        returns: `[S, E]`, the running returns R.
     """
 
     def __init__(self, replicas: int, environments: int, gamma: float, clip: float | None) -> None:
@@ -138,13 +138,13 @@ class RewardScaler:
         """Count and scale the rewards of one step.
 
         Args:
-            rewards: Rewards [S, E].
-            terminated: Where the episode reached a terminal state [S, E].
-            truncated: Where the episode was cut [S, E].
-            active: Where a step was taken [S, E]; everywhere by default. Elsewhere R stays as it is.
+            rewards: `[S, E]`.
+            terminated: `[S, E]`, where the episode reached a terminal state.
+            truncated: `[S, E]`, where the episode was cut.
+            active: `[S, E]`, where a step was taken; everywhere by default. Elsewhere R stays as it is.
 
         Returns:
-            Scaled rewards [S, E], in float64.
+            `[S, E]`, scaled rewards in float64.
         """
         _discount(self.returns, rewards, _everywhere(rewards) if active is None else active, self._gamma)
         self.moments.update(self.returns[:, :, None], active)
@@ -161,7 +161,7 @@ class RewardScaler:
         """Continue from what `state` returned.
 
         Raises:
-            ValueError: If the state has other shapes.
+            ValueError: if the state has other shapes.
         """
         if np.shape(state["returns"]) != self.returns.shape:
             shapes = f"{np.shape(state['returns'])}, not {self.returns.shape}"
@@ -171,7 +171,7 @@ class RewardScaler:
 
 
 def _everywhere(values: FloatArray) -> BoolArray:
-    """A mask [S, E] without a gap."""
+    """A mask `[S, E]` that is true everywhere."""
     return np.ones(values.shape[:2], dtype=np.bool_)
 
 
@@ -179,7 +179,7 @@ def _everywhere(values: FloatArray) -> BoolArray:
 def _count(
     count: FloatArray, mean: FloatArray, variance: FloatArray, values: FloatArray, active: BoolArray
 ) -> None:
-    """Take the active entries of a batch [S, E, D] into moments, in place: Chan, Golub & LeVeque (1979)."""
+    """Count the active entries of a batch `[S, E, D]` in the moments, in place (Chan, Golub & LeVeque 1979)."""
     replicas, entries, size = values.shape
     for s in range(replicas):
         added = float(active[s].sum())
@@ -205,7 +205,7 @@ def _count(
 def _normalise(
     normalised: NDArray[np.float32], values: FloatArray, mean: FloatArray, variance: FloatArray, limit: float
 ) -> None:
-    """(x − mean) / √(variance + ε) of values [S, E, D], at most `limit` from 0."""
+    """(x − mean) / √(variance + ε) of values `[S, E, D]`, at most `limit` from 0."""
     replicas, entries, size = values.shape
     for s in range(replicas):
         for d in range(size):
@@ -216,7 +216,7 @@ def _normalise(
 
 @compiled
 def _discount(returns: FloatArray, rewards: FloatArray, active: BoolArray, gamma: float) -> None:
-    """R ← γ R + r where active [S, E]."""
+    """R ← γ R + r where `active` `[S, E]`."""
     for s in range(len(returns)):
         for e in range(returns.shape[1]):
             if active[s, e]:
@@ -225,7 +225,7 @@ def _discount(returns: FloatArray, rewards: FloatArray, active: BoolArray, gamma
 
 @compiled
 def _scale(scaled: FloatArray, rewards: FloatArray, variance: FloatArray, limit: float) -> None:
-    """Rewards [S, E] over √(variance + ε), at most `limit` from 0."""
+    """Rewards `[S, E]` over √(variance + ε), at most `limit` from 0."""
     for s in range(len(rewards)):
         deviation = np.sqrt(variance[s, 0] + _EPSILON)
         for e in range(rewards.shape[1]):

@@ -1,7 +1,7 @@
-"""A memory of past transitions, and the chance by which replicas draw from it.
+"""A memory of past transitions, and the random draws that replicas make from it.
 
-Every replica has a ring of its own in each tensor, `[R, S, E, …]`: R rows of one step of its E environments. All
-replicas that still learn have stored equally many steps, so one place to write at serves the whole block.
+Every replica has its own ring in each tensor, `[R, S, E, …]`: R rows of one step of its E environments. All replicas
+that still learn have stored the same number of steps, so one write position serves the whole block.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Drawn(NamedTuple):
 
 
 class ReplayMemory:
-    """The latest transitions of a block; the oldest are overwritten (Lin 1992).
+    """The latest transitions of a block; new ones overwrite the oldest (Lin 1992).
 
     Args:
         rows: R, steps of each environment that are kept.
@@ -50,7 +50,7 @@ class ReplayMemory:
         self._next = self._filled = 0
 
     def __len__(self) -> int:
-        """How many transitions each replica can draw from."""
+        """The number of transitions that each replica can draw from."""
         return self._filled * self._columns["rewards"].shape[2] if self._filled else 0
 
     def add(self, rollout: Rollout, next_actions: Tensor) -> None:
@@ -61,7 +61,7 @@ class ReplayMemory:
             next_actions: `[T, S, E]` or `[T, S, E, A]`.
 
         Raises:
-            ValueError: if it is longer than the ring.
+            ValueError: if the rollout is longer than the ring.
         """
         steps = len(rollout.rewards)
         if steps > self._rows:
@@ -79,12 +79,12 @@ class ReplayMemory:
         self._filled = min(self._filled + steps, self._rows)
 
     def state(self) -> dict[str, Any]:
-        """What is stored, for `restore`; the tensors share their memory with this one's."""
+        """The stored transitions, for `restore`; the tensors share their memory with this object's."""
         columns = {name: column[: self._filled] for name, column in self._columns.items()}
         return {"columns": columns, "next": self._next, "filled": self._filled}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from the `state` of a memory with as many rows."""
+        """Continue from the `state` of a memory with the same number of rows."""
         self._next, self._filled = state["next"], state["filled"]
         for name, saved in state["columns"].items():
             column = torch.as_tensor(saved)
@@ -102,7 +102,7 @@ class ReplayMemory:
 
 
 class ReplayDraws:
-    """The draws of one update: a stream for each replica and purpose, so that none shifts another.
+    """The draws of one update: one stream for each replica and purpose, so that no purpose shifts another.
 
     Args:
         seeds: one for each replica.

@@ -1,8 +1,8 @@
 """Collecting experience: the only place that steps an environment.
 
-A `Sampler` keeps a block's environments and running normalisation between rollouts. It collects in one of two
-ways: a fixed horizon, in which ended episodes begin anew at once, or whole episodes, in which every environment
-runs exactly one and then idles.
+A `Sampler` keeps a block's environments and running statistics between rollouts. It collects in one of two ways. With
+a fixed horizon, an environment begins a new episode as soon as one has ended. With whole episodes, every environment
+runs exactly one episode and then idles.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ def environment_streams(seeds: Sequence[int], environments_each: int) -> list[np
 
 
 class _ActionNoise:
-    """Noise of rollout after rollout, row by row, from each replica's own streams.
+    """Noise for the actions of each rollout, row by row, from each replica's own streams.
 
-    A rollout has a stream of its own; several short ones in turn share one, up to `NOISE_ROWS` rows, for to begin a
-    stream takes as long as some steps of an environment. What is kept between rollouts can be drawn again.
+    Each long rollout has its own stream. Short ones share a stream of up to `NOISE_ROWS` rows, because creating a
+    generator costs as much as several environment steps. What is kept between rollouts can be drawn again, so that
+    a checkpoint need not hold it.
     """
 
     def __init__(self, seeds: Sequence[int], environments_each: int) -> None:
@@ -45,7 +46,7 @@ class _ActionNoise:
         self._kept: tuple[tuple[Noise, int, int], Tensor] | None = None
 
     def rows(self, draw: Noise, iteration: int, horizon: int | None = None) -> Iterator[Tensor]:
-        """Noise `[S, E, …]` of each time step of a rollout of so many rows, or of one that has no horizon."""
+        """Noise `[S, E, …]` for each time step of a rollout with this horizon, or of one that has none."""
         if horizon is None or horizon > NOISE_ROWS // 2:
             return chain.from_iterable(self._chunks(draw, iteration, rows=NOISE_ROWS))
         sharing = NOISE_ROWS // horizon
@@ -56,7 +57,7 @@ class _ActionNoise:
         return iter(self._kept[1][place * horizon : (place + 1) * horizon])
 
     def _chunks(self, draw: Noise, *name: int, rows: int) -> Iterator[Tensor]:
-        """Chunks `[rows, S, E, …]` of the streams of that name, without end."""
+        """Chunks `[rows, S, E, …]` of the streams with this name, without end."""
         generators = [stream(seed, "actions", *name) for seed in self._seeds]
         while True:
             chunks = [draw(generator, (rows, self._environments)) for generator in generators]
@@ -128,14 +129,14 @@ class Sampler:
         return _stack(rows, None, episodes)
 
     def finished_episodes(self, act: Act, draw: Noise, running: NDArray[np.bool_]) -> list[Episode]:
-        """As `whole_episodes`, but only the ends of the episodes are kept."""
+        """Run whole episodes as `whole_episodes` does, and keep only their ends."""
         episodes: list[Episode] = []
         for _ in self._run_out(act, draw, 0, running, episodes):
             pass
         return episodes
 
     def state(self) -> dict[str, Any]:
-        """All that the next rollout depends on: arrays and JSON-able values; see `restore`.
+        """Everything the next rollout depends on, as arrays and JSON-able values; see `restore`.
 
         Raises:
             NotImplementedError: if this kind of environment cannot be saved.
@@ -150,7 +151,7 @@ class Sampler:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from the `state` of a sampler that was made with the same arguments."""
+        """Continue from the `state` of a sampler that was made in the same way."""
         self.environment.restore(state["environment"])
         self.steps = np.array(state["steps"])
         self._returns = np.array(state["returns"])
@@ -166,7 +167,7 @@ class Sampler:
         running: NDArray[np.bool_],
         episodes: list[Episode],
     ) -> Iterator[dict[str, NDArray[Any]]]:
-        """The rows of one whole episode in every environment of the running replicas."""
+        """Yield the rows of one whole episode in every environment of the running replicas."""
         active = np.array(np.broadcast_to(running[:, None], self.shape))
         observations = self._begin(active)
         everyone, left = bool(active.all()), int(active.sum())
@@ -182,7 +183,7 @@ class Sampler:
     def _begin(
         self, ended: NDArray[np.bool_], others: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Start new episodes where others ended; observations `[S, E, O]` as the policy sees them."""
+        """Start new episodes where others ended; return observations `[S, E, O]` as the policy sees them."""
         raw = self.environment.reset(ended.ravel()).reshape(*self.shape, -1)
         fresh = self.preprocessing.observations(raw, ended)
         return fresh if others is None else np.where(ended[..., None], fresh, others)
@@ -196,9 +197,10 @@ class Sampler:
         everyone: bool,
         episodes: list[Episode],
     ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_] | None]:
-        """One step of the active environments: the row of the rollout, and where an episode ended, if one did.
+        """Step the active environments: the row of the rollout, and where an episode ended, if one did.
 
-        `everyone` says that all are active: to ask an array at every step would take a hundredth of all time.
+        `everyone` says that all environments are active. Asking an array at every step would take a hundredth of the
+        whole training time.
         """
         actions = act(torch.from_numpy(observations), noise).numpy()
         flat = actions.reshape(active.size, *actions.shape[2:])
@@ -227,10 +229,10 @@ class Sampler:
         return row, ended if somewhere else None
 
     def _executed(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """What the environment is given: a Gaussian's actions are clipped to the box, their density is not."""
+        """The actions that the environment is given: a Gaussian's are clipped to the box, but their density is not."""
         space = self.environment.actions
         if isinstance(space, Box):
-            # two ufuncs are quicker than np.clip on arrays as small as these
+            # On such small arrays two ufuncs are quicker than np.clip.
             bounded: NDArray[Any] = np.minimum(np.maximum(actions, space.low), space.high)
             return bounded.astype(np.float64)
         return actions
@@ -238,7 +240,7 @@ class Sampler:
     def _finish(
         self, ended: NDArray[np.bool_], terminated: NDArray[np.bool_], episodes: list[Episode]
     ) -> None:
-        """Record the episodes that ended and start their sums anew."""
+        """Record the episodes that ended, and start their sums again."""
         for replica, environment in zip(*np.nonzero(ended), strict=True):
             episodes.append(
                 Episode(

@@ -1,8 +1,8 @@
-"""Named random streams: all chance in a run comes from here.
+"""Named random streams: all randomness in a run comes from here.
 
-A stream is named by what it is for and, where it repeats, by an index such as the iteration. It depends on the
-replica's seed and on nothing else: not on the block, nor on how much another stream has drawn. So turning a
-detail off leaves the others' draws alone, and variants are paired seed by seed.
+A stream has a name that says what it is for and, where it repeats, an index such as the iteration. It depends on the
+replica's seed and on nothing else: not on the block, and not on how much another stream has drawn. Turning a detail
+off therefore leaves the draws of all other streams alone, and variants are paired seed by seed.
 """
 
 from __future__ import annotations
