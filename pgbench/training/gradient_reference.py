@@ -1,7 +1,7 @@
 """An update's gradient beside that of a large reference batch, on chosen iterations.
 
-Ilyas et al. 2018 measured these quantities once; here they are metrics of training. The reference batch comes from its
-own environments and random streams, so measuring it does not change a bit of training.
+Ilyas et al. 2018 measured these quantities once; here they are metrics of training. The reference batch comes
+from its own environments and random streams, so measuring it does not change a bit of training.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A memory of past transitions, and the random draws that replicas make from it.
 
-Every replica has its own ring in each tensor, `[R, S, E, …]`: R rows of one step of its E environments. All replicas
-that still learn have stored the same number of steps, so one write position serves the whole block.
+Every replica has its own ring in each tensor, `[R, S, E, …]`: R rows of one step of its E environments. All
+replicas that still learn have stored the same number of steps, so one write position serves the whole block.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Collecting experience: the only place that steps an environment.
 
-A `Sampler` keeps a block's environments and running statistics between rollouts. It collects in one of two ways. With
-a fixed horizon, an environment begins a new episode as soon as one has ended. With whole episodes, every environment
-runs exactly one episode and then idles.
+A `Sampler` keeps a block's environments and running statistics between rollouts. It collects in one of two
+ways. With a fixed horizon, an environment begins a new episode as soon as one has ended. With whole episodes,
+every environment runs exactly one episode and then idles.
 """
 
 from __future__ import annotations
@@ -199,8 +199,8 @@ class Sampler:
     ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_] | None]:
         """Step the active environments: the row of the rollout, and where an episode ended, if one did.
 
-        `everyone` says that all environments are active. Asking an array at every step would take a hundredth of the
-        whole training time.
+        `everyone` says that all environments are active. Asking an array at every step would take a hundredth of
+        the whole training time.
         """
         actions = act(torch.from_numpy(observations), noise).numpy()
         flat = actions.reshape(active.size, *actions.shape[2:])
@@ -229,7 +229,7 @@ class Sampler:
         return row, ended if somewhere else None
 
     def _executed(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """The actions that the environment is given: a Gaussian's are clipped to the box, but their density is not."""
+        """The actions for the environment: a Gaussian's are clipped to the box, but their density is not."""
         space = self.environment.actions
         if isinstance(space, Box):
             # On such small arrays two ufuncs are quicker than np.clip.

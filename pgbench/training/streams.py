@@ -1,8 +1,9 @@
 """Named random streams: all randomness in a run comes from here.
 
-A stream has a name that says what it is for and, where it repeats, an index such as the iteration. It depends on the
-replica's seed and on nothing else: not on the block, and not on how much another stream has drawn. Turning a detail
-off therefore leaves the draws of all other streams alone, and variants are paired seed by seed.
+A stream has a name that says what it is for and, where it repeats, an index such as the iteration. It depends
+on the replica's seed and on nothing else: not on the block, and not on how much another stream has drawn.
+Turning a detail off therefore leaves the draws of all other streams alone, and variants are paired seed by
+seed.
 """
 
 from __future__ import annotations
