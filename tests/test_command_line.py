@@ -161,7 +161,7 @@ def test_a_runs_arguments_describe_that_run(
         (["pppo", "CartPole-v1"], "algorithm: 'pppo' is not in the lineage; did you mean 'ppo'?"),
         (
             ["ppo", "CartPol-v1"],
-            "environment: there is no environment 'CartPol-v1'; did you mean CartPole-v1",
+            "environment: there is no environment 'CartPol-v1'; did you mean 'CartPole-v1'",
         ),
         (
             ["ppo", "CartPole-v1", "--override", "advantage.lamb=1"],
