@@ -13,7 +13,7 @@ SEEDS = [0, 1, 2]
 def setting(name, environment="CartPole-v1", **overrides):
     """An algorithm, its learner, and a rollout of its first policy."""
     small = {"data": c.ReplayBuffer(steps=64, warm_up=64, batch_size=16), "networks.hidden": (16,)}
-    algorithm = paths.replace(lineage.LINEAGE[name].algorithm, small | overrides)
+    algorithm = paths.with_values(lineage.LINEAGE[name].algorithm, small | overrides)
     sampler = build_sampler(runs.Run(algorithm=algorithm, environment=environment, steps=999), SEEDS)
     learner = build_learner(algorithm, sampler, SEEDS)
     running = np.ones(3, dtype=bool)

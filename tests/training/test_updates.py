@@ -97,7 +97,7 @@ def test_poison_in_one_replica_does_not_reach_the_others(name):
 def test_a_kl_stop_is_each_replicas_own():
     algorithm, learner, _, batch = setting("ppo_clip")
     half = components.MinibatchEpochs(epochs=2, minibatch_size=64)
-    free = updates.update(paths.replace(algorithm, {"update": half}), learner, batch, progress())
+    free = updates.update(paths.with_values(algorithm, {"update": half}), learner, batch, progress())
     bound = float(free["kl"].median())
     stopped = components.MinibatchEpochs(epochs=4, minibatch_size=64, max_kl=bound)
     algorithm, learner, _, batch = setting("ppo_clip", update=stopped)
