@@ -16,7 +16,8 @@ from pgbench.environments import Discrete
 from pgbench.laboratory.worlds import Process
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.components import Networks
-from pgbench.networks.perceptron import ACTIVATIONS, Perceptron
+from pgbench.networks.definition import ACTIVATIONS
+from pgbench.networks.perceptron import Perceptron
 from pgbench.training.learner import Learner, Parameters
 from pgbench.training.meaning import surrogates
 

@@ -13,7 +13,8 @@ from pgbench.environments import Box, Discrete
 from pgbench.methods.components import Initialisation, Networks
 from pgbench.networks.adam import AdamState, adam_step
 from pgbench.networks.distributions import Distribution, Policy
-from pgbench.networks.perceptron import Perceptron, Role, evaluate
+from pgbench.networks.initialisation import Role, initial_parameters
+from pgbench.networks.perceptron import Perceptron, evaluate
 from pgbench.networks.rows import finite_rows, row_norms
 from pgbench.training.experience import CHUNK, Act
 from pgbench.training.streams import stream
@@ -240,4 +241,4 @@ def _initial(
 ) -> Parameters:
     """Parameters drawn from each seed's own stream; the index tells the networks of a replica apart."""
     generators = [stream(seed, "initialisation", index) for seed in seeds]
-    return Parameters.start(network.initialise(generators, method, heads))
+    return Parameters.start(initial_parameters(network, generators, method, heads))

@@ -15,8 +15,8 @@ from pgbench.functional.second_order import (
     line_search,
 )
 from pgbench.methods.components import ConjugateGradient, NaturalGradient, TrustRegion
+from pgbench.networks.definition import Outputs
 from pgbench.networks.distributions import kl
-from pgbench.networks.perceptron import Outputs
 from pgbench.training.experience import Batch, Transitions
 from pgbench.training.iteration import Statistics
 from pgbench.training.learner import Learner, chunks
