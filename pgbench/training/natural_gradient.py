@@ -107,7 +107,7 @@ def _fisher_of_part(learner: Learner, part: Transitions, shares: Tensor) -> Prod
     def divergence(rows: Tensor) -> Tensor:
         return (shares * kl(old, learner.policy_of(*parted(rows)))).sum(1)
 
-    curvature = fisher_vector_product(divergence, joined(here.outputs), 0.0)
+    curvature = fisher_vector_product(divergence, joined(here.outputs))
     return lambda vectors: here.pull(*parted(curvature(joined(here.push(vectors)))))
 
 
