@@ -17,6 +17,7 @@ from helpers.places import CHECKOUT
 from helpers.recorder import Recorder
 from pgbench import __main__ as command_line
 from pgbench.methods import components, lineage, naming, paths, runs
+from pgbench.methods.members import Member
 from pgbench.methods.runs import Run
 from pgbench.report import tracking
 from pgbench.studies.catalogue import CATALOGUE
@@ -89,7 +90,7 @@ def test_train_needs_only_a_method_an_environment_and_a_budget(
     assert call(monkeypatch, "train", "ppo", "HalfCheetah-v5", "--steps", "1000000", "--seeds", "0-2") == 0
     run, seeds, directory, _ = trained.calls[0]
     assert run == Run(
-        algorithm=lineage.PPO_PRACTISED.algorithm, environment="HalfCheetah-v5", steps=1_000_000
+        algorithm=lineage.LINEAGE["ppo"].algorithm, environment="HalfCheetah-v5", steps=1_000_000
     )
     assert seeds == [0, 1, 2]
     assert directory == Path("results", "runs", naming.run_name(run), "0-2")
@@ -102,8 +103,8 @@ def test_overrides_are_yaml(monkeypatch: pytest.MonkeyPatch, trained: Recorder) 
         call(monkeypatch, "train", "ppo", "CartPole-v1", "--steps", "10", *arguments, "--into", "here") == 0
     )
     run, _, directory, _ = trained.calls[0]
-    assert run.algorithm == paths.replace(
-        lineage.PPO_PRACTISED.algorithm,
+    assert run.algorithm == paths.with_values(
+        lineage.LINEAGE["ppo"].algorithm,
         {
             "advantage.lam": 0.9,
             "networks.hidden": (32, 32),
@@ -141,10 +142,10 @@ OVERRIDES: dict[str, st.SearchStrategy[Any]] = {
     st.none() | EVALUATIONS,
 )
 def test_a_runs_arguments_describe_that_run(
-    member: lineage.Member, overrides: dict[str, Any], evaluation: runs.Evaluation | None
+    member: Member, overrides: dict[str, Any], evaluation: runs.Evaluation | None
 ) -> None:
     try:
-        algorithm = paths.replace(member.algorithm, overrides)
+        algorithm = paths.with_values(member.algorithm, overrides)
     except (KeyError, ValidationError):  # a choice that this member does not have, or does not go with
         reject()
     run = Run(algorithm=algorithm, environment="CartPole-v1", steps=1000, evaluation=evaluation)
@@ -161,7 +162,7 @@ def test_a_runs_arguments_describe_that_run(
         (["pppo", "CartPole-v1"], "algorithm: 'pppo' is not in the lineage; did you mean 'ppo'?"),
         (
             ["ppo", "CartPol-v1"],
-            "environment: there is no environment 'CartPol-v1'; did you mean CartPole-v1",
+            "environment: there is no environment 'CartPol-v1'; did you mean 'CartPole-v1'",
         ),
         (
             ["ppo", "CartPole-v1", "--override", "advantage.lamb=1"],

@@ -26,7 +26,7 @@ from pgbench.storage import blocks, digests, files
 
 FILES = sorted(blocks.FILES.values())
 PPO = lineage.LINEAGE["ppo"].algorithm
-SMALL = paths.replace(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
+SMALL = paths.with_values(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
 RUN = runs.Run(algorithm=SMALL, environment="CartPole-v1", steps=512)
 SEEDS = (0, 1)
 ARGUMENTS = [*naming.training_arguments(RUN), "--seeds", "0-1", "--checkpoint-every", "0"]
@@ -332,7 +332,7 @@ command_line.main()
 
 def test_without_memory_it_says_so_and_goes_on_with_more(tmp_path, often):
     few = {"data.warm_up": 64, "data.batch_size": 8, "baseline.fit.steps": 1, "networks.hidden": (8,)}
-    large = paths.replace(lineage.LINEAGE["replay"].algorithm, few | {"data.capacity": 2_000_000})
+    large = paths.with_values(lineage.LINEAGE["replay"].algorithm, few | {"data.capacity": 2_000_000})
     run = runs.Run(algorithm=large, environment="CartPole-v1", steps=512)
     block.train_block(run, SEEDS, tmp_path / "whole")
     interrupt(3, tmp_path / "interrupted", run)

@@ -57,7 +57,7 @@ def measure(plans: Sequence[StudyPlan], rounds: int) -> str:
     chosen += [algorithm for plan in plans for algorithm in plan.algorithms.values()]
     algorithms = {label(algorithm): algorithm for algorithm in chosen}
     ids = sorted({*SYSTEMS, *TASKS, *(name for plan in plans for name in plan.study.environments)})
-    _learning(lineage.REINFORCE.algorithm, 1)  # the first use of torch is slow
+    _learning(lineage.LINEAGE["reinforce"].algorithm, 1)  # the first use of torch is slow
     stepping = {(name, rows): [_stepping(name, rows) for _ in range(rounds)] for name in ids for rows in ROWS}
     points = {rows: statistics.median(stepping[REFERENCE, rows]) for rows in ROWS}
     learning: dict[tuple[str, int], list[float]] = {}
@@ -124,7 +124,7 @@ def _start() -> float:
     """Microseconds of CPU time of a job that trains next to nothing."""
     begin = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as directory:
-        verb = [sys.executable, "-m", "pgbench", "train", lineage.REINFORCE.name, "CartPole-v1"]
+        verb = [sys.executable, "-m", "pgbench", "train", lineage.LINEAGE["reinforce"].name, "CartPole-v1"]
         options = ["--steps", "1", "--seeds", "0", "--into", directory]
         subprocess.run([*verb, *options], check=True, capture_output=True)
     end = resource.getrusage(resource.RUSAGE_CHILDREN)

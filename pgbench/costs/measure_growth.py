@@ -89,7 +89,7 @@ def _run(setting: Setting, batch: int) -> runs.Run:
         "data.environments": setting.environments,
         "data.steps": batch // setting.environments,
     }
-    algorithm = paths.replace(lineage.PPO_PRACTISED.algorithm, changes)
+    algorithm = paths.with_values(lineage.LINEAGE["ppo"].algorithm, changes)
     return runs.Run(algorithm=algorithm, environment=ENVIRONMENT, steps=BUDGET)
 
 

@@ -1,4 +1,7 @@
-"""Batched environments. `transforms`, what is done to what they return, is imported by those who need it."""
+"""Worlds that are stepped in rows; every number is Gymnasium's, to the bit.
+
+This room imports `base` only. `make` builds an environment by its Gymnasium id.
+"""
 
 from pgbench.environments.interface import Box, Discrete, Transition, VectorEnvironment
 from pgbench.environments.registry import check, make, time_limit

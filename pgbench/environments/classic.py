@@ -1,7 +1,11 @@
 """Gymnasium's classic control, batched: each system is two pure functions, its start and its step.
 
-Dimensions: K rows, D state components. The order of operations follows Gymnasium, since equality is to the
-bit.
+The order of operations follows Gymnasium, because the numbers are equal to the bit.
+
+Dimensions: K rows, D components of a state, O components of an observation.
+
+Source: Towers et al. 2024, "Gymnasium: A Standard Interface for Reinforcement Learning Environments",
+arXiv:2407.17032.
 """
 
 from __future__ import annotations
@@ -22,12 +26,12 @@ from pgbench.environments.interface import (
     Discrete,
     FloatArray,
     IntArray,
-    Outcome,
+    StepOutcome,
     VectorEnvironment,
 )
 
-# a step's new states [K, D], observations [K, O], rewards [K] and terminal states [K]
 Stepped = tuple[FloatArray, NDArray[Any], FloatArray, BoolArray]
+"""What follows a step: states `[K, D]`, observations `[K, O]`, rewards `[K]` and terminal states `[K]`."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,10 @@ class System:
     """One classic control task.
 
     Attributes:
-        actions: The action space.
-        time_limit: Actions per episode.
-        start: Draws a state [D] and gives its observation [O].
-        step: From states [K, D] and actions [K] or [K, 1] to what followed.
+        actions: the action space.
+        time_limit: actions an episode.
+        start: draws a state `[D]` and returns it with its observation `[O]`.
+        step: takes states `[K, D]` and actions `[K]` or `[K, 1]` and returns what follows.
     """
 
     actions: Discrete | Box
@@ -51,13 +55,13 @@ class ClassicVector(VectorEnvironment):
     """N rows of one classic control system.
 
     Args:
-        system: The system; see `SYSTEMS`.
-        generators: One generator a row.
+        system: the system, one of `SYSTEMS`.
+        generators: one generator a row.
     """
 
     def __init__(self, system: System, generators: Sequence[np.random.Generator]) -> None:
         self._system = system
-        state, observation = system.start(np.random.default_rng(0))  # only for their sizes
+        state, observation = system.start(np.random.default_rng(0))  # an example, for the sizes
         self._states = np.zeros((len(generators), len(state)))
         super().__init__(generators, len(observation), system.actions, system.time_limit)
 
@@ -66,10 +70,10 @@ class ClassicVector(VectorEnvironment):
         self._states[rows] = states
         return _single(np.stack(observations))
 
-    def _advance(self, actions: NDArray[Any], rows: IntArray) -> Outcome:
+    def _advance(self, actions: NDArray[Any], rows: IntArray) -> StepOutcome:
         states, observations, rewards, terminated = self._system.step(self._states[rows], actions)
         self._states[rows] = states
-        return Outcome(_single(observations), rewards, terminated, np.zeros(len(rows), dtype=np.bool_))
+        return StepOutcome(_single(observations), rewards, terminated, np.zeros(len(rows), dtype=np.bool_))
 
     def _simulation(self) -> dict[str, Any]:
         return {"states": self._states.copy()}
@@ -79,7 +83,7 @@ class ClassicVector(VectorEnvironment):
 
 
 def _single(values: NDArray[Any]) -> FloatArray:
-    """Values rounded to single precision, as Gymnasium publishes its observations."""
+    """Values rounded to single precision, in which Gymnasium returns its observations."""
     return values.astype(np.float32).astype(np.float64)
 
 
@@ -116,7 +120,7 @@ def _step_cart_pole(states: FloatArray, actions: NDArray[Any]) -> Stepped:
 
 
 def _start_acrobot(generator: np.random.Generator) -> tuple[FloatArray, NDArray[Any]]:
-    # Gymnasium keeps the first state, and takes its sine and cosine, in single precision
+    # Gymnasium holds the first state in single precision and takes its sine and cosine there.
     state = generator.uniform(-0.1, 0.1, 4).astype(np.float32)
     return state.astype(np.float64), _observe_acrobot(state[None])[0]
 
@@ -137,7 +141,7 @@ def _observe_acrobot(states: NDArray[np.floating[Any]]) -> NDArray[np.floating[A
 
 
 def _acrobot_rates(states: FloatArray, torques: FloatArray) -> FloatArray:
-    """Time derivatives [K, 4] of the two angles and the two angular velocities."""
+    """Time derivatives `[K, 4]` of the two angles and the two angular velocities."""
     centre, gravity, moment = 0.5, 9.8, 1.0
     theta1, theta2, rate1, rate2 = states.T
     cosine, sine = np.cos(theta2), np.sin(theta2)
@@ -153,7 +157,7 @@ def _acrobot_rates(states: FloatArray, torques: FloatArray) -> FloatArray:
 
 
 def _runge_kutta(rates: Callable[[FloatArray], FloatArray], states: FloatArray, seconds: float) -> FloatArray:
-    """One step of the classical fourth-order method."""
+    """One step of the classical fourth-order Runge-Kutta method."""
     k1 = rates(states)
     k2 = rates(states + seconds / 2.0 * k1)
     k3 = rates(states + seconds / 2.0 * k2)
@@ -162,7 +166,7 @@ def _runge_kutta(rates: Callable[[FloatArray], FloatArray], states: FloatArray, 
 
 
 def _wrapped(angles: FloatArray) -> FloatArray:
-    """Angles in [−π, π], turn by turn as in Gymnasium: `%` would round differently."""
+    """Angles brought into [−π, π] one turn at a time, as in Gymnasium: `%` would round differently."""
     turn = 2 * np.pi
     while (angles > np.pi).any():
         angles = np.where(angles > np.pi, angles - turn, angles)
@@ -222,23 +226,25 @@ def _start_mountain_car_continuous(generator: np.random.Generator) -> tuple[Floa
 
 
 def _step_mountain_car_continuous(states: FloatArray, actions: NDArray[Any]) -> Stepped:
-    """Single precision after the first step, which Gymnasium takes in double: the third component marks it.
+    """One step, in the precisions that Gymnasium uses.
 
-    A sum or product of singles in double precision, rounded once, is the single-precision result.
+    Gymnasium takes the first step of an episode in double precision and all others in single precision. The third
+    component of the state is 1 before the first step. A sum or product of two single-precision numbers that is
+    computed in double precision and then rounded equals the result of single precision.
     """
-    first = states[:, 2] == 1.0
+    is_first = states[:, 2] == 1.0
     position, velocity = states[:, 0], states[:, 1]
     force = _single(actions[:, 0])
 
-    def kept(values: FloatArray) -> FloatArray:
-        return np.where(first, values, _single(values))
+    def rounded(values: FloatArray) -> FloatArray:
+        return np.where(is_first, values, _single(values))
 
-    slope = 0.0025 * np.cos(kept(3 * position))
+    slope = 0.0025 * np.cos(rounded(3 * position))
     inside = _single(_single(force * np.float32(0.0015)) - _single(slope))
-    beyond = np.clip(force, -1.0, 1.0) * 0.0015 - slope  # a clipped force is no longer single in Gymnasium
-    velocity = kept(velocity + kept(np.where(np.abs(force) <= 1.0, inside, beyond)))
+    beyond = np.clip(force, -1.0, 1.0) * 0.0015 - slope  # Gymnasium clips the force to a double
+    velocity = rounded(velocity + rounded(np.where(np.abs(force) <= 1.0, inside, beyond)))
     velocity = np.clip(velocity, -np.float32(0.07), np.float32(0.07))
-    position = np.clip(kept(position + velocity), np.float32(-1.2), np.float32(0.6))
+    position = np.clip(rounded(position + velocity), np.float32(-1.2), np.float32(0.6))
     velocity = np.where((position == np.float32(-1.2)) & (velocity < 0), 0.0, velocity)
     terminated = (position >= np.float32(0.45)) & (velocity >= 0)
     rewards = 100.0 * terminated - scalar_square(force) * 0.1
@@ -257,3 +263,4 @@ SYSTEMS: Mapping[str, System] = MappingProxyType(
         "Pendulum-v1": System(_symmetric_box(2.0), 200, _start_pendulum, _step_pendulum),
     }
 )
+"""Every classic control system by Gymnasium id."""

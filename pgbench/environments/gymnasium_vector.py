@@ -1,4 +1,4 @@
-"""Any other Gymnasium environment: one Gymnasium environment a row, slower."""
+"""Any other Gymnasium environment: one instance a row, which is slower."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from pgbench.environments.interface import Box, Discrete, FloatArray, IntArray, Outcome, VectorEnvironment
+from pgbench.environments.interface import Box, Discrete, FloatArray, IntArray, StepOutcome, VectorEnvironment
 
 
 class GymnasiumVector(VectorEnvironment):
-    """N environments made by `gymnasium.make`, which cannot be saved.
+    """N instances that `gymnasium.make` builds. Their state cannot be saved.
 
-    Every episode begins from a seed drawn from its row's generator. Gymnasium's own vector environments step
-    all their rows or none, so the rows are kept apart here.
+    Each episode starts from a seed that the generator of its row draws. Gymnasium's vector environments can only
+    step all rows at once, therefore each row is an instance here.
 
     Args:
-        environment: A Gymnasium id.
-        generators: One generator a row.
+        environment: a Gymnasium id.
+        generators: one generator a row.
 
     Raises:
-        ValueError: If observations are not flat vectors, or actions neither discrete nor flat vectors.
+        ValueError: if observations are not flat vectors, or if actions are neither discrete nor flat vectors.
     """
 
     def __init__(self, environment: str, generators: Sequence[np.random.Generator]) -> None:
         self._environment = environment
-        self._members = [gymnasium.make(environment, disable_env_checker=True) for _ in generators]
-        first = self._members[0]
+        self._instances = [gymnasium.make(environment, disable_env_checker=True) for _ in generators]
+        first = self._instances[0]
         self._action_space = first.action_space
         size = observation_size(environment, first.observation_space)
         time_limit = first.spec.max_episode_steps if first.spec is not None else None
@@ -37,17 +37,17 @@ class GymnasiumVector(VectorEnvironment):
 
     def _start(self, rows: IntArray) -> FloatArray:
         seeds = [int(self._generators[row].integers(2**31)) for row in rows]
-        starts = [self._members[row].reset(seed=seed) for row, seed in zip(rows, seeds, strict=True)]
+        starts = [self._instances[row].reset(seed=seed) for row, seed in zip(rows, seeds, strict=True)]
         return np.array([observation for observation, _ in starts], dtype=np.float64)
 
-    def _advance(self, actions: NDArray[Any], rows: IntArray) -> Outcome:
+    def _advance(self, actions: NDArray[Any], rows: IntArray) -> StepOutcome:
         if isinstance(self._action_space, gymnasium.spaces.Discrete):
             actions = actions + self._action_space.start
         else:
             actions = actions.astype(self._action_space.dtype)
-        steps = [self._members[row].step(action) for row, action in zip(rows, actions, strict=True)]
+        steps = [self._instances[row].step(action) for row, action in zip(rows, actions, strict=True)]
         observations, rewards, terminated, truncated, _ = zip(*steps, strict=True)
-        return Outcome(
+        return StepOutcome(
             np.array(observations, dtype=np.float64),
             np.array(rewards, dtype=np.float64),
             np.array(terminated, dtype=np.bool_),
@@ -71,25 +71,25 @@ def observation_size(environment: str, space: gymnasium.Space[Any]) -> int:
     """The length of a flat observation.
 
     Raises:
-        ValueError: If observations are anything else.
+        ValueError: if observations are not flat vectors.
     """
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
         raise ValueError(
-            f"{environment} has observations {space}; only flat vectors (a one-dimensional Box) work"
+            f"{environment} has observations {space}, but only flat vectors (a one-dimensional Box) are supported"
         )
     return space.shape[0]
 
 
 def action_space(environment: str, space: gymnasium.Space[Any]) -> Discrete | Box:
-    """Gymnasium's action space as ours.
+    """Gymnasium's action space as a `Discrete` or `Box` of this package.
 
     Raises:
-        ValueError: If actions are neither discrete nor flat vectors of reals.
+        ValueError: if actions are neither discrete nor flat vectors of reals.
     """
     if isinstance(space, gymnasium.spaces.Discrete):
         return Discrete(int(space.n))
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
         raise ValueError(
-            f"{environment} has actions {space}; only Discrete and one-dimensional Box actions work"
+            f"{environment} has actions {space}, but only Discrete and one-dimensional Box actions are supported"
         )
     return Box(space.low.astype(np.float32), space.high.astype(np.float32))

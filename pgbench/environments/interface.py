@@ -1,4 +1,7 @@
-"""What every batched environment offers: rows that run episodes side by side."""
+"""The interface of every batched environment: rows that run episodes side by side.
+
+Dimensions: N rows, K rows that are stepped or started, O components of an observation, A components of an action.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,8 @@ class Box:
     """Real-valued actions.
 
     Attributes:
-        low: Lower bounds [A], in the action's own unit; they may be infinite.
-        high: Upper bounds [A].
+        low: `[A]`, lower bounds in the unit of the action; they may be infinite.
+        high: `[A]`, upper bounds.
     """
 
     low: NDArray[np.float32]
@@ -45,10 +48,10 @@ class Transition:
     """What one step gave in each row; an idle row has its old observation, reward 0 and no flag.
 
     Attributes:
-        next_observations: The true next observations [N, O], also where an episode ended.
-        rewards: Rewards [N].
-        terminated: Where the episode reached a terminal state [N].
-        truncated: Where the episode was cut, as by its time limit [N]; both flags can be set.
+        next_observations: `[N, O]`, the observations that really followed, also where an episode ended.
+        rewards: `[N]`.
+        terminated: `[N]`, boolean; the episode reached a terminal state.
+        truncated: `[N]`, boolean; the episode was cut, for example by its time limit. Both flags can be set.
     """
 
     next_observations: FloatArray
@@ -57,8 +60,8 @@ class Transition:
     truncated: BoolArray
 
 
-class Outcome(NamedTuple):
-    """The same as a transition, for the K rows that were stepped."""
+class StepOutcome(NamedTuple):
+    """A transition of the K rows that were stepped: `[K, O]`, `[K]`, `[K]` and `[K]`."""
 
     observations: FloatArray
     rewards: FloatArray
@@ -69,15 +72,15 @@ class Outcome(NamedTuple):
 class VectorEnvironment(ABC):
     """N rows of one environment, each with its own random stream and its own episode.
 
-    The caller arranges rows as replicas × environments. All randomness of a row comes from its generator and
-    no arithmetic crosses rows, so a row's trajectory is the same bits whatever the other rows do and however
-    many there are. Observations are float64 and hold exactly the numbers that Gymnasium returns. An episode
-    never restarts by itself. Arrays once returned are never written to again; callers do not write to them.
+    The caller arranges rows as replicas × environments. All randomness of a row comes from its generator, and no
+    arithmetic crosses rows. Therefore the bits of a row's trajectory do not depend on the other rows or on their
+    number. Observations are float64 and hold exactly the numbers that Gymnasium returns. An episode never restarts
+    by itself. A returned array is never written to again; callers must not write to it either.
 
     Attributes:
         observation_size: O, the length of an observation.
-        actions: The action space; `step` does not clip to it.
-        time_limit: Steps after which an episode is truncated, or None.
+        actions: the action space; `step` does not clip to it.
+        time_limit: steps after which an episode is truncated; None: it has no limit.
     """
 
     observation_size: int
@@ -109,54 +112,58 @@ class VectorEnvironment(ABC):
         """Start new episodes.
 
         Args:
-            rows: Where to start one [N]; everywhere by default.
+            rows: `[N]`, boolean; the rows that start one. None: all rows.
 
         Returns:
-            The current observations of all rows [N, O]; rows that were never reset hold zeros.
+            `[N, O]`, the present observations of all rows; a row that was never reset holds zeros.
+
+        Raises:
+            ValueError: if the mask has the wrong shape or type.
         """
-        chosen = self._indices(rows)
-        if len(chosen):
+        started = self._indices(rows)
+        if len(started):
             observations = self._observations.copy()
-            observations[chosen] = self._start(chosen)
+            observations[started] = self._start(started)
             self._observations = observations
-            self._elapsed[chosen] = 0
-            self._running[chosen] = True
+            self._elapsed[started] = 0
+            self._running[started] = True
         return self._observations
 
     def step(self, actions: NDArray[Any], active: BoolArray | None = None) -> Transition:
         """Take one action in every active row; idle rows are not simulated at all.
 
         Args:
-            actions: Integers [N] for `Discrete`, reals [N, A] for `Box`; an idle row's action is ignored.
-            active: The rows to step [N]; all by default.
+            actions: integers `[N]` for `Discrete`, reals `[N, A]` for `Box`; the action of an idle row is ignored.
+            active: `[N]`, boolean; the rows to step. None: all rows.
 
         Raises:
-            RuntimeError: If an active row has no running episode.
-            ValueError: If the actions have the wrong shape or type, or a discrete one is out of range.
+            RuntimeError: if an active row has no running episode.
+            ValueError: if the mask or the actions have the wrong shape or type, or if a discrete action is out of
+                range.
         """
         rows = self._indices(active)
         if not (self._running.all() or self._running[rows].all()):
             ended = rows[~self._running[rows]].tolist()
-            raise RuntimeError(f"rows {ended} have no running episode: reset them before they are stepped")
+            raise RuntimeError(f"rows {ended} have no running episode: reset them before you step them")
         actions = self._checked(actions, rows)
         if not len(rows):
             return self._idle()
         outcome = self._advance(actions, rows)
-        where = slice(None) if len(rows) == self.rows else rows  # a slice is a view, much faster
+        where = slice(None) if len(rows) == self.rows else rows  # indexing by a slice is much faster
         self._elapsed[where] += 1
         observations, rewards, terminated, truncated = outcome
         if self.time_limit is not None:
             truncated = truncated | (self._elapsed[where] >= self.time_limit)
         self._running[where] = ~(terminated | truncated)
-        transition = self._spread(Outcome(observations, rewards, terminated, truncated), rows)
+        transition = self._spread(StepOutcome(observations, rewards, terminated, truncated), rows)
         self._observations = transition.next_observations
         return transition
 
     def state(self) -> dict[str, Any]:
-        """All that is needed to resume to the bit: arrays and JSON-able values, copied.
+        """A copy of everything that is needed to resume to the bit: arrays, and values that JSON can hold.
 
         Raises:
-            NotImplementedError: If this kind of environment cannot be saved.
+            NotImplementedError: if this kind of environment cannot be saved.
         """
         return {
             "generators": [generator.bit_generator.state for generator in self._generators],
@@ -170,12 +177,12 @@ class VectorEnvironment(ABC):
         """Continue from what `state` returned, possibly in another process.
 
         Raises:
-            ValueError: If the state has another number of rows.
-            NotImplementedError: If this kind of environment cannot be restored.
+            ValueError: if the state has another number of rows.
+            NotImplementedError: if this kind of environment cannot be restored.
         """
         if len(state["generators"]) != self.rows:
             raise ValueError(
-                f"the saved state has {len(state['generators'])} rows, this environment {self.rows}"
+                f"the saved state has {len(state['generators'])} rows, but this environment has {self.rows}"
             )
         self._restore_simulation(state["simulation"])
         for generator, saved in zip(self._generators, state["generators"], strict=True):
@@ -188,25 +195,33 @@ class VectorEnvironment(ABC):
         if mask is None:
             return self._all_rows
         if mask.shape != (self.rows,) or mask.dtype != np.bool_:
-            raise ValueError(f"a mask of rows is bool [{self.rows}], not {mask.dtype} {list(mask.shape)}")
+            raise ValueError(
+                f"a mask of rows must be bool [{self.rows}], but it is {mask.dtype} {list(mask.shape)}"
+            )
         return np.flatnonzero(mask)
 
     def _checked(self, actions: NDArray[Any], rows: IntArray) -> NDArray[Any]:
-        """The actions of the given rows, once they are known to be of the right kind."""
+        """The actions `[K]` or `[K, A]` of the given rows.
+
+        Raises:
+            ValueError: if the actions have the wrong shape or type, or if a discrete action is out of range.
+        """
         space = self.actions
         shape = (self.rows,) if isinstance(space, Discrete) else (self.rows, space.size)
         if actions.shape != shape:
-            raise ValueError(f"actions have shape {list(actions.shape)}, expected {list(shape)}")
-        chosen: NDArray[Any] = actions if len(rows) == self.rows else actions[rows]
+            raise ValueError(f"actions must have shape {list(shape)}, but they have {list(actions.shape)}")
+        taken: NDArray[Any] = actions if len(rows) == self.rows else actions[rows]
         if isinstance(space, Discrete):
-            if not np.issubdtype(chosen.dtype, np.integer):
-                raise ValueError(f"discrete actions are integers, not {chosen.dtype}")
-            if ((chosen < 0) | (chosen >= space.n)).any():
-                raise ValueError(f"discrete actions lie in 0 … {space.n - 1}, got {chosen.tolist()}")
-        return chosen
+            if not np.issubdtype(taken.dtype, np.integer):
+                raise ValueError(f"discrete actions must be integers, but they are {taken.dtype}")
+            if ((taken < 0) | (taken >= space.n)).any():
+                raise ValueError(
+                    f"discrete actions must lie in 0 … {space.n - 1}, but they are {taken.tolist()}"
+                )
+        return taken
 
-    def _spread(self, outcome: Outcome, rows: IntArray) -> Transition:
-        """The outcome of some rows, with all the others idle."""
+    def _spread(self, outcome: StepOutcome, rows: IntArray) -> Transition:
+        """The transition of all N rows, in which only the given rows were stepped."""
         if len(rows) == self.rows:
             return Transition(*outcome)
         transition = self._idle()
@@ -223,16 +238,16 @@ class VectorEnvironment(ABC):
 
     @abstractmethod
     def _start(self, rows: IntArray) -> FloatArray:
-        """Start new episodes in the given rows [K ≥ 1]; their observations [K, O]."""
+        """Start new episodes in the given rows `[K]`, K ≥ 1, and return their observations `[K, O]`."""
 
     @abstractmethod
-    def _advance(self, actions: NDArray[Any], rows: IntArray) -> Outcome:
-        """Step the given rows [K ≥ 1] with their actions [K] or [K, A]; `step` sees to the time limit."""
+    def _advance(self, actions: NDArray[Any], rows: IntArray) -> StepOutcome:
+        """Step the given rows `[K]`, K ≥ 1, with actions `[K]` or `[K, A]`; `step` applies the time limit."""
 
     @abstractmethod
     def _simulation(self) -> dict[str, Any]:
-        """What `restore` needs besides generators, observations and episodes."""
+        """The part of `state` that only this kind of environment has."""
 
     @abstractmethod
     def _restore_simulation(self, simulation: Mapping[str, Any]) -> None:
-        """Take back what `_simulation` returned."""
+        """Restore what `_simulation` returned."""

@@ -12,30 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgbench.environments.arithmetic import stacked
-from pgbench.environments.interface import Box, FloatArray, IntArray, Outcome, VectorEnvironment
-from pgbench.environments.mujoco_tasks import Fields, Step, Task
+from pgbench.environments.interface import Box, FloatArray, IntArray, StepOutcome, VectorEnvironment
+from pgbench.environments.mujoco_parts import Fields, Step, Task
 
-# everything that MuJoCo's next step depends on, the solver's warm start included
+# This state holds everything that MuJoCo's next step depends on, including the warm start of the solver.
 _INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
 class MujocoVector(VectorEnvironment):
-    """One `MjModel` shared by N `MjData`; the numpy part is computed for all rows at once.
+    """N simulations (`MjData`) that share one model (`MjModel`).
 
-    Given the same state and actions, every number equals that of `gymnasium.make` to the bit.
+    Observations, rewards and terminal states are computed for all rows at once. For the same state and actions,
+    every number equals that of `gymnasium.make` to the bit.
 
     Args:
-        task: The task; see `pgbench.environments.mujoco_tasks.TASKS`.
-        generators: One generator a row.
+        task: the task, one of `pgbench.environments.mujoco_tasks.TASKS`.
+        generators: one generator a row.
     """
 
     def __init__(self, task: Task, generators: Sequence[np.random.Generator]) -> None:
         self._task = task
         self._model = _load(task.xml)
         self._data = [mujoco.MjData(self._model) for _ in generators]
-        # MuJoCo never moves its arrays, so the views are made once
-        self._views = {name: [view(data) for data in self._data] for name, view in task.views.items()}
-        self._contact_forces = "cfrc_ext" in task.views  # MuJoCo computes them only on request
+        # MuJoCo never moves its arrays, therefore each is looked up once.
+        self._arrays = {name: [read(data) for data in self._data] for name, read in task.reads.items()}
+        self._contact_forces = "cfrc_ext" in task.reads  # MuJoCo computes them only on request
         self._controls = [data.ctrl for data in self._data]
         self._start_qpos = self._model.qpos0.copy()
         self._start_qvel = np.zeros(self._model.nv)
@@ -58,7 +59,7 @@ class MujocoVector(VectorEnvironment):
         self._keep(now, rows)
         return self._task.observe(now)
 
-    def _advance(self, actions: NDArray[Any], rows: IntArray) -> Outcome:
+    def _advance(self, actions: NDArray[Any], rows: IntArray) -> StepOutcome:
         task, model, step = self._task, self._model, mujoco.mj_step
         for row, action in zip(rows.tolist(), actions, strict=True):
             self._controls[row][:] = action
@@ -71,18 +72,18 @@ class MujocoVector(VectorEnvironment):
         terminated = task.terminated(now)
         taken = Step(before, now, actions, terminated, self._seconds, self._masses)
         rewards = np.asarray(task.reward(taken), dtype=np.float64)
-        return Outcome(task.observe(now), rewards, terminated, np.zeros(len(rows), dtype=np.bool_))
+        return StepOutcome(task.observe(now), rewards, terminated, np.zeros(len(rows), dtype=np.bool_))
 
     def _gather(self, rows: IntArray) -> Fields:
-        """Fresh copies of the fields of some rows, each [K, …]."""
+        """Fresh copies of the fields of some rows, `[K, …]` each."""
         everything = len(rows) == len(self._data)
         return {
-            name: stacked(views if everything else [views[row] for row in rows])
-            for name, views in self._views.items()
+            name: stacked(arrays if everything else [arrays[row] for row in rows])
+            for name, arrays in self._arrays.items()
         }
 
     def _keep(self, now: Fields, rows: IntArray) -> None:
-        """Remember the fields of some rows: they are the next step's `before`."""
+        """Remember the fields of some rows for the `before` of the next step."""
         if len(rows) == len(self._data):
             self._fields = now
         else:
@@ -102,24 +103,26 @@ class MujocoVector(VectorEnvironment):
 
 
 def _load(xml: str) -> mujoco.MjModel:
-    """The model in a file as Gymnasium ships it.
+    """Load a model file that Gymnasium ships.
 
-    MuJoCo 4 says of one of these files that it is old-fashioned, on every load and into a log in the working
-    directory; the file is Gymnasium's and must stay as it is, so that remark is not passed on.
+    MuJoCo 4 warns that one of these files uses old syntax. It does so at every load and also writes a log into the
+    working directory. The file is Gymnasium's and must stay as it is, therefore the warning is silenced.
     """
-    before = mujoco.get_mju_user_warning()
+    handler = mujoco.get_mju_user_warning()
     mujoco.set_mju_user_warning(lambda message: None)
     try:
         return mujoco.MjModel.from_xml_path(str(_asset(xml)))
     finally:
-        mujoco.set_mju_user_warning(before)
+        mujoco.set_mju_user_warning(handler)
 
 
 def _asset(xml: str) -> Path:
-    """A model file as Gymnasium ships it, found without importing Gymnasium."""
+    """The path of a model file that Gymnasium ships; Gymnasium is not imported."""
     package = find_spec("gymnasium")
     if package is None or package.origin is None:
-        raise ModuleNotFoundError("Gymnasium, which ships the MuJoCo models, is not installed")
+        raise ModuleNotFoundError(
+            "the MuJoCo tasks need Gymnasium, which ships their models and is not installed"
+        )
     return Path(package.origin).parent / "envs" / "mujoco" / "assets" / xml
 
 

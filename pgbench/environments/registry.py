@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 import numpy as np
 
+from pgbench.base.refusals import nearest
 from pgbench.environments.classic import SYSTEMS, ClassicVector
 from pgbench.environments.interface import VectorEnvironment
 from pgbench.environments.mujoco_tasks import TASKS
@@ -17,14 +17,14 @@ def make(environment: str, generators: Sequence[np.random.Generator]) -> VectorE
     """Make a batched environment.
 
     Args:
-        environment: A Gymnasium id, such as "HalfCheetah-v5".
-        generators: One generator for each row; the environment keeps and advances them.
+        environment: a Gymnasium id, such as "HalfCheetah-v5".
+        generators: one generator a row; the environment keeps and advances them.
 
     Raises:
-        ValueError: If `check` refuses the environment, or there are no generators.
+        ValueError: if there are no generators, or if `check` refuses the environment.
     """
     if not generators:
-        raise ValueError("an environment needs at least one row, so at least one generator")
+        raise ValueError("an environment needs at least one row, that is at least one generator")
     if environment in SYSTEMS:
         return ClassicVector(SYSTEMS[environment], generators)
     check(environment)
@@ -41,13 +41,13 @@ def check(environment: str) -> None:
     """Refuse an environment that cannot be made, before any work starts.
 
     Raises:
-        ValueError: If the id is unknown (with the nearest spellings), a package that it needs is not
-            installed, or its observations or actions are of a kind that is not supported.
+        ValueError: if the id is unknown (the message names the nearest id), if a package that the environment needs
+            is not installed, or if its observations or actions are of a kind that is not supported.
     """
     if environment in SYSTEMS:
         return
-    needed = ("gymnasium", "mujoco") if environment in TASKS else ("gymnasium",)
-    for package in needed:
+    packages = ("gymnasium", "mujoco") if environment in TASKS else ("gymnasium",)
+    for package in packages:
         if find_spec(package) is None:
             raise ValueError(f"{environment} needs the package {package}, which is not installed")
     if environment not in TASKS:
@@ -55,7 +55,7 @@ def check(environment: str) -> None:
 
 
 def time_limit(environment: str) -> int | None:
-    """Steps after which an environment that `check` accepts cuts an episode; None where it never does."""
+    """Steps after which an environment that `check` accepts cuts an episode; None: it never does."""
     if environment in SYSTEMS:
         return SYSTEMS[environment].time_limit
     if environment in TASKS:
@@ -72,19 +72,13 @@ def _check_gymnasium(environment: str) -> None:
 
     try:
         gymnasium.spec(environment)
-    except Exception as error:  # of the module that an id such as "module:Name-v0" names, any at all
-        raise ValueError(_unknown(environment, gymnasium.registry)) from error
+    except Exception as error:  # an id such as "module:Name-v0" imports the module, which may raise anything
+        hint = nearest(environment, [*SYSTEMS, *TASKS, *gymnasium.registry])
+        raise ValueError(f"there is no environment '{environment}'; {hint}") from error
     try:
-        made = gymnasium.make(environment, disable_env_checker=True)
+        example = gymnasium.make(environment, disable_env_checker=True)
     except Exception as error:
-        raise ValueError(f"{environment} cannot be made here: {error}") from error
-    observation_size(environment, made.observation_space)
-    action_space(environment, made.action_space)
-    made.close()
-
-
-def _unknown(environment: str, registered: Iterable[str]) -> str:
-    names = sorted({*SYSTEMS, *TASKS, *registered})
-    nearest = get_close_matches(environment, names)
-    hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
-    return f"there is no environment {environment!r}{hint}"
+        raise ValueError(f"{environment} cannot be made: {error}") from error
+    observation_size(environment, example.observation_space)
+    action_space(environment, example.action_space)
+    example.close()

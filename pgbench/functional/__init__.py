@@ -1,5 +1,6 @@
-"""Pure mathematics on tensors: one formula, one function, one test.
+"""Formulas of the papers on tensors: one formula, one function, one citation, one test.
 
-Letters of the shapes: T time, S replicas, E environments of a replica, N = T·E transitions of a replica,
-A components of an action, P parameters. Functions of time take `[T, *B]`, time first and any batch axes after.
+Letters of the shapes: T steps of time, S replicas, E environments of a replica, N = T·E transitions of a
+replica, A components of an action, P parameters. Functions of time take `[T, *B]`: time first, then any batch
+axes B. This room imports only `base.compiled`.
 """

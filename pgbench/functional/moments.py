@@ -1,4 +1,4 @@
-"""Means and variances over the last axis, `[*B, N]`: the transitions of a replica or of a minibatch."""
+"""Means and variances over the last axis of `[*B, N]`: over the transitions of a replica or of a minibatch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from torch import Tensor
 
 
 def average(values: Tensor, weights: Tensor) -> Tensor:
-    """Σ_n w_n x_n / Σ_n w_n of each row, in double precision.
+    """Σ_n w_n x_n / Σ_n w_n of each row, computed in double precision.
 
-    A running sum: trailing transitions of weight 0, which only fill up a block, cannot change its rounding.
+    The sums are running sums. Transitions of weight 0 at the end only fill up a block; they cannot change how a
+    running sum is rounded.
 
     Args:
-        values: `[*B, N]`.
-        weights: `[*B, N]`, not all zero in a row; a value of weight 0 must still be finite.
+        values: `[*B, N]`, x; a value of weight 0 must be finite, too.
+        weights: `[*B, N]`, w ≥ 0; a row must not be all 0.
 
     Returns:
         `[*B]`, in the type of the values.
@@ -24,12 +25,12 @@ def average(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def standardise(values: Tensor, weights: Tensor, epsilon: float = 1e-8) -> Tensor:
-    """(x − μ) / √(σ² + ε) with the mean and population variance of each row (the note, "advantage normalisation").
+    """(x − μ) / √(σ² + ε), with mean μ and population variance σ² of a row (the note, "advantage normalisation").
 
     Args:
-        values: `[*B, N]`.
-        weights: `[*B, N]`, as in `average`.
-        epsilon: keeps rows without variance finite.
+        values: `[*B, N]`, x.
+        weights: `[*B, N]`, as for `average`.
+        epsilon: ε; it keeps rows without variance finite.
 
     Returns:
         `[*B, N]`.
@@ -40,19 +41,19 @@ def standardise(values: Tensor, weights: Tensor, epsilon: float = 1e-8) -> Tenso
 
 
 def signal_to_noise(parts: Tensor) -> Tensor:
-    """‖E ḡ‖² / tr Cov(ḡ) of the mean ḡ of K independent estimates g_k of one vector.
+    """‖E ḡ‖² / tr Cov(ḡ) for the mean ḡ of K independent estimates g_k of one vector.
 
-    tr Cov(ḡ) is estimated by Σ_k ‖g_k − ḡ‖² / (K (K − 1)), and ‖E ḡ‖² by ‖ḡ‖² less that, both without bias; so
-    the ratio can be negative, where noise is nearly all there is.
+    Σ_k ‖g_k − ḡ‖² / (K (K − 1)) estimates tr Cov(ḡ), and ‖ḡ‖² minus that estimates ‖E ḡ‖². Both estimates have no
+    bias. Therefore the ratio can be negative when the noise dominates.
 
     Args:
-        parts: `[K, *B, P]`, K ≥ 2.
+        parts: `[K, *B, P]`, the estimates g_k, K ≥ 2.
 
     Returns:
-        `[*B]`; NaN where all parts are the same.
+        `[*B]`; NaN where all estimates are equal.
     """
     mean = parts.mean(0)
-    # A running sum over the parts: what is rounded must not depend on how many rows lie beside each other.
+    # A running sum over the estimates, because its rounding does not depend on the number of rows.
     scatter = (parts - mean).square().sum(-1).cumsum(0)[-1]
     noise = scatter / (len(parts) * (len(parts) - 1))
     return (mean.square().sum(-1) - noise) / noise.where(noise > 0.0, torch.nan)
@@ -62,9 +63,9 @@ def explained_variance(values: Tensor, targets: Tensor, weights: Tensor) -> Tens
     """1 − Var(target − V) / Var(target): 1 for a perfect critic, 0 for a constant one.
 
     Args:
-        values: `[*B, N]`.
+        values: `[*B, N]`, V.
         targets: `[*B, N]`.
-        weights: `[*B, N]`, as in `average`.
+        weights: `[*B, N]`, as for `average`.
 
     Returns:
         `[*B]`; −∞ or NaN where the targets have no variance.

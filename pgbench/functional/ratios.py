@@ -1,7 +1,7 @@
-"""Importance weights along trajectories, as sums of logarithms.
+"""Importance ratios along trajectories, as sums of logarithms.
 
-ρ_t = π_new(a_t|s_t) / π_old(a_t|s_t). Only the policy in a trajectory's density depends on θ: p_new(τ) / p_old(τ)
-is the product of all ρ_t; what happens up to step t has the weight ρ_1 ⋯ ρ_t.
+ρ_t = π_new(a_t|s_t) / π_old(a_t|s_t). In the density of a trajectory, only the policy depends on θ. Therefore
+p_new(τ) / p_old(τ) is the product of all ρ_t, and the part of the trajectory up to step t has the weight ρ_1 ⋯ ρ_t.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from pgbench.functional.returns import backward_sum, first_rows
 
 
 def causal_log_ratios(log_ratios: Tensor, terminated: Tensor, truncated: Tensor) -> Tensor:
-    """Σ_{t'≤t} log ρ_{t'} from the first row of the episode: log weight of what led up to and includes a_t.
+    """Σ_{t'≤t} log ρ_{t'} from the first row of the episode: the log weight of the actions up to and including a_t.
 
-    Differentiable: the gradient of Σ_t γ^t r_t exp(this) is the per-decision gradient of `per_decision_returns`.
+    The result is differentiable. The gradient of Σ_t γ^t r_t exp(result_t) is the per-decision gradient, whose
+    returns are `per_decision_returns`.
 
     Args:
         log_ratios: `[T, *B]`, log ρ_t, finite.
@@ -25,16 +26,17 @@ def causal_log_ratios(log_ratios: Tensor, terminated: Tensor, truncated: Tensor)
     Returns:
         `[T, *B]`, in nats.
     """
-    # In double precision, so that what earlier episodes leave in the running sum cancels.
+    # Double precision, so that the contribution of earlier episodes to the running sum cancels.
     exact = log_ratios.double()
     sums = exact.cumsum(0)
     return (sums - (sums - exact).gather(0, first_rows(terminated, truncated))).to(log_ratios.dtype)
 
 
 def trajectory_log_ratios(log_ratios: Tensor, terminated: Tensor, truncated: Tensor) -> Tensor:
-    """Σ_t log ρ_t over the whole episode, credited to each of its rows: log p_new(τ) − log p_old(τ).
+    """Σ_t log ρ_t over the whole episode, for each of its rows: log p_new(τ) − log p_old(τ).
 
-    The note's first off-policy gradient; of an episode that the rollout cuts, the rows that are there.
+    The first off-policy gradient of the note. If the rollout cuts an episode, the sum is over the rows before
+    the cut.
 
     Args:
         log_ratios: `[T, *B]`, log ρ_t, finite.
@@ -55,19 +57,20 @@ def per_decision_returns(
 ) -> Tensor:
     """Q_t = Σ_{t'≥t} γ^(t'−t) r_{t'} Π_{t''=t+1..t'} ρ_{t''} to the end of the episode (Precup et al. 2000).
 
-    The expectation under the old policy is Q^new(s_t, a_t). The term of t and t' of the gradient depends on the
-    first t' steps and so has the weight ρ_1 ⋯ ρ_{t'} = (ρ_1 ⋯ ρ_t)(ρ_{t+1} ⋯ ρ_{t'}): with the causal weight in
-    front, ρ_t is spent. The note's second product begins at t'' = t, which counts ρ_t twice; this one does not.
+    The expectation under the old policy is Q^new(s_t, a_t). In the gradient, the term of t and t' depends on
+    the first t' steps, therefore its weight is ρ_1 ⋯ ρ_{t'} = (ρ_1 ⋯ ρ_t)(ρ_{t+1} ⋯ ρ_{t'}). The first factor
+    is the causal weight and contains ρ_t. The second product of the note starts at t'' = t and so counts ρ_t
+    twice; this one does not.
 
     Args:
         rewards: `[T, *B]`.
-        log_ratios: `[T, *B]`, log ρ_t; no gradient flows through.
+        log_ratios: `[T, *B]`, log ρ_t; no gradient flows through them.
         terminated: `[T, *B]`, boolean.
         truncated: `[T, *B]`, boolean; nothing is bootstrapped at a cut.
         gamma: discount in (0, 1].
 
     Returns:
-        `[T, *B]`; the discounted reward-to-go where all ratios are 1.
+        `[T, *B]`; if all ratios are 1, the discounted reward-to-go.
     """
     ratios = torch.ones_like(log_ratios)
     ratios[:-1] = log_ratios[1:].detach().exp()
@@ -76,16 +79,16 @@ def per_decision_returns(
 
 
 def effective_sample_size(log_weights: Tensor) -> Tensor:
-    """(Σ_n w_n)² / Σ_n w_n², from 1 (one weight has it all) to N (all are equal) (Kong 1992).
+    """(Σ_n w_n)² / Σ_n w_n² (Kong 1992).
 
     Args:
-        log_weights: `[*B, N]`, log w_n up to a constant of the row; −∞ for what is not in the sample, not in all
-            of a row.
+        log_weights: `[*B, N]`, log w_n up to a constant a row; −∞ for entries that are not in the sample. A row
+            must not be all −∞.
 
     Returns:
-        `[*B]`, a number of samples.
+        `[*B]`, a number of samples from 1 (one weight dominates) to N (all weights are equal).
     """
     weights = (log_weights.double() - log_weights.double().amax(-1, keepdim=True)).exp()
-    # Running sums, see `moments.average`: what is not in the sample cannot change their rounding.
+    # Running sums, as in `moments.average`: entries that are not in the sample cannot change their rounding.
     size = weights.cumsum(-1)[..., -1].square() / weights.square().cumsum(-1)[..., -1]
     return size.to(log_weights.dtype)

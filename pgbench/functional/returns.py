@@ -1,7 +1,8 @@
 """Returns and advantages along trajectories, `[T, *B]`.
 
-Two flags end an episode. `terminated`: the world ended, and nothing follows. `truncated`: a time limit cut it,
-and the value of the observation that really followed stands for the rest. A rollout's last row is a cut too.
+Two flags end an episode. `terminated`: the episode reached a terminal state, and no reward follows.
+`truncated`: a time limit cut the episode, and the value of the observation that really followed stands for the
+rest. The last row of a rollout is a cut, too.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ def backward_sum(terms: Tensor, factors: Tensor, last: Tensor) -> Tensor:
     Args:
         terms: `[T, *B]`.
         factors: `[T, *B]`.
-        last: `[*B]`, what follows the final row.
+        last: `[*B]`, the sum after the last row.
 
     Returns:
-        `[T, *B]`.
+        `[T, *B]`, y.
 
     Raises:
         ValueError: if the shapes do not agree.
     """
     if terms.shape != factors.shape or terms.shape[1:] != last.shape:
         shapes = f"terms {list(terms.shape)}, factors {list(factors.shape)}, last {list(last.shape)}"
-        raise ValueError(f"shapes must be [T, *B], [T, *B] and [*B], not {shapes}")
+        raise ValueError(f"shapes must be [T, *B], [T, *B] and [*B], but they are {shapes}")
     sums = torch.empty_like(terms, memory_format=torch.contiguous_format)
     flat = [values.detach().contiguous().numpy().reshape(len(terms), -1) for values in (terms, factors, sums)]
     _backward_sum(flat[0], flat[1], flat[2], last.detach().numpy().flatten())
@@ -57,11 +58,11 @@ def rewards_to_go(
 ) -> Tensor:
     """G_t = Σ_{k≥0} γᵏ r_{t+k} to the end of the episode, plus γᵏ V(s) of the observation at a cut.
 
-    Sutton et al. 2000; the note's discounted reward-to-go, γ^(t'−t).
+    Sutton et al. 2000; the discounted reward-to-go of the note, γ^(t'−t).
 
     Args:
         rewards: `[T, *B]`.
-        next_values: `[T, *B]`, V of the observation that really followed; zeros where there is no critic.
+        next_values: `[T, *B]`, V of the observation that really followed; zeros if there is no critic.
         terminated: `[T, *B]`, boolean.
         truncated: `[T, *B]`, boolean.
         gamma: discount in (0, 1].
@@ -75,7 +76,7 @@ def rewards_to_go(
 
 
 def total_returns(to_go: Tensor, terminated: Tensor, truncated: Tensor) -> Tensor:
-    """The reward-to-go of an episode's first row, credited to each of its rows (Williams 1992).
+    """The reward-to-go of an episode's first row, for each of its rows (Williams 1992).
 
     Args:
         to_go: `[T, *B]` from `rewards_to_go`.
@@ -99,7 +100,7 @@ def gae(
 ) -> Tensor:
     """Â_t = Σ_{k≥0} (γλ)ᵏ δ_{t+k} to the end of the episode; δ_t = r_t + γ V(s_{t+1}) − V(s_t).
 
-    Schulman et al. 2016, eq. 16. λ = 0: the one-step TD error; λ = 1: the reward-to-go minus the value.
+    Schulman et al. 2016, eq. 16. λ = 0 gives the one-step TD error, λ = 1 the reward-to-go minus the value.
 
     Args:
         rewards: `[T, *B]`.
@@ -119,7 +120,7 @@ def gae(
 
 
 def first_rows(terminated: Tensor, truncated: Tensor) -> Tensor:
-    """Number of the row at which each row's episode begins; the rollout's first row begins one.
+    """The index of the row at which the episode of each row starts; the first row of a rollout always starts one.
 
     Args:
         terminated: `[T, *B]`, boolean.
@@ -137,9 +138,9 @@ def first_rows(terminated: Tensor, truncated: Tensor) -> Tensor:
 def n_step_returns(
     rewards: Tensor, next_values: Tensor, terminated: Tensor, truncated: Tensor, gamma: float, n: int
 ) -> Tensor:
-    """G_t = Σ_{k<m} γᵏ r_{t+k} + γᵐ V(s_{t+m}), m = n or fewer where the episode or the rollout ends before.
+    """G_t = Σ_{k<m} γᵏ r_{t+k} + γᵐ V(s_{t+m}), where m is n, or less if the episode or the rollout ends earlier.
 
-    Watkins 1989; Sutton and Barto 2018, eq. 7.1. n = 1: the TD target; n ≥ T: the reward-to-go.
+    Watkins 1989; Sutton and Barto 2018, eq. 7.1. n = 1 gives the TD target, n ≥ T the reward-to-go.
 
     Args:
         rewards: `[T, *B]`.
@@ -147,7 +148,7 @@ def n_step_returns(
         terminated: `[T, *B]`, boolean; stops bootstrapping.
         truncated: `[T, *B]`, boolean; either flag ends the sum.
         gamma: discount in (0, 1].
-        n: rewards before the bootstrap, at least 1.
+        n: the number of rewards before the value, at least 1.
 
     Returns:
         `[T, *B]`.
@@ -156,7 +157,7 @@ def n_step_returns(
         ValueError: if n is not positive.
     """
     if n < 1:
-        raise ValueError(f"n must be at least 1, not {n}")
+        raise ValueError(f"n must be at least 1, but it is {n}")
     targets = rewards + gamma * next_values.masked_fill(terminated, 0.0)
     ended, sums = (terminated | truncated)[:-1], targets
     for _ in range(min(n, len(rewards)) - 1):
@@ -172,18 +173,18 @@ def derived_discounts(
     elapsed: Tensor | None = None,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """γ^(t−t₀), with t₀ the first step of the row's episode.
+    """γ^(t−t₀), where t₀ is the first step of the row's episode.
 
-    What the strictly derived gradient of the discounted return multiplies the discounted reward-to-go by
-    (Sutton et al. 2000, with the discounted weighting of states); practice leaves it out. The note counts steps
-    from 1, so its γ^(t'−1) is this factor, there γ^(t−1), times γ^(t'−t).
+    The gradient that is derived from the discounted return multiplies the discounted reward-to-go by this
+    factor (Sutton et al. 2000, with the discounted weighting of states); practice omits it. The note counts
+    steps from 1: this factor is γ^(t−1) there, and γ^(t'−1) = γ^(t−1) γ^(t'−t).
 
     Args:
         terminated: `[T, *B]`, boolean.
         truncated: `[T, *B]`, boolean.
         gamma: discount in (0, 1].
-        elapsed: `[*B]`, integers: steps of the episode under way that came before the first row; none: 0.
-        dtype: of the result; none: torch's default.
+        elapsed: `[*B]`, integers, steps that the running episode took before the first row. None: 0.
+        dtype: type of the result. None: the default of torch.
 
     Returns:
         `[T, *B]`.
@@ -193,7 +194,7 @@ def derived_discounts(
     steps = rows - first
     if elapsed is not None:
         steps = steps + elapsed * (first == 0)
-    # A running product: a power's bits depend on nothing but its exponent.
+    # A running product, so that the bits of a power depend on nothing but its exponent.
     powers = torch.full((int(steps.max()) + 1,), gamma, dtype=torch.float64)
     powers[0] = 1.0
     return powers.cumprod(0)[steps].to(dtype or torch.get_default_dtype())

@@ -1,6 +1,6 @@
-"""Natural gradients and trust regions: constrained steps, a row for each replica.
+"""Second-order steps: natural gradients and trust regions, one row for each replica.
 
-Vectors are rows `[S, P]`. A product is a function that maps rows to rows, each by the matrix of its replica.
+Vectors are rows `[S, P]`. A product is a function that multiplies each row by the matrix of its replica.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Product = Callable[[Tensor], Tensor]
 
 
 def _dot(first: Tensor, second: Tensor) -> Tensor:
-    """Inner products of rows, `[S, 1]`: running sums, whose rounding depends on the row alone."""
+    """Inner products of rows, `[S, 1]`, as running sums, whose rounding depends on the row alone."""
     return (first * second).cumsum(-1)[..., -1:]
 
 
@@ -24,14 +24,14 @@ def conjugate_gradient(product: Product, b: Tensor, steps: int, tolerance: float
     """Solve A x = b by conjugate gradients from x = 0 (Hestenes and Stiefel 1952; TRPO, appendix C).
 
     Args:
-        product: v ↦ A v, symmetric and positive definite.
+        product: v ↦ A v, where A is symmetric and positive definite.
         b: `[S, P]`.
-        steps: largest number of iterations; TRPO takes 10.
-        tolerance: a replica stops by itself when ‖b − A x‖² is no larger, as the published code has it, or where
-            rounding leaves no curvature ahead.
+        steps: the largest number of iterations; TRPO takes 10.
+        tolerance: each replica stops when its ‖b − A x‖² is at most this, as in the published code. It also
+            stops when rounding leaves no positive curvature.
 
     Returns:
-        `[S, P]`; zero where b is.
+        `[S, P]`, x; 0 where b is 0.
     """
     x, residual, direction = torch.zeros_like(b), b, b
     square = _dot(b, b)
@@ -50,34 +50,32 @@ def conjugate_gradient(product: Product, b: Tensor, steps: int, tolerance: float
 
 
 def full_step(direction: Tensor, product_direction: Tensor, delta: float) -> Tensor:
-    """√(2δ / sᵀHs) s, the step along s to where ½ ΔᵀHΔ = δ (Schulman et al. 2015, appendix C).
+    """The step Δ = √(2δ / sᵀHs) s, for which ½ ΔᵀHΔ = δ (Schulman et al. 2015, appendix C).
 
-    With s = H⁻¹g exactly, sᵀHs = gᵀH⁻¹g, as in the note; after a few conjugate gradients only this form meets δ.
+    If s is exactly H⁻¹g, then sᵀHs = gᵀH⁻¹g as in the note. After a few conjugate gradients, only this form
+    meets δ.
 
     Args:
         direction: `[S, P]`, s.
         product_direction: `[S, P]`, H s.
-        delta: δ, the largest KL divergence in nats.
+        delta: δ, the largest KL divergence, in nats.
 
     Returns:
-        `[S, P]`; zero where sᵀHs is not positive.
+        `[S, P]`, Δ; 0 where sᵀHs is not positive.
     """
     curvature = _dot(direction, product_direction)
     return direction * (2.0 * delta / curvature).sqrt().where(curvature > 0.0, 0.0)
 
 
-def fisher_vector_product(
-    kl_per_replica: Callable[[Tensor], Tensor], parameters: Tensor, damping: float
-) -> Product:
-    """The product v ↦ (H + ηI) v with H = ∇²_θ KL(old ‖ π_θ), at θ = old the Fisher matrix (TRPO, appendix C).
+def fisher_vector_product(kl_per_replica: Callable[[Tensor], Tensor], parameters: Tensor) -> Product:
+    """The product v ↦ H v with H = ∇²_θ KL(old ‖ π_θ), which is the Fisher matrix at θ = old (TRPO, appendix C).
 
-    The gradient of the sum over replicas has each replica's own gradient as a row, and its Hessian is
-    block-diagonal: nothing mixes. The paper has no damping; published code adds 0.1.
+    Replicas do not mix: the gradient of the sum over replicas has the gradient of each replica as a row, and its
+    Hessian is block-diagonal.
 
     Args:
-        kl_per_replica: mean divergence in nats, `[S]`, of parameters `[S, P]`; twice differentiable.
-        parameters: `[S, P]`, where the Hessian is taken.
-        damping: η ≥ 0.
+        kl_per_replica: from parameters `[S, P]` to mean divergences `[S]` in nats; twice differentiable.
+        parameters: `[S, P]`, the point of the Hessian.
     """
     with torch.enable_grad():
         point = parameters.detach().clone().requires_grad_()
@@ -85,7 +83,7 @@ def fisher_vector_product(
 
     def product(vectors: Tensor) -> Tensor:
         (image,) = torch.autograd.grad(gradient, point, vectors, retain_graph=True)
-        return image + damping * vectors
+        return image
 
     return product
 
@@ -99,21 +97,22 @@ def line_search(
     ratio: float,
     backtracks: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """θ + αʲ Δ with the smallest j at which the surrogate gains and KL ≤ δ (Schulman et al. 2015, appendix C).
+    """θ + αʲ Δ with the smallest j for which the surrogate improves and KL ≤ δ (Schulman et al. 2015, appendix C).
 
-    The note asks only for the KL constraint; the paper for the gain as well.
+    The note requires only KL ≤ δ. The paper requires the improvement, too.
 
     Args:
         parameters: `[S, P]`, θ.
         step: `[S, P]`, Δ.
-        objective: surrogate's gain over θ and KL divergence from θ in nats, `[S]` each, of trials `[S, P]`.
-        delta: δ; None: a gain is enough.
-        ratio: α in (0, 1).
-        backtracks: trials at most, j = 0 … backtracks − 1.
+        objective: from trials `[S, P]` to the improvement of the surrogate over θ and the KL divergence from θ
+            in nats, `[S]` each.
+        delta: δ, in nats. None: the improvement is enough.
+        ratio: α, in (0, 1).
+        backtracks: the largest number of trials, j = 0 … backtracks − 1.
 
     Returns:
-        Parameters `[S, P]`, the start's to every bit where no trial was accepted; `[S]`, boolean, whether one was;
-        `[S]`, integers, how many were rejected.
+        Three tensors: parameters `[S, P]`, equal to θ in every bit where no trial was accepted; whether a trial was
+        accepted, `[S]`, boolean; the number of rejected trials, `[S]`.
     """
     result = parameters.detach().clone()
     accepted = torch.zeros(len(parameters), dtype=torch.bool)

@@ -45,9 +45,9 @@ def method(name: str, gamma: float, **overrides: Any) -> Algorithm:
     """
     algorithm = lineage.LINEAGE[name].algorithm
     numbers = ("update.steps", "data.episodes", "baseline.fit.steps")
-    single = {path: 1 for path in numbers if path in paths.paths(algorithm)}
+    single = {path: 1 for path in numbers if path in paths.settable_paths(algorithm)}
     changes = {path.replace("__", "."): value for path, value in overrides.items()}
-    return paths.replace(algorithm, single | {"gamma": gamma} | changes)
+    return paths.with_values(algorithm, single | {"gamma": gamma} | changes)
 
 
 @dataclass(frozen=True)

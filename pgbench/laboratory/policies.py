@@ -15,8 +15,9 @@ from torch import Tensor
 from pgbench.environments import Discrete
 from pgbench.laboratory.worlds import Process
 from pgbench.methods.algorithm import Algorithm
+from pgbench.networks.definition import ACTIVATIONS
 from pgbench.networks.distributions import Policy
-from pgbench.networks.perceptron import ACTIVATIONS, Perceptron
+from pgbench.networks.perceptron import Perceptron
 from pgbench.training.learner import Learner, StateCritic
 from pgbench.training.meaning import surrogates
 from pgbench.training.parameters import Parameters

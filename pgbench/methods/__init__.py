@@ -1,1 +1,4 @@
-"""What a method is, as a value: no tensors, no files."""
+"""What a method is, as a value. This room imports `base` only; it knows no tensors and no files.
+
+Read `lineage.py` first.
+"""

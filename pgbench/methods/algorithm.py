@@ -11,14 +11,14 @@ from pgbench.methods.compatibility import faults
 
 
 class Algorithm(Choices):
-    """A policy-gradient method: one component a slot, and named details.
+    """A policy-gradient method: one component in each slot, and named details.
 
     Raises:
-        ValueError: if two choices contradict each other, or one would have no effect beside the other.
+        ValueError: if two choices contradict each other, or if a choice has no effect beside the others.
     """
 
     @model_validator(mode="after")
-    def _choices_fit_together(self) -> Self:
+    def _choices_go_together(self) -> Self:
         for fault in faults(self):
             raise ValueError(fault)
         return self

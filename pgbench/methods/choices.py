@@ -1,4 +1,4 @@
-"""The slots of an algorithm together, before anybody asks whether the choices fit."""
+"""The slots of an algorithm, before anyone checks whether their choices go together."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from pgbench.methods.components import (
 
 
 class Choices(Specification):
-    """One component a slot, and named details; `compatibility.faults` says which do not go together."""
+    """One component in each slot, and named details; `compatibility.faults` says which do not go together."""
 
     data: Data = WholeEpisodes()
-    gamma: Fraction = Field(0.99, description="Discount γ of rewards, in (0, 1].")
+    gamma: Fraction = Field(0.99, description="The discount γ of rewards, in (0, 1].")
     advantage: Advantage = TotalReturn()
     baseline: Baseline = NoBaseline()
     surrogate: Surrogate = LogLikelihood()

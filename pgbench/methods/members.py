@@ -1,4 +1,4 @@
-"""What a member of the lineage is, and how one follows from another."""
+"""A member of the lineage, and how one follows from another."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from typing import Any
 
 from pgbench.base.specification import Specification
 from pgbench.methods.algorithm import Algorithm
-from pgbench.methods.paths import difference, replace
+from pgbench.methods.paths import difference, with_values
 
 
 class Member(Specification):
-    """A named method: its algorithm, its parent's name, the idea of its one change, and the source."""
+    """A method with a name.
+
+    Attributes:
+        name: the member's name, by which people choose it.
+        parent: the parent's name; None: the member is the root of the lineage.
+        algorithm: the algorithm.
+        idea: the idea behind the one change to the parent, as a clause.
+        source: where the change was published.
+    """
 
     name: str
     parent: str | None
@@ -21,14 +29,21 @@ class Member(Specification):
 
 
 def successor(parent: Member, name: str, change: Mapping[str, Any], idea: str, source: str) -> Member:
-    """The parent's algorithm with exactly one field replaced.
+    """The member whose algorithm is the parent's with exactly one field replaced.
+
+    Args:
+        parent: the member to start from.
+        name: name of the new member.
+        change: one dotted path and its new value; see `paths.with_values`.
+        idea: see `Member`.
+        source: see `Member`.
 
     Raises:
-        ValueError: if the change replaces more or fewer than one field.
+        ValueError: if the change replaces no field or several.
     """
-    algorithm = replace(parent.algorithm, change)
+    algorithm = with_values(parent.algorithm, change)
     if len(change) != 1 or len(difference(parent.algorithm, algorithm)) != 1:
         raise ValueError(
-            f"{name}: a successor replaces exactly one field of {parent.name}, not {list(change)}"
+            f"{name}: a successor replaces exactly one field of {parent.name}, but this one replaces {list(change)}"
         )
     return Member(name=name, parent=parent.name, algorithm=algorithm, idea=idea, source=source)

@@ -1,70 +1,75 @@
-"""Runs: an algorithm on an environment for a number of steps, and the blocks of seeds that train it."""
+"""Runs, and the blocks of seeds that train them.
+
+A run is an algorithm on an environment for a number of steps. A block is a range of seeds that are trained
+together, one replica a seed.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
 
-from pydantic import (
-    Field,
-    PositiveInt,
-)
+from pydantic import Field, PositiveInt
 
 from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
 from pgbench.methods.algorithm import Algorithm
 
-Times = Annotated[int, Field(gt=0, le=10_000)]
+MAXIMAL_BLOCK = 10_000
+"""The largest number of seeds in a block."""
+
+_Count = Annotated[int, Field(gt=0, le=10_000)]
 
 
 class Evaluation(Specification):
-    """Episodes beside training, which it does not notice: they are what many published scores are made of."""
+    """Evaluation episodes. They run beside training and do not change a bit of it.
 
-    episodes: Times = Field(description="Episodes of each replica, each time.")
-    times: Times = Field(
-        1, description="Evaluations, evenly spaced over the budget; the last is of the replica as it ends."
+    Many published scores are returns of such episodes.
+    """
+
+    episodes: _Count = Field(description="Episodes of each replica in one evaluation.")
+    times: _Count = Field(
+        1, description="Evaluations, evenly spaced over the budget; the last one follows the last update."
     )
     actions: Literal["mean", "sampled"] = Field(
-        "mean", description="The policy's mean, or likeliest, action; or one drawn from it, as in training."
+        "mean",
+        description="`mean`: the mean action of the policy, or its likeliest one. `sampled`: drawn as in training.",
     )
 
 
 class Run(Specification):
-    """An algorithm on an environment for a number of steps: what one curve of a report shows, seeds aside."""
+    """An algorithm on an environment for a number of steps: one curve of a report, for all its seeds."""
 
     algorithm: Algorithm
     environment: str = Field(min_length=1, description="Gymnasium id, such as HalfCheetah-v5.")
     steps: PositiveInt = Field(description="Environment steps of each replica.")
-    # Left out of its JSON where there is none: such a run has the name that it had before there were evaluations.
+    # A run without evaluation leaves the key out of its JSON, so that its digest is the one from before this field.
     evaluation: Evaluation | None = Field(
-        None, exclude_if=lambda value: value is None, description="Episodes beside training; none by default."
+        None, exclude_if=lambda value: value is None, description="Evaluation episodes; none by default."
     )
 
 
 def path_safe(text: str) -> str:
-    """The text with everything but letters, digits, '_' and '-' replaced, so that it can name a file."""
+    """The text as part of a file name: each run of signs other than letters, digits, '_' and '-' becomes '_'."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", text)
 
 
-MAXIMAL_BLOCK = 10_000
-
-
 def blocks_of(seeds: int, block_size: int) -> tuple[str, ...]:
-    """Names of the blocks that hold seeds 0 … seeds − 1, such as ('0-9', '10-14')."""
+    """Names of the blocks that hold the seeds 0 … seeds − 1, such as ('0-9', '10-14')."""
     firsts = range(0, seeds, block_size)
     return tuple(f"{first}-{min(first + block_size, seeds) - 1}" for first in firsts)
 
 
 def seeds_of(block: str) -> list[int]:
-    """The seeds of a block's name: '3-5' → [3, 4, 5], '7' → [7].
+    """The seeds of a block, from its name: '3-5' → [3, 4, 5], '7' → [7].
 
     Raises:
-        Refusal: if the text is neither a seed nor a rising range.
+        Refusal: if the name is neither one seed nor a rising range, or if it holds more than `MAXIMAL_BLOCK` seeds.
     """
     ends = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", block)
     seeds = range(int(ends[1]), int(ends[2] or ends[1]) + 1) if ends else range(0)
     if not 1 <= len(seeds) <= MAXIMAL_BLOCK:
         raise Refusal(
-            f"seeds '{block}' must be one seed or a rising range, such as '0-9', of at most {MAXIMAL_BLOCK:,}"
+            f"seeds '{block}' must be one seed or a rising range, such as '0-9', of at most {MAXIMAL_BLOCK:,} seeds"
         )
     return list(seeds)

@@ -1,1 +1,5 @@
-"""Parameters in rows, one a replica; the only hand-written kernels."""
+"""Parameters in rows, one row a replica: perceptrons, distributions over actions, and Adam.
+
+The only hand-written kernels are here. This room imports `base`, `environments` (action spaces) and `methods` (how
+weights are drawn).
+"""

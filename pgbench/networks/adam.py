@@ -1,7 +1,7 @@
-"""Adam with a row for each replica.
+"""Adam with one row for each replica.
 
-`torch.optim.Adam` keeps one step count and one step size for a whole tensor. Replicas of a block stop, end and
-decay their step size each on its own, so here both are vectors; the tests hold the two equal.
+`torch.optim.Adam` keeps one step count and one step size for a whole tensor. The replicas of a block stop at
+different times and decay their step sizes separately, therefore both are vectors here. The tests hold both equal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from pgbench.base.compiled import compiled
 
 @dataclass
 class AdamState:
-    """Moments `[S, P]` and step counts `[S]`."""
+    """The state of Adam.
+
+    Attributes:
+        mean: `[S, P]`, the first moment of the gradients.
+        square: `[S, P]`, the second moment of the gradients.
+        count: `[S]`, steps that each replica has taken, in double precision.
+    """
 
     mean: Tensor
     square: Tensor
@@ -27,7 +33,7 @@ class AdamState:
 
     @classmethod
     def zeros_like(cls, parameters: Tensor) -> AdamState:
-        """The state before the first step of parameters `[S, P]`."""
+        """The state before the first step, for parameters `[S, P]`."""
         zeros = torch.zeros_like(parameters, requires_grad=False)
         return cls(zeros, zeros.clone(), torch.zeros(len(parameters), dtype=torch.float64))
 
@@ -42,17 +48,17 @@ def adam_step(
     betas: tuple[float, float] = (0.9, 0.999),
     scale: Tensor | None = None,
 ) -> None:
-    """θ ← θ − α m̂ / (√v̂ + ε), in place (Kingma and Ba 2015, algorithm 1); inactive rows keep every bit.
+    """θ ← θ − α m̂ / (√v̂ + ε), in place (Kingma and Ba 2015, algorithm 1).
 
     Args:
-        parameters: `[S, P]`.
+        parameters: `[S, P]`, θ; changed in place.
         gradient: `[S, P]`.
-        state: moments and step counts, updated in place.
+        state: moments and step counts; changed in place.
         learning_rate: `[S]`, α, in double precision.
         epsilon: ε.
-        active: `[S]`, boolean.
-        betas: decay of the two moments.
-        scale: `[S]`, in the gradient's precision: what each gradient is multiplied by first; none: 1.
+        active: `[S]`, boolean; other replicas keep every bit.
+        betas: the decay of each moment.
+        scale: `[S]`, in the precision of the gradient; each gradient is first multiplied by it. None: by 1.
     """
     scale = gradient.new_ones(len(gradient)) if scale is None else scale
     _adam_step(
@@ -83,7 +89,7 @@ def _adam_step(
     first: float,
     second: float,
 ) -> None:
-    """One pass over memory instead of a dozen: most of an update's time would go there."""
+    """`adam_step` in one pass over memory. Operations of torch need a dozen, most of the time of an update."""
     real = parameters.dtype.type
     keep_first, take_first = real(first), real(1.0 - first)
     keep_second, take_second, least = real(second), real(1.0 - second), real(epsilon)

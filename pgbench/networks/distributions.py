@@ -1,4 +1,7 @@
-"""Stochastic policies: distributions over actions, made of what a network says."""
+"""Stochastic policies: distributions over actions, made from the outputs of a network.
+
+Letters of the shapes: B any batch axes, n discrete actions, A components of an action, S replicas, N transitions.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,26 @@ from pgbench.environments import Box, Discrete
 
 @dataclass(frozen=True)
 class Categorical:
-    """A distribution over n actions, from log-probabilities `[*B, n]`."""
+    """A distribution over n actions.
+
+    Attributes:
+        log_probabilities: `[*B, n]`.
+    """
 
     log_probabilities: Tensor
 
     @property
     def parameters(self) -> Tensor:
-        """What the distribution can be made from again, `[*B, n]`."""
+        """The tensor from which `Policy.restore` makes the distribution again, `[*B, n]`."""
         return self.log_probabilities
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Actions `[*B]`: the inverse distribution function at uniform noise `[*B, 1]`."""
+        """Actions `[*B]`: the inverse distribution function at uniform noise `[*B, 1]` in [0, 1)."""
         below = self.log_probabilities.exp().cumsum(-1)[..., :-1]
         return (noise > below).sum(-1)
 
     def mode(self) -> Tensor:
-        """The likeliest actions `[*B]`; of several, the first."""
+        """The most likely actions `[*B]`; of equals, the first."""
         return self.log_probabilities.argmax(-1)
 
     def log_prob(self, actions: Tensor) -> Tensor:
@@ -48,14 +55,19 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """A normal distribution with diagonal covariance: mean `[*B, A]`; log standard deviation, broadcast to it."""
+    """A normal distribution with diagonal covariance.
+
+    Attributes:
+        mean: `[*B, A]`, μ.
+        log_std: log σ, a tensor that broadcasts against the mean.
+    """
 
     mean: Tensor
     log_std: Tensor
 
     @property
     def parameters(self) -> Tensor:
-        """What the distribution can be made from again, `[*B, 2A]`."""
+        """The tensor from which `Policy.restore` makes the distribution again, `[*B, 2A]`."""
         return torch.cat([self.mean, self.log_std.expand_as(self.mean)], -1)
 
     def sample(self, noise: Tensor) -> Tensor:
@@ -63,7 +75,7 @@ class Gaussian:
         return torch.addcmul(self.mean, self.log_std.exp(), noise)
 
     def mode(self) -> Tensor:
-        """The likeliest actions `[*B, A]`, which are the mean."""
+        """The most likely actions `[*B, A]`: the mean."""
         return self.mean
 
     def log_prob(self, actions: Tensor) -> Tensor:
@@ -88,21 +100,23 @@ Distribution = Categorical | Gaussian
 
 
 def kl(first: Distribution, second: Distribution) -> Tensor:
-    """KL(first ‖ second) of two distributions of one kind, `[*B]`, in nats.
+    """KL(first ‖ second) of two distributions of the same kind, `[*B]`, in nats.
 
     Raises:
-        TypeError: if they are of two kinds.
+        TypeError: if one is categorical and the other Gaussian.
     """
     if isinstance(first, Categorical) and isinstance(second, Categorical):
         return first.divergence(second)
     if isinstance(first, Gaussian) and isinstance(second, Gaussian):
         return first.divergence(second)
-    raise TypeError(f"no divergence between {type(first).__name__} and {type(second).__name__}")
+    raise TypeError(
+        f"there is no KL divergence between a {type(first).__name__} and a {type(second).__name__} distribution"
+    )
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A stochastic policy: categorical for discrete actions, Gaussian with a free log-std for a box.
+    """A stochastic policy: categorical for discrete actions, Gaussian with free log standard deviations for a box.
 
     Attributes:
         actions: the action space.
@@ -112,29 +126,29 @@ class Policy:
 
     @property
     def outputs(self) -> int:
-        """How many outputs of a network make a distribution: logits or means."""
+        """The number of network outputs that a distribution needs: logits or means."""
         return self.actions.n if isinstance(self.actions, Discrete) else self.actions.size
 
     @property
     def free(self) -> int:
-        """How many free parameters it needs besides: log standard deviations."""
+        """The number of free parameters that a distribution needs: log standard deviations."""
         return 0 if isinstance(self.actions, Discrete) else self.actions.size
 
     def distribution(self, outputs: Tensor, free: Tensor) -> Distribution:
-        """π(·|s) from a network's outputs `[S, N, …]` and the free parameters `[S, 1, …]`."""
+        """π(·|s) from outputs `[S, N, …]` of a network and its free parameters `[S, 1, …]`."""
         if isinstance(self.actions, Discrete):
             return Categorical(outputs.log_softmax(-1))
         return Gaussian(outputs, free)
 
     def restore(self, parameters: Tensor) -> Distribution:
-        """The distribution whose `parameters` these are."""
+        """The distribution with these `parameters`, `[*B, n]` or `[*B, 2A]`."""
         if isinstance(self.actions, Discrete):
             return Categorical(parameters)
         mean, log_std = parameters.chunk(2, -1)
         return Gaussian(mean, log_std)
 
     def noise(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """What `sample` needs for actions of that shape: uniform `[*shape, 1]` or normal `[*shape, A]`, float32."""
+        """Noise for `sample`, float32: uniform `[*shape, 1]` or normal `[*shape, A]`."""
         if isinstance(self.actions, Discrete):
             return generator.random((*shape, 1), dtype=np.float32)
         return generator.standard_normal((*shape, self.actions.size), dtype=np.float32)

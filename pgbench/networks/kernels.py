@@ -1,9 +1,11 @@
-"""Multilayer perceptrons over the replica axis, forward and backward, compiled.
+"""The loops behind `perceptron.py`: multilayer perceptrons over the replica axis, forward and backward, compiled.
 
-Parameters are a row `[P]` a replica: weights `[I, O]` and biases `[O]` of each layer in turn, then free parameters
-that no layer uses. Replica after replica and `ROWS` transitions at a time pass through all layers, so that what is
-between two layers stays in the processor's nearest memory. Every entry of a product is one chain of fused
-multiplications and additions in a fixed order: it does not depend on the other replicas or on where its row stands.
+Parameters are one row `[P]` a replica, as `PerceptronDefinition` lays them out. The loops take one replica after
+another and send `ROWS` transitions at a time through all layers, so that the values between two layers stay in the
+nearest cache of the processor. Each entry of a product is one chain of fused multiplications and additions in a
+fixed order. Therefore its bits do not depend on the other replicas or on the place of its row.
+
+Dimensions: S replicas, N transitions, I inputs and O outputs of a layer, H hidden units in all layers together.
 """
 
 from __future__ import annotations
@@ -16,30 +18,37 @@ from numpy.typing import NDArray
 
 from pgbench.base.compiled import compiled
 
-Floats = NDArray[np.floating[Any]]
+Numbers = NDArray[np.floating[Any]]
 ROWS = 64
-NARROW = 8  # columns that fill a vector of the processor
+"""The number of transitions that pass through all layers together."""
+
+NARROW = 8
+"""The number of columns that fill a vector of the processor."""
 
 
 def lambert(terms: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Coefficients of tanh x ≈ x p(x²) / q(x²): Lambert's x / (1 + x² / (3 + x² / (5 + …))), cut off."""
+    """Coefficients of p and q in tanh x ≈ x p(x²) / q(x²), in rising powers and scaled so that q(0) = 1.
+
+    They come from Lambert's continued fraction x / (1 + x² / (3 + x² / (5 + …))) with this number of terms.
+    """
     numerator, denominator = [2 * terms - 1], [1]
     for odd in range(2 * terms - 3, 0, -2):
         longer = [odd * c for c in numerator] + [0] * (len(denominator) + 1 - len(numerator))
         for power, c in enumerate(denominator, start=1):
             longer[power] += c
         numerator, denominator = longer, numerator
-    first = numerator[0]
-    return tuple(c / first for c in denominator), tuple(c / first for c in numerator)
+    scale = numerator[0]
+    return tuple(c / scale for c in denominator), tuple(c / scale for c in numerator)
 
 
 P, Q = (tuple(np.float32(c) for c in side) for side in lambert(13))
-LIMIT = np.float32(9.0)  # where tanh x is 1 to single precision
+LIMIT = np.float32(9.0)
+"""Beyond this number, tanh x is 1 in single precision."""
 
 
 @compiled
-def _tanh(values: Floats) -> None:
-    """Each value `[N, O]` by its hyperbolic tangent, to 3e-7."""
+def _tanh(values: Numbers) -> None:
+    """Replace each value `[N, O]` by its hyperbolic tangent; the error is at most 4e-7."""
     flat = values.reshape(-1)
     for i in range(flat.size):
         x = min(max(flat[i], -LIMIT), LIMIT)
@@ -52,8 +61,8 @@ def _tanh(values: Floats) -> None:
 
 
 @compiled
-def _add_product(out: Floats, a: Floats, b: Floats) -> None:
-    """`out` `[M, N]` += a b, of a `[M, K]` and b `[K, N]`: two rows by four terms at a time."""
+def _add_product(out: Numbers, a: Numbers, b: Numbers) -> None:
+    """`out` `[M, N]` += a b for a `[M, K]` and b `[K, N]`, two rows and four terms at a time."""
     rows, terms = a.shape
     columns = b.shape[1]
     for i in range(0, rows - rows % 2, 2):
@@ -82,8 +91,12 @@ def _add_product(out: Floats, a: Floats, b: Floats) -> None:
 
 
 @partial(compiled, reordered=True)
-def _dot(a: Floats, b: Floats) -> np.floating[Any]:
-    """Σ_k a_k b_k of two vectors, in as many partial sums as a vector holds: the same for one length."""
+def _dot(a: Numbers, b: Numbers) -> np.floating[Any]:
+    """Σ_k a_k b_k of two vectors.
+
+    The compiler may reorder this sum, so that it fills vectors of the processor. The order depends on nothing but
+    the length.
+    """
     total: np.floating[Any] = a[0] * b[0]
     for k in range(1, len(a)):
         total += a[k] * b[k]
@@ -91,8 +104,8 @@ def _dot(a: Floats, b: Floats) -> np.floating[Any]:
 
 
 @compiled
-def _activate(values: Floats, tanh: bool) -> None:
-    """The activation of each value `[N, O]`."""
+def _activate(values: Numbers, tanh: bool) -> None:
+    """Replace each value `[N, O]` by its activation, tanh x or max(x, 0)."""
     if tanh:
         _tanh(values)
     else:
@@ -102,8 +115,8 @@ def _activate(values: Floats, tanh: bool) -> None:
 
 
 @compiled
-def _through_activation(slopes: Floats, values: Floats, tanh: bool) -> None:
-    """Slopes `[N, O]` times the derivative where the activation has these values: 1 − y², or 1 or 0."""
+def _through_activation(slopes: Numbers, values: Numbers, tanh: bool) -> None:
+    """Multiply slopes `[N, O]` by the derivative of the activation whose values are given: 1 − y², or 1 or 0."""
     flat, activated = slopes.reshape(-1), values.reshape(-1)
     if tanh:
         for i in range(flat.size):
@@ -114,15 +127,15 @@ def _through_activation(slopes: Floats, values: Floats, tanh: bool) -> None:
 
 
 @compiled
-def _layer(row: Floats, start: int, inputs: int, outputs: int) -> tuple[Floats, Floats]:
-    """Weights `[I, O]` and biases `[O]` that begin at a place in a row."""
+def _layer(row: Numbers, start: int, inputs: int, outputs: int) -> tuple[Numbers, Numbers]:
+    """Views of the weights `[I, O]` and biases `[O]` that start at a place in a row."""
     end = start + inputs * outputs
     return row[start:end].reshape(inputs, outputs), row[end : end + outputs]
 
 
 @compiled
-def _affine(out: Floats, inputs: Floats, weight: Floats, bias: Floats) -> None:
-    """`out` `[N, O]` = inputs weight + bias."""
+def _affine(out: Numbers, inputs: Numbers, weight: Numbers, bias: Numbers) -> None:
+    """`out` `[N, O]` = inputs weight + bias, for inputs `[N, I]`."""
     if len(bias) < NARROW:
         transposed = weight.T.copy()
         for i in range(len(inputs)):
@@ -135,8 +148,8 @@ def _affine(out: Floats, inputs: Floats, weight: Floats, bias: Floats) -> None:
 
 
 @compiled
-def _affine_gradient(weight: Floats, bias: Floats, inputs: Floats, slopes: Floats) -> None:
-    """Add to gradients of weight and bias what slopes `[N, O]` of the outputs make of them."""
+def _affine_gradient(weight: Numbers, bias: Numbers, inputs: Numbers, slopes: Numbers) -> None:
+    """Add to the gradients of weight `[I, O]` and bias `[O]` what slopes `[N, O]` of the outputs contribute."""
     for i in range(len(slopes)):
         for j in range(len(bias)):
             bias[j] += slopes[i, j]
@@ -152,39 +165,46 @@ def _affine_gradient(weight: Floats, bias: Floats, inputs: Floats, slopes: Float
 
 @compiled
 def forward(
-    sizes: NDArray[np.int64], tanh: bool, parameters: Floats, inputs: Floats, hidden: Floats, outputs: Floats
+    sizes: NDArray[np.int64],
+    tanh: bool,
+    parameters: Numbers,
+    inputs: Numbers,
+    hidden: Numbers,
+    outputs: Numbers,
 ) -> None:
-    """Outputs of each replica's perceptron, and what its hidden layers were, for `backward`.
+    """Write the outputs of each replica's perceptron, and its hidden units for `backward` and `push`.
+
+    All arrays must be contiguous, so that one compilation fits.
 
     Args:
-        sizes: units of input, hidden and output layers.
-        tanh: whether hidden units are tanh x, else max(x, 0).
-        parameters: `[S, P]`; this and all other arrays contiguous, so that one compilation fits.
+        sizes: units of the input, of each hidden layer and of the output.
+        tanh: whether the activation is tanh x; else it is max(x, 0).
+        parameters: `[S, P]`.
         inputs: `[S, N, I]`.
-        hidden: `[S, N · H]`, H hidden units in all, written layer by layer.
+        hidden: `[S, N · H]`, written layer by layer.
         outputs: `[S, N, O]`, written.
     """
     count, last = inputs.shape[1], len(sizes) - 2
     for replica in range(len(parameters)):
         for first in range(0, count, ROWS):
-            here = slice(first, min(first + ROWS, count))
-            below = inputs[replica, here]
+            part = slice(first, min(first + ROWS, count))
+            below = inputs[replica, part]
             start = filled = 0
             for layer in range(last):
                 weight, bias = _layer(parameters[replica], start, sizes[layer], sizes[layer + 1])
-                above = _slab(hidden[replica], filled, count, sizes[layer + 1])[here]
+                above = _slab(hidden[replica], filled, count, sizes[layer + 1])[part]
                 _affine(above, below, weight, bias)
                 _activate(above, tanh)
                 start += weight.size + bias.size
                 filled += count * len(bias)
                 below = above
             weight, bias = _layer(parameters[replica], start, sizes[last], sizes[last + 1])
-            _affine(outputs[replica, here], below, weight, bias)
+            _affine(outputs[replica, part], below, weight, bias)
 
 
 @compiled
-def _slab(hidden: Floats, filled: int, count: int, units: int) -> Floats:
-    """A hidden layer `[N, O]` of a replica."""
+def _slab(hidden: Numbers, filled: int, count: int, units: int) -> Numbers:
+    """A view of one hidden layer `[N, O]` of a replica, which starts behind the `filled` numbers."""
     return hidden[filled : filled + count * units].reshape(count, units)
 
 
@@ -192,68 +212,90 @@ def _slab(hidden: Floats, filled: int, count: int, units: int) -> Floats:
 def backward(
     sizes: NDArray[np.int64],
     tanh: bool,
-    parameters: Floats,
-    inputs: Floats,
-    hidden: Floats,
-    slopes: Floats,
-    gradient: Floats,
+    parameters: Numbers,
+    inputs: Numbers,
+    hidden: Numbers,
+    slopes: Numbers,
+    gradient: Numbers,
 ) -> None:
-    """Write the gradient `[S, P]` of what has slopes `[S, N, O]` in the outputs; the rest as `forward`."""
+    """Write the gradient of an objective in the parameters, after `forward`.
+
+    Args:
+        sizes: as for `forward`.
+        tanh: as for `forward`.
+        parameters: `[S, P]`.
+        inputs: `[S, N, I]`.
+        hidden: `[S, N · H]`, from `forward`.
+        slopes: `[S, N, O]`, derivatives of the objective in the outputs.
+        gradient: `[S, P]`, written; 0 for free parameters and padding.
+    """
     count, last = inputs.shape[1], len(sizes) - 2
     for replica in range(len(parameters)):
-        row, found = parameters[replica], gradient[replica]
-        found[:] = 0.0
+        row, row_gradient = parameters[replica], gradient[replica]
+        row_gradient[:] = 0.0
         for first in range(0, count, ROWS):
-            here = slice(first, min(first + ROWS, count))
+            part = slice(first, min(first + ROWS, count))
             start = filled = 0
             for layer in range(last):
                 start += (sizes[layer] + 1) * sizes[layer + 1]
                 filled += count * sizes[layer + 1]
-            above = slopes[replica, here]
+            slopes_above = slopes[replica, part]
             for layer in range(last, 0, -1):
                 filled -= count * sizes[layer]
-                below = _slab(hidden[replica], filled, count, sizes[layer])[here]
+                below = _slab(hidden[replica], filled, count, sizes[layer])[part]
                 weight, _ = _layer(row, start, sizes[layer], sizes[layer + 1])
-                its_weight, its_bias = _layer(found, start, sizes[layer], sizes[layer + 1])
-                _affine_gradient(its_weight, its_bias, below, above)
+                weight_gradient, bias_gradient = _layer(row_gradient, start, sizes[layer], sizes[layer + 1])
+                _affine_gradient(weight_gradient, bias_gradient, below, slopes_above)
                 start -= (sizes[layer - 1] + 1) * sizes[layer]
-                under = np.zeros_like(below)
-                _add_product(under, above, weight.T.copy())
-                _through_activation(under, below, tanh)
-                above = under
-            its_weight, its_bias = _layer(found, 0, sizes[0], sizes[1])
-            _affine_gradient(its_weight, its_bias, inputs[replica, here], above)
+                slopes_below = np.zeros_like(below)
+                _add_product(slopes_below, slopes_above, weight.T.copy())
+                _through_activation(slopes_below, below, tanh)
+                slopes_above = slopes_below
+            weight_gradient, bias_gradient = _layer(row_gradient, 0, sizes[0], sizes[1])
+            _affine_gradient(weight_gradient, bias_gradient, inputs[replica, part], slopes_above)
 
 
 @compiled
 def push(
     sizes: NDArray[np.int64],
     tanh: bool,
-    parameters: Floats,
-    inputs: Floats,
-    hidden: Floats,
-    vectors: Floats,
-    outputs: Floats,
+    parameters: Numbers,
+    inputs: Numbers,
+    hidden: Numbers,
+    vectors: Numbers,
+    outputs: Numbers,
 ) -> None:
-    """How fast the outputs change along vectors `[S, P]` in parameter space, written to `[S, N, O]`: J v."""
+    """Write J v, the derivatives of the outputs along directions in the space of parameters, after `forward`.
+
+    Args:
+        sizes: as for `forward`.
+        tanh: as for `forward`.
+        parameters: `[S, P]`.
+        inputs: `[S, N, I]`.
+        hidden: `[S, N · H]`, from `forward`.
+        vectors: `[S, P]`, the directions v.
+        outputs: `[S, N, O]`, written.
+    """
     count, last = inputs.shape[1], len(sizes) - 2
     for replica in range(len(parameters)):
         for first in range(0, count, ROWS):
-            here = slice(first, min(first + ROWS, count))
-            below = inputs[replica, here]
-            moved = np.zeros_like(below)
+            part = slice(first, min(first + ROWS, count))
+            below = inputs[replica, part]
+            derivatives = np.zeros_like(below)
             start = filled = 0
             for layer in range(last + 1):
                 weight, bias = _layer(parameters[replica], start, sizes[layer], sizes[layer + 1])
-                its_weight, its_bias = _layer(vectors[replica], start, sizes[layer], sizes[layer + 1])
-                above = np.empty((len(below), len(bias)), below.dtype)
-                through = np.empty_like(above)
-                _affine(above, below, its_weight, its_bias)
-                _affine(through, moved, weight, np.zeros_like(bias))
-                moved = above + through
+                weight_direction, bias_direction = _layer(
+                    vectors[replica], start, sizes[layer], sizes[layer + 1]
+                )
+                direct = np.empty((len(below), len(bias)), below.dtype)
+                indirect = np.empty_like(direct)
+                _affine(direct, below, weight_direction, bias_direction)
+                _affine(indirect, derivatives, weight, np.zeros_like(bias))
+                derivatives = direct + indirect
                 if layer < last:
-                    below = _slab(hidden[replica], filled, count, sizes[layer + 1])[here]
-                    _through_activation(moved, below, tanh)
+                    below = _slab(hidden[replica], filled, count, sizes[layer + 1])[part]
+                    _through_activation(derivatives, below, tanh)
                     start += weight.size + bias.size
                     filled += count * len(bias)
-            outputs[replica, here] = moved
+            outputs[replica, part] = derivatives

@@ -1,4 +1,4 @@
-"""What is asked of every replica's row of parameters or gradients, in one pass over memory."""
+"""Norms and finiteness of each replica's row of parameters or gradients, in one pass over memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pgbench.base.compiled import compiled
 
 
 def row_norms(gradients: Sequence[Tensor]) -> Tensor:
-    """Euclidean norms `[S]` of the vectors whose parts `[S, P]` are the rows of several tensors."""
+    """Euclidean norms `[S]` of vectors whose parts are the rows of several tensors `[S, P]`."""
     return torch.from_numpy(np.sqrt(sum(_squared_norms(gradient.numpy()) for gradient in gradients)))
 
 
@@ -31,7 +31,7 @@ def _squared_norms(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]
 
 
 def finite_rows(rows: Tensor) -> Tensor:
-    """`[S]`, boolean: rows `[S, P]` in which every number is finite."""
+    """Whether every number of a row is finite, `[S]`, boolean, for rows `[S, P]`."""
     return torch.from_numpy(_finite_rows(rows.detach().numpy()))
 
 
@@ -39,8 +39,8 @@ def finite_rows(rows: Tensor) -> Tensor:
 def _finite_rows(rows: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     finite = np.ones(len(rows), np.bool_)
     for replica in range(len(rows)):
-        so_far = True
+        is_finite = True
         for i in range(rows.shape[1]):
-            so_far &= np.isfinite(rows[replica, i])
-        finite[replica] = so_far
+            is_finite &= np.isfinite(rows[replica, i])
+        finite[replica] = is_finite
     return finite

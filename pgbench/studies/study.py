@@ -19,7 +19,7 @@ from pgbench.base.refusals import Refusal, explain
 from pgbench.base.specification import Specification
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods.algorithm import Algorithm
-from pgbench.methods.naming import member, override
+from pgbench.methods.lookup import member, override
 from pgbench.methods.runs import MAXIMAL_BLOCK, Evaluation, Run
 from pgbench.studies.claim_checks import check_claims
 from pgbench.studies.claims import Claim, Source

@@ -15,8 +15,8 @@ from pgbench.functional.second_order import (
     line_search,
 )
 from pgbench.methods.components import ConjugateGradient, NaturalGradient, TrustRegion
+from pgbench.networks.definition import Outputs
 from pgbench.networks.distributions import kl
-from pgbench.networks.perceptron import Outputs
 from pgbench.training.batches import Batch, Transitions
 from pgbench.training.experience import chunks
 from pgbench.training.iteration import Statistics
@@ -108,7 +108,7 @@ def _fisher_of_part(learner: Learner, part: Transitions, shares: Tensor) -> Prod
     def divergence(rows: Tensor) -> Tensor:
         return (shares * kl(old, learner.policy_of(*parted(rows)))).sum(1)
 
-    curvature = fisher_vector_product(divergence, joined(here.outputs), 0.0)
+    curvature = fisher_vector_product(divergence, joined(here.outputs))
     return lambda vectors: here.pull(*parted(curvature(joined(here.push(vectors)))))
 
 

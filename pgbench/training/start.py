@@ -12,7 +12,8 @@ from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.components import Networks
 from pgbench.methods.runs import Run
 from pgbench.networks.distributions import Policy
-from pgbench.networks.perceptron import Perceptron, Role
+from pgbench.networks.initialisation import Role, initial_parameters
+from pgbench.networks.perceptron import Perceptron
 from pgbench.training.learner import ActionCritic, Learner, SharedCritic, StateCritic
 from pgbench.training.meaning import critics, data, details, surrogates
 from pgbench.training.parameters import Parameters
@@ -70,4 +71,5 @@ def _network(
     outputs = sum(count for _, count in heads)
     network = Perceptron((inputs, *networks.hidden, outputs), networks.activation, free)
     generators = [stream(seed, "initialisation", index) for seed in seeds]
-    return network, Parameters.start(network.initialise(generators, networks.initialisation, heads))
+    weights = details.initial_weights(networks.initialisation)
+    return network, Parameters.start(initial_parameters(network, generators, weights, heads))

@@ -80,28 +80,30 @@ METHODS = {
     for method in (
         Method(
             name="PPO",
-            algorithm=lineage.PPO_PRACTISED.algorithm,
+            algorithm=lineage.LINEAGE["ppo"].algorithm,
             steps=3 * BATCH,
             peers={SB3: ("stable_baselines3", _sb3_ppo), "SBX": ("sbx", _sbx_ppo)},
         ),
         Method(
             name="TRPO",
-            algorithm=paths.replace(
-                lineage.TRUST_REGION_PRACTISED.algorithm, {"data.steps": BATCH, "baseline.fit.steps": 10}
+            algorithm=paths.with_values(
+                lineage.LINEAGE["trpo_practised"].algorithm, {"data.steps": BATCH, "baseline.fit.steps": 10}
             ),
             steps=3 * BATCH,
             peers={"sb3-contrib": ("sb3_contrib", _contrib_trpo)},
         ),
         Method(
             name="A2C",
-            algorithm=paths.replace(lineage.JOINT_FIT.algorithm, {"data.steps": FEW, "advantage.lam": 1.0}),
+            algorithm=paths.with_values(
+                lineage.LINEAGE["joint_fit"].algorithm, {"data.steps": FEW, "advantage.lam": 1.0}
+            ),
             steps=BATCH,
             peers={SB3: ("stable_baselines3", _sb3_a2c(FEW))},
         ),
         Method(
             # No peer has REINFORCE: theirs is A2C with one update a batch, which does the same arithmetic.
             name="REINFORCE",
-            algorithm=paths.replace(lineage.JOINT_FIT.algorithm, {"advantage.lam": 1.0}),
+            algorithm=paths.with_values(lineage.LINEAGE["joint_fit"].algorithm, {"advantage.lam": 1.0}),
             steps=3 * BATCH,
             peers={SB3: ("stable_baselines3", _sb3_a2c(BATCH))},
         ),

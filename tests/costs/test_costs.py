@@ -79,7 +79,7 @@ def test_a_block_costs_its_start_its_stepping_and_its_learning(tmp_path: Path) -
 
 def test_stepping_counts_the_environments_of_every_replica(tmp_path: Path) -> None:
     """REINFORCE with four environments each: two replicas step eight rows."""
-    seconds, _ = read(tmp_path).training(run_of(lineage.REINFORCE.algorithm, "CartPole-v1"), 2, 1)
+    seconds, _ = read(tmp_path).training(run_of(lineage.LINEAGE["reinforce"].algorithm, "CartPole-v1"), 2, 1)
     stepping = (20.0 + (40.0 - 20.0) * 7 / 9) / 8  # 20 µs for 1 row, 40 for 10
     learning = (50.0 + (100.0 - 50.0) * 1 / 9) / 2
     assert seconds * 1e6 == pytest.approx(stepping + learning)
@@ -94,13 +94,13 @@ def test_evaluations_cost_their_episodes_stepping(tmp_path: Path) -> None:
 
 
 def test_a_variant_has_its_own_measurement(tmp_path: Path) -> None:
-    seconds, basis = read(tmp_path).training(run_of(paths.replace(PPO, {"gamma": 0.5})), 10, 1)
+    seconds, basis = read(tmp_path).training(run_of(paths.with_values(PPO, {"gamma": 0.5})), 10, 1)
     assert (seconds * 1e6, basis) == (pytest.approx(160.0), "measured")
 
 
 def test_what_was_not_measured_takes_the_nearest_and_says_so(tmp_path: Path) -> None:
     model = read(tmp_path)
-    seconds, basis = model.training(run_of(paths.replace(PPO, {"gamma": 0.4})), 10, 1)
+    seconds, basis = model.training(run_of(paths.with_values(PPO, {"gamma": 0.4})), 10, 1)
     assert (seconds * 1e6, basis) == (pytest.approx(140.0), "nearest: ppo")
     # the median of CartPole's 4, HalfCheetah's 60 and Hopper's 40
     seconds, basis = model.training(run_of(environment="Ant-v5"), 10, 1)
@@ -123,7 +123,7 @@ def test_finished_blocks_of_the_same_kind_correct_the_estimate(tmp_path: Path) -
     long = run_of(steps=100_000)  # 140 s by the model
     others = [
         finished(run_of(environment="Hopper-v5", steps=100_000), 9999.0),
-        finished(run_of(lineage.REINFORCE.algorithm, steps=100_000), 9999.0),
+        finished(run_of(lineage.LINEAGE["reinforce"].algorithm, steps=100_000), 9999.0),
         finished(run_of(steps=100), TELLING - 1),
     ]
     blocks = [finished(long, 140.0), finished(long, 280.0), finished(long, 420.0), *others]

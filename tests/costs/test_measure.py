@@ -21,7 +21,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "REPLICAS", (1, 2))
     monkeypatch.setattr(measure, "ROWS", (1, 8))
     monkeypatch.setattr(measure, "_start", lambda: 3e6)
-    monkeypatch.setattr(lineage, "LINEAGE", {"reinforce": lineage.REINFORCE})
+    monkeypatch.setattr(lineage, "LINEAGE", {"reinforce": lineage.LINEAGE["reinforce"]})
     monkeypatch.setattr(measure, "SYSTEMS", {measure.REFERENCE: None})
     monkeypatch.setattr(measure, "TASKS", {})
 

@@ -83,9 +83,9 @@ def test_the_time_limit_counts_steps_of_the_row_alone() -> None:
 @pytest.mark.parametrize(
     ("actions", "message"),
     [
-        (np.array([0, 1]), r"shape \[2\], expected \[3\]"),
-        (np.array([0.0, 1.0, 0.0]), "integers, not float64"),
-        (np.array([0, 1, 2]), "lie in 0 … 1"),
+        (np.array([0, 1]), r"must have shape \[3\], but they have \[2\]"),
+        (np.array([0.0, 1.0, 0.0]), "must be integers, but they are float64"),
+        (np.array([0, 1, 2]), "must lie in 0 … 1"),
     ],
 )
 def test_wrong_actions_are_refused(cart_poles: VectorEnvironment, actions: np.ndarray, message: str) -> None:
@@ -95,11 +95,11 @@ def test_wrong_actions_are_refused(cart_poles: VectorEnvironment, actions: np.nd
 
 
 def test_a_mask_is_boolean(cart_poles: VectorEnvironment) -> None:
-    with pytest.raises(ValueError, match="a mask of rows is bool"):
+    with pytest.raises(ValueError, match="a mask of rows must be bool"):
         cart_poles.reset(np.array([0, 1, 2]))
 
 
 def test_a_state_of_other_rows_is_refused(cart_poles: VectorEnvironment) -> None:
     single = make("CartPole-v1", [np.random.default_rng(0)])
-    with pytest.raises(ValueError, match="has 1 rows, this environment 3"):
+    with pytest.raises(ValueError, match="has 1 rows, but this environment has 3"):
         cart_poles.restore(single.state())

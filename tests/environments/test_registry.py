@@ -20,11 +20,14 @@ def test_supported_environments_pass(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("HalfChetah-v5", "there is no environment 'HalfChetah-v5'; did you mean HalfCheetah-v5 or"),
-        ("CartPole", "did you mean CartPole-v"),
-        ("Hopper-v17", "did you mean Hopper-v5"),
-        ("no-such-package/Thing-v0", "there is no environment 'no-such-package/Thing-v0'$"),
-        ("nowhere_at_all:Thing-v0", "there is no environment 'nowhere_at_all:Thing-v0'$"),
+        ("HalfChetah-v5", "there is no environment 'HalfChetah-v5'; did you mean 'HalfCheetah-v5'"),
+        ("CartPole", "did you mean 'CartPole-v"),
+        ("Hopper-v17", "did you mean 'Hopper-v"),
+        (
+            "no-such-package/Thing-v0",
+            "there is no environment 'no-such-package/Thing-v0'; there are: .*Ant-v5",
+        ),
+        ("nowhere_at_all:Thing-v0", "there is no environment 'nowhere_at_all:Thing-v0'; there are: "),
         ("Blackjack-v1", "Blackjack-v1 has observations Tuple.*only flat vectors"),
         ("FrozenLake-v1", "FrozenLake-v1 has observations Discrete.*only flat vectors"),
     ],
@@ -57,9 +60,7 @@ def test_a_missing_package_is_named(package: str, monkeypatch: pytest.MonkeyPatc
 def test_an_environment_whose_own_package_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = gymnasium.envs.registration.EnvSpec("Elsewhere-v0", "nowhere_at_all:Thing")
     monkeypatch.setitem(gymnasium.registry, "Elsewhere-v0", spec)
-    with pytest.raises(
-        ValueError, match="Elsewhere-v0 cannot be made here: No module named 'nowhere_at_all'"
-    ):
+    with pytest.raises(ValueError, match="Elsewhere-v0 cannot be made: No module named 'nowhere_at_all'"):
         check("Elsewhere-v0")
 
 

@@ -213,7 +213,7 @@ def test_an_n_step_return_keeps_its_bits_when_rows_follow_an_end(data):
 
 
 def test_no_step_is_refused(data):
-    with pytest.raises(ValueError, match="at least 1, not 0"):
+    with pytest.raises(ValueError, match="at least 1, but it is 0"):
         n_step(data, 0)
 
 

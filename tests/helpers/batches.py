@@ -16,7 +16,7 @@ def setting(name, environment="CartPole-v1", **overrides):
     """An algorithm, its learner, and a batch that its first policy collected."""
     algorithm = lineage.LINEAGE[name].algorithm
     small = SMALL if algorithm.data.kind == "fixed_horizon" else {"networks.hidden": (16,)}
-    algorithm = paths.replace(algorithm, small | overrides)
+    algorithm = paths.with_values(algorithm, small | overrides)
     run = runs.Run(algorithm=algorithm, environment=environment, steps=10_000)
     sampler = start_sampler(run, SEEDS)
     learner = start_learner(algorithm, sampler.environment, SEEDS)

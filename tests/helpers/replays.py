@@ -13,7 +13,7 @@ SEEDS = [0, 1, 2]
 def setting(name, environment="CartPole-v1", **overrides):
     """An algorithm, its learner, and a rollout of its first policy."""
     small = {"data": c.ReplayBuffer(steps=64, warm_up=64, batch_size=16), "networks.hidden": (16,)}
-    algorithm = paths.replace(lineage.LINEAGE[name].algorithm, small | overrides)
+    algorithm = paths.with_values(lineage.LINEAGE[name].algorithm, small | overrides)
     sampler = start_sampler(runs.Run(algorithm=algorithm, environment=environment, steps=999), SEEDS)
     learner = start_learner(algorithm, sampler.environment, SEEDS)
     running = np.ones(3, dtype=bool)

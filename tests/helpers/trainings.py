@@ -24,7 +24,7 @@ def small(name, **overrides):
     }.get(algorithm.data.kind, {})
     if algorithm.update.kind == "minibatch_epochs":
         shorter["update.epochs"] = 4
-    return paths.replace(algorithm, shorter | overrides)
+    return paths.with_values(algorithm, shorter | overrides)
 
 
 def trace(records, seeds, seed):

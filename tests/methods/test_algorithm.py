@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from pgbench.methods import components, lineage
 from pgbench.methods.algorithm import Algorithm
-from pgbench.methods.paths import difference, leaves, paths, replace
+from pgbench.methods.paths import difference, leaves, settable_paths, with_values
 from pgbench.methods.runs import Run, path_safe
 
-PPO = lineage.PPO_PRACTISED.algorithm
+PPO = lineage.LINEAGE["ppo"].algorithm
 MEMBERS = [member.algorithm for member in lineage.LINEAGE.values()]
 
 CHANGES: dict[str, Any] = {
@@ -58,10 +58,10 @@ def test_every_leaf_of_ppo_has_a_change_here() -> None:
 
 @pytest.mark.parametrize("path", CHANGES)
 def test_a_changed_leaf_is_the_difference_and_a_new_name(path: str) -> None:
-    changed = replace(PPO, {path: CHANGES[path]})
+    changed = with_values(PPO, {path: CHANGES[path]})
     assert list(difference(PPO, changed)) == [path]
     assert run_of(changed).digest != run_of(PPO).digest
-    assert path in paths(PPO)
+    assert path in settable_paths(PPO)
 
 
 def test_environment_and_budget_are_part_of_the_name() -> None:
@@ -83,20 +83,20 @@ def test_json_there_and_back(algorithm: Algorithm) -> None:
 @pytest.mark.parametrize("second", MEMBERS[::3])
 def test_the_difference_leads_from_one_to_the_other(first: Algorithm, second: Algorithm) -> None:
     changes = {path: after for path, (_, after) in difference(first, second).items()}
-    assert replace(first, changes) == second
+    assert with_values(first, changes) == second
 
 
 def test_a_component_may_be_a_bare_name_a_mapping_or_a_model() -> None:
     ways: list[Any] = ["monte_carlo", {"kind": "monte_carlo"}, components.MonteCarloTarget()]
-    assert len({replace(PPO, {"baseline.target": way}).digest for way in ways}) == 1
+    assert len({with_values(PPO, {"baseline.target": way}).digest for way in ways}) == 1
 
 
 @pytest.mark.parametrize(
     "path", ["lam", "advantage.lamb", "advantage.kind", "gamma.x", "", "details.reward_scaling.x"]
 )
-def test_replace_refuses_a_path_that_does_not_exist(path: str) -> None:
+def test_a_path_that_does_not_exist_is_refused(path: str) -> None:
     with pytest.raises(KeyError):
-        replace(PPO, {path: 1})
+        with_values(PPO, {path: 1})
 
 
 def test_specifications_are_frozen_and_closed() -> None:
@@ -112,7 +112,7 @@ def test_specifications_are_frozen_and_closed() -> None:
         (Algorithm(), {"advantage": "gae"}, "needs a critic"),
         (Algorithm(), {"data": "fixed_horizon"}, "cuts episodes"),
         (Algorithm(), {"update": "minibatch_epochs"}, "batches of one size"),
-        (Algorithm(), {"details.advantage_normalisation": "minibatch"}, "normalises by 'batch'"),
+        (Algorithm(), {"details.advantage_normalisation": "minibatch"}, "set it to 'batch'"),
         (PPO, {"update.minibatch_size": 60}, "does not divide"),
         (PPO, {"gamma": float("nan")}, "finite"),
         (PPO, {"gamma": 0.0}, "greater than 0"),
@@ -124,7 +124,7 @@ def test_contradictions_and_impossible_values_are_refused(
     start: Algorithm, overrides: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValidationError, match=message):
-        replace(start, overrides)
+        with_values(start, overrides)
 
 
 def test_path_safe_names_files() -> None:

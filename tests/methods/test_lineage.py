@@ -1,12 +1,72 @@
 """The lineage: one change a step, from REINFORCE to PPO."""
 
+import re
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
 import pytest
 
-from pgbench.methods import components, lineage, naming, paths
-from pgbench.methods.lineage import LINEAGE, Member
+from pgbench.methods import branches, components, lineage, main_line, naming, paths, replay_branch
+from pgbench.methods.lineage import LINEAGE
+from pgbench.methods.members import Member, successor
 from pgbench.methods.paths import difference
 
 SUCCESSORS = [member for member in LINEAGE.values() if member.parent is not None]
+
+
+ORDER = """
+    reinforce reward_to_go average_baseline learned_value gae fixed_horizon lambda_target joint_fit importance_ratio
+    step_size no_clip ppo_clip ppo_observations ppo_rewards ppo_initialisation ppo_adam ppo_decay ppo_gradient_norm
+    ppo derived_discount timestep_baseline optimal_baseline optimal_components actor_critic batch_actor_critic
+    one_critic_step online_actor_critic n_step several_steps trajectory_ratio causal_ratio per_decision_ratio
+    ratio_step natural_gradient trpo trpo_observations trpo_practised ppo_no_minimum ppo_fixed_kl ppo_adaptive_kl
+    replay_naive replay_q replay_unrepaired replay_critic_repaired replay_actor_repaired replay
+"""
+"""The order decides which of several equally near members names a run, and with it the directories of results."""
+
+
+def test_the_order_of_the_members_does_not_move() -> None:
+    assert list(LINEAGE) == ORDER.split()
+
+
+@pytest.mark.parametrize(
+    ("file", "listed"),
+    [
+        (main_line, main_line.MAIN_LINE),
+        (branches, branches.BRANCHES),
+        (replay_branch, replay_branch.REPLAY_BRANCH),
+    ],
+)
+def test_each_file_lists_every_member_that_it_defines(file: ModuleType, listed: tuple[Member, ...]) -> None:
+    imported = {member.name for member in LINEAGE.values()} - {member.name for member in listed}
+    defined = [value for value in vars(file).values() if isinstance(value, Member)]
+    assert [member for member in defined if member.name not in imported] == list(listed)
+
+
+def test_the_first_file_to_read_shows_every_member_and_its_parent() -> None:
+    assert lineage.__doc__ is not None
+    chains = [line.split(" → ") for line in re.findall(r"^    (\w+ → .+)$", lineage.__doc__, re.MULTILINE)]
+    arrows = [pair for chain in chains for pair in pairwise(chain)]
+    assert sorted(arrows) == sorted((member.parent, member.name) for member in SUCCESSORS)
+
+
+@pytest.mark.parametrize(
+    ("member", "change", "nearest"),
+    [
+        ("several_steps", {"advantage": components.TotalReturn()}, "reinforce"),
+        ("importance_ratio", {"baseline.target": components.MonteCarloTarget()}, "importance_ratio"),
+        ("ppo", {"details.max_gradient_norm": None}, "ppo_decay"),
+        ("replay", {"advantage": components.NStep(n=1)}, "replay_naive"),
+    ],
+)
+def test_the_first_of_equally_near_members_names_an_algorithm(
+    member: str, change: dict[str, Any], nearest: str
+) -> None:
+    algorithm = paths.with_values(LINEAGE[member].algorithm, change)
+    assert len(difference(LINEAGE[member].algorithm, algorithm)) == 1
+    assert len(difference(LINEAGE[nearest].algorithm, algorithm)) == 1
+    assert naming.nearest_member(algorithm).name == nearest
 
 
 @pytest.mark.parametrize("member", SUCCESSORS, ids=lambda member: member.name)
@@ -31,7 +91,7 @@ def test_no_two_members_are_the_same_algorithm() -> None:
 
 
 def test_nearest_counts_fields() -> None:
-    near_ppo = paths.replace(lineage.PPO_PRACTISED.algorithm, {"advantage.lam": 0.5})
+    near_ppo = paths.with_values(LINEAGE["ppo"].algorithm, {"advantage.lam": 0.5})
     assert naming.nearest_member(near_ppo).name == "ppo"
 
 
@@ -40,11 +100,11 @@ def test_nearest_counts_fields() -> None:
 )
 def test_a_successor_with_no_or_two_changes_is_refused(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="replaces exactly one field"):
-        lineage.successor(lineage.REINFORCE, "new", change, "an idea", "a source")
+        successor(LINEAGE["reinforce"], "new", change, "an idea", "a source")
 
 
 def test_ppo_as_printed_has_the_values_of_table_3() -> None:
-    algorithm = lineage.PPO_CLIP.algorithm
+    algorithm = LINEAGE["ppo_clip"].algorithm
     assert algorithm.data == components.FixedHorizon(steps=2048)
     optimiser = components.Adam(learning_rate=3e-4)
     assert algorithm.update == components.MinibatchEpochs(epochs=10, minibatch_size=64, optimiser=optimiser)
@@ -54,7 +114,7 @@ def test_ppo_as_printed_has_the_values_of_table_3() -> None:
 
 
 def test_ppo_as_practised_has_every_detail() -> None:
-    algorithm = lineage.PPO_PRACTISED.algorithm
+    algorithm = LINEAGE["ppo"].algorithm
     assert algorithm.update.optimiser == components.Adam(learning_rate=3e-4, epsilon=1e-5, decay="linear")
     assert algorithm.networks.initialisation == components.Orthogonal(policy_gain=0.01, value_gain=1.0)
     assert algorithm.details == components.Details(

@@ -16,7 +16,7 @@ from pgbench.training.experience import Episode
 from pgbench.training.iteration import Iteration
 
 RUN = runs.Run(
-    algorithm=paths.replace(lineage.LINEAGE["ppo"].algorithm, {"data.steps": 256}),
+    algorithm=paths.with_values(lineage.LINEAGE["ppo"].algorithm, {"data.steps": 256}),
     environment="CartPole-v1",
     steps=1024,
 )

@@ -30,9 +30,9 @@ SEEDS = [3, 0]
 def run_of(name, environment="CartPole-v1", steps=256, **overrides):
     algorithm = small(name, **overrides, **{"networks.hidden": (16,)})
     if hasattr(getattr(algorithm.baseline, "fit", None), "steps"):
-        algorithm = paths.replace(algorithm, {"baseline.fit.steps": 2})
+        algorithm = paths.with_values(algorithm, {"baseline.fit.steps": 2})
     if algorithm.data.kind == "whole_episodes":
-        algorithm = paths.replace(algorithm, {"data.episodes": 4})
+        algorithm = paths.with_values(algorithm, {"data.episodes": 4})
     asked = runs.Evaluation(episodes=2, times=3)
     return runs.Run(algorithm=algorithm, environment=environment, steps=steps, evaluation=asked)
 

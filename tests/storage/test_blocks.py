@@ -42,7 +42,7 @@ def metrics():
 
 @pytest.fixture
 def record():
-    run = Run(algorithm=lineage.REINFORCE.algorithm, environment="CartPole-v1", steps=30)
+    run = Run(algorithm=lineage.LINEAGE["reinforce"].algorithm, environment="CartPole-v1", steps=30)
     moment = datetime(2030, 1, 1, tzinfo=UTC)
     own = {"name": NAME, "run": run, "seeds": [0, 1], "code_digest": "abcd"}
     return {**provenance(), **own, "started": moment, "finished": moment, "seconds": 1.5, "steps": 60}

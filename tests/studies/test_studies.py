@@ -101,7 +101,7 @@ VALID = "question: Why?\nparent: ppo\nenvironments: {CartPole-v1: 10}\nvariants:
         (
             "CartPole-v1",
             "CartPol-v1",
-            "environments: there is no environment 'CartPol-v1'; did you mean CartPole-v1",
+            "environments: there is no environment 'CartPol-v1'; did you mean 'CartPole-v1'",
         ),
         ("v1: 10", "v1: -10", "'environments.CartPole-v1' is -10"),
         ("PPO: ", "PPO: {gama: 1}", "variant 'PPO': unknown key 'gama'; did you mean 'gamma'?"),

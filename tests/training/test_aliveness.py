@@ -15,16 +15,18 @@ SHORT = {
     "update.epochs": 2,
     "update.optimiser.learning_rate": 3e-3,
 }
-PPO = paths.replace(lineage.PPO_PRACTISED.algorithm, SHORT)
-TRPO = paths.replace(lineage.TRUST_REGION_PRACTISED.algorithm, {"data.steps": 128, "networks.hidden": (8,)})
-EPISODES = paths.replace(lineage.LEARNED_VALUE.algorithm, {"networks.hidden": (8,)})
+PPO = paths.with_values(lineage.LINEAGE["ppo"].algorithm, SHORT)
+TRPO = paths.with_values(
+    lineage.LINEAGE["trpo_practised"].algorithm, {"data.steps": 128, "networks.hidden": (8,)}
+)
+EPISODES = paths.with_values(lineage.LINEAGE["learned_value"].algorithm, {"networks.hidden": (8,)})
 RING = {
     "data": c.ReplayBuffer(capacity=384, steps=64, batch_size=128, warm_up=256),
     "networks.hidden": (8,),
     "baseline.fit.steps": 2,
 }
-REPLAY = paths.replace(lineage.REPLAY.algorithm, RING)
-NAIVE = paths.replace(lineage.REPLAY_NAIVE.algorithm, RING)
+REPLAY = paths.with_values(lineage.LINEAGE["replay"].algorithm, RING)
+NAIVE = paths.with_values(lineage.LINEAGE["replay_naive"].algorithm, RING)
 
 CHANGES: list[tuple[str, Algorithm, dict[str, Any]]] = [
     ("ppo", PPO, change)
@@ -171,19 +173,21 @@ def unchanged() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(("name", "algorithm", "change"), CHANGES, ids=lambda value: str(value)[:60])
 def test_a_changed_leaf_changes_training(name, algorithm, change, unchanged):
-    assert trace(paths.replace(algorithm, change)) != unchanged[name]
+    assert trace(paths.with_values(algorithm, change)) != unchanged[name]
 
 
 def test_backtracking_is_alive_where_the_full_step_is_too_long():
     """With hardly any damping and few iterations, the quadratic model's step leaves the trust region."""
-    wild = paths.replace(TRPO, {"update.solver.damping": 0.0, "update.solver.steps": 3, "update.delta": 0.5})
+    wild = paths.with_values(
+        TRPO, {"update.solver.damping": 0.0, "update.solver.steps": 3, "update.delta": 0.5}
+    )
     searches = [
         {"update.line_search.ratio": 0.5},
         {"update.line_search.backtracks": 1},
         {"update.line_search.checks_kl": False},
     ]
     for search in searches:
-        assert trace(paths.replace(wild, search)) != trace(wild)
+        assert trace(paths.with_values(wild, search)) != trace(wild)
 
 
 def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
@@ -192,7 +196,9 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
         (c.AdaptivePenalty(initial_beta=1.0), c.AdaptivePenalty(initial_beta=2.0)),
         (c.AdaptivePenalty(target=1e-6), c.AdaptivePenalty(target=1.0)),
     ):
-        first, second = (trace(paths.replace(PPO, {"surrogate": surrogate})) for surrogate in (one, other))
+        first, second = (
+            trace(paths.with_values(PPO, {"surrogate": surrogate})) for surrogate in (one, other)
+        )
         assert first != second
 
 
@@ -200,7 +206,7 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
     ("member", "change", "message"),
     [
         ("reinforce", {"advantage": c.GAE()}, "needs a critic"),
-        ("reinforce", {"data": c.FixedHorizon()}, "only a critic can say"),
+        ("reinforce", {"data": c.FixedHorizon()}, "only a critic can estimate"),
         ("reinforce", {"details.time_limits": "drop"}, "no effect without a critic"),
         ("reinforce", {"details.value_clip": 0.2}, "no effect without a critic"),
         ("reinforce", {"networks.shared": True}, "no effect without a critic"),
@@ -232,7 +238,7 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
         ("trpo", {"surrogate": c.ClippedRatio()}, "bound the step twice"),
         ("trpo", {"surrogate": c.LogLikelihood()}, "set surrogate to 'importance_ratio'"),
         ("reward_to_go", {"advantage": c.UniformWeight()}, "set gamma to 1"),
-        ("average_baseline", {"advantage": c.UniformWeight(), "gamma": 1.0}, "compares with nothing"),
+        ("average_baseline", {"advantage": c.UniformWeight(), "gamma": 1.0}, "set baseline to 'no_baseline'"),
         (
             "reinforce",
             {"advantage": c.UniformWeight(), "gamma": 1.0, "details.reward_offset": 1.0},
@@ -269,4 +275,4 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
 )
 def test_a_dead_or_contradictory_choice_is_refused(member, change, message):
     with pytest.raises(ValueError, match=message):
-        paths.replace(lineage.LINEAGE[member].algorithm, change)
+        paths.with_values(lineage.LINEAGE[member].algorithm, change)

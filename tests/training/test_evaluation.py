@@ -155,7 +155,7 @@ def test_an_evaluation_is_the_mean_action_in_raw_worlds_step_by_step(environment
 def test_sampled_actions_explore_and_the_likeliest_do_not():
     """On a bandit a trained policy still errs when it samples, and one that always errs is not trained."""
     algorithm = small("average_baseline", **{"data.episodes": 16, "networks.hidden": (16,)})
-    algorithm = paths.replace(algorithm, {"update.optimiser.learning_rate": 0.01})
+    algorithm = paths.with_values(algorithm, {"update.optimiser.learning_rate": 0.01})
     means = {}
     for actions in ("mean", "sampled"):
         run = runs.Run(
@@ -171,7 +171,7 @@ def test_sampled_actions_explore_and_the_likeliest_do_not():
 
 def test_evaluations_of_one_replica_begin_differently_each_time():
     run = described("ppo", "Hopper-v5", asked=asked(episodes=1, times=5))
-    frozen = paths.replace(run.algorithm, {"update.optimiser.learning_rate": 1e-30})
+    frozen = paths.with_values(run.algorithm, {"update.optimiser.learning_rate": 1e-30})
     found = evaluations(loop.train(run.model_copy(update={"algorithm": frozen}), [0]))
     assert len({episode.episodic_return for episode in found}) == len(found) == 5
 

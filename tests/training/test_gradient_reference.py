@@ -19,7 +19,7 @@ STEPS = {"reward_to_go": 300, "ppo": 384}
 
 
 def described(name, environment="CartPole-v1", **changes):
-    algorithm = paths.replace(lineage.LINEAGE[name].algorithm, SMALL[name] | changes)
+    algorithm = paths.with_values(lineage.LINEAGE[name].algorithm, SMALL[name] | changes)
     return runs.Run(algorithm=algorithm, environment=environment, steps=STEPS[name])
 
 

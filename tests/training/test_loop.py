@@ -50,7 +50,7 @@ def test_each_replicas_metrics_are_measured_by_its_own_steps(monkeypatch):
     [*((name, "CartPole-v1") for name in lineage.LINEAGE), *MUJOCO],
 )
 def test_a_replicas_bits_do_not_depend_on_its_block(name, environment):
-    separate = "baseline.fit.steps" in paths.paths(lineage.LINEAGE[name].algorithm)
+    separate = "baseline.fit.steps" in paths.settable_paths(lineage.LINEAGE[name].algorithm)
     algorithm = small(name, **({"baseline.fit.steps": 2} if separate else {}))
     traces = [
         trace(records(algorithm, seeds, environment, 400), seeds, 3)

@@ -204,7 +204,7 @@ def tabular(name, policy):
     """An algorithm and one replica without hidden layers, whose policy is the given table."""
     fit = {"baseline.fit.optimiser.learning_rate": 0.01, "baseline.fit.optimiser.decay": "linear"}
     algorithm = setting(name, gamma=GAMMA, **fit)[0]
-    algorithm = paths.replace(algorithm, {"networks.hidden": ()})
+    algorithm = paths.with_values(algorithm, {"networks.hidden": ()})
     learner = start_learner(algorithm, SimpleNamespace(observation_size=2, actions=Discrete(2)), [0])
     with torch.no_grad():
         learner.actor.values[0, :4] = torch.from_numpy(np.log(policy)).float().flatten()

@@ -101,7 +101,7 @@ def test_poison_in_one_replica_does_not_reach_the_others(name):
 def test_a_kl_stop_is_each_replicas_own():
     algorithm, learner, _, batch = setting("ppo_clip")
     half = components.MinibatchEpochs(epochs=2, minibatch_size=64)
-    updates.update(paths.replace(algorithm, {"update": half}), learner, batch, progress())
+    updates.update(paths.with_values(algorithm, {"update": half}), learner, batch, progress())
     bound = float(mean_kl(learner, batch.transitions).median())
     stopped = components.MinibatchEpochs(epochs=4, minibatch_size=64, max_kl=bound)
     algorithm, learner, _, batch = setting("ppo_clip", update=stopped)
@@ -203,5 +203,6 @@ def test_fishers_matrix_is_the_second_derivative_of_the_divergence(environment):
         return (data.credit.shares * kl(old, learner.policy_of(*outputs))).sum(1)
 
     vectors = torch.randn(learner.actor.values.shape, generator=torch.Generator().manual_seed(0))
-    expected = fisher_vector_product(divergence, learner.actor.values, solver.damping)(vectors)
+    curvature = fisher_vector_product(divergence, learner.actor.values)
+    expected = curvature(vectors) + solver.damping * vectors
     torch.testing.assert_close(fisher(solver, learner, batch)(vectors), expected, atol=1e-4, rtol=1e-4)

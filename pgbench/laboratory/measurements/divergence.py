@@ -133,7 +133,7 @@ def _outer_products(ground: Ground) -> Tensor:
 def _of_the_matrix(name: str, ground: Ground, fisher: Tensor) -> list[Statement]:
     divergence = _mean_divergence(ground)
     row = ground.old.unsqueeze(0)
-    product = fisher_vector_product(divergence, row, damping=0.0)
+    product = fisher_vector_product(divergence, row)
     products = torch.cat([product(column.unsqueeze(0)) for column in torch.eye(len(ground.old)).double()])
     largest = fisher.abs().max()
     gradient = exact.gradient(ground.old, lambda point: divergence(point.unsqueeze(0))[0])

@@ -181,7 +181,7 @@ def critic_network(algorithm: Algorithm) -> Perceptron:
 
 
 def _algorithm(name: str) -> Algorithm:
-    return paths.replace(lineage.LINEAGE[name].algorithm, {"gamma": GAMMA, "networks.hidden": ()})
+    return paths.with_values(lineage.LINEAGE[name].algorithm, {"gamma": GAMMA, "networks.hidden": ()})
 
 
 def fixed_point(algorithm: Algorithm, case: Case) -> Tensor:

@@ -1,7 +1,7 @@
-"""Components: what an algorithm can choose, one small frozen model a choice and one file a slot.
+"""Components: what an algorithm can choose. Each choice is a small frozen model, and each slot has one file.
 
-A component's `kind` says which choice it is. "Off" is `None` or a `No…` component, never a magic number. The file
-of the same name in `pgbench/training/meaning/` says what each choice means.
+The `kind` of a component says which choice it is. `None` or a component `No…` switches something off; there are no
+magic numbers. The file of the same name in `pgbench/training/meaning/` says what each choice means in training.
 """
 
 from pgbench.methods.components.advantages import GAE as GAE

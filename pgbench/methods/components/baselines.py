@@ -1,4 +1,4 @@
-"""The baseline slot: what an action's return is compared with."""
+"""The baseline slot: what is subtracted from the estimate of a return."""
 
 from __future__ import annotations
 
@@ -17,25 +17,31 @@ class NoBaseline(Specification):
 
 
 class AverageReturn(Specification):
-    """The average return of the batch: each trajectory's mean estimate, averaged over trajectories."""
+    """The average return of the batch: the mean estimate of a trajectory, averaged over trajectories (the note)."""
 
     kind: Literal["average_return"] = "average_return"
 
 
 class TimestepAverage(Specification):
-    """The batch's average at the same time step, over the trajectories that got so far."""
+    """The average of the batch at the same time step, over the trajectories that are still running.
+
+    The time-dependent baseline of Schulman et al. 2016 (GAE), fig. 2.
+    """
 
     kind: Literal["timestep_average"] = "timestep_average"
 
 
 class OptimalConstant(Specification):
-    """The constant of least variance, E[‖∇log p(τ)‖² R] / E[‖∇log p(τ)‖²] (Peters and Schaal 2008)."""
+    """The constant that minimises the variance of the gradient, E[‖∇log p(τ)‖² R] / E[‖∇log p(τ)‖²].
+
+    Weaver and Tao 2001; Greensmith et al. 2004.
+    """
 
     kind: Literal["optimal_constant"] = "optimal_constant"
 
 
 class OptimalComponents(Specification):
-    """For each parameter its own constant of least variance, E[(∂_p log p(τ))² R] / E[(∂_p log p(τ))²].
+    """One constant for each parameter p, with the least variance: E[(∂_p log p(τ))² R] / E[(∂_p log p(τ))²].
 
     Peters and Schaal 2008, episodic REINFORCE with an optimal baseline.
     """
@@ -44,7 +50,7 @@ class OptimalComponents(Specification):
 
 
 class LearnedValue(Specification):
-    """A network V(s) fitted by regression: the critic."""
+    """A critic: a network V(s) that is fitted by regression."""
 
     kind: Literal["learned_value"] = "learned_value"
     target: CriticTarget = MonteCarloTarget()
@@ -52,12 +58,13 @@ class LearnedValue(Specification):
 
 
 class LearnedActionValue(Specification):
-    """A network Q(s, a) fitted to r + γ Q(s', a'): a critic of actions, which is not subtracted (the note)."""
+    """A critic Q(s, a): a network that is fitted to r + γ Q(s', a'). It is not subtracted (the note)."""
 
     kind: Literal["learned_action_value"] = "learned_action_value"
     next_action: Literal["buffer", "policy"] = Field(
         "policy",
-        description="Whose a' the target has: the stored one, or one that the present policy draws.",
+        description="The action a' of the target. `buffer`: the stored one. `policy`: one that the present policy "
+        "draws at s'.",
     )
     fit: SeparateFit = SeparateFit()
 

@@ -1,4 +1,4 @@
-"""Critics: what a critic regresses on, and how it is fitted."""
+"""Critics: the target of a critic's regression, and how the critic is fitted."""
 
 from __future__ import annotations
 
@@ -11,44 +11,47 @@ from pgbench.methods.components.optimisers import Adam
 
 
 class MonteCarloTarget(Specification):
-    """The critic regresses on the observed discounted return, bootstrapped only where an episode was cut."""
+    """The observed discounted return; the critic's value is added only where an episode was cut."""
 
     kind: Literal["monte_carlo"] = "monte_carlo"
 
 
 class LambdaTarget(Specification):
-    """The critic regresses on the λ-return: GAE(λ) plus the value (Sutton and Barto 2018, eq. 12.2)."""
+    """The λ-return: GAE(λ) plus the value (Sutton and Barto 2018, eq. 12.2)."""
 
     kind: Literal["lambda_return"] = "lambda_return"
-    lam: Probability = Field(0.95, description="λ of the critic's target; independent of the actor's.")
+    lam: Probability = Field(
+        0.95, description="λ of the critic's target; it is independent of the actor's λ."
+    )
 
 
 class NStepTarget(Specification):
-    """The critic regresses on n rewards and then its own value; n = 1 is TD(0)."""
+    """n rewards, and then the critic's own value; n = 1 is TD(0) (Sutton and Barto 2018, eq. 7.1)."""
 
     kind: Literal["n_step"] = "n_step"
-    n: PositiveInt = Field(1, description="Rewards before the critic takes over.")
+    n: PositiveInt = Field(1, description="The number of rewards before the critic's value.")
 
 
 CriticTarget = Annotated[MonteCarloTarget | NStepTarget | LambdaTarget, *SLOT]
 
 
 class SeparateFit(Specification):
-    """The critic takes gradient steps with an optimiser of its own.
+    """The critic takes gradient steps with its own optimiser.
 
-    On a batch at hand: after the policy's update, on the whole batch. From a replay buffer: before each of the
-    policy's steps, on a minibatch each.
+    On policy, the critic steps after the policy's update, on the whole batch. With a replay buffer, the critic
+    steps before each step of the policy, each time on a new minibatch.
     """
 
     kind: Literal["separate"] = "separate"
     steps: PositiveInt = Field(
-        20, description="Gradient steps of the critic an update; with a replay buffer, a step of the policy."
+        20,
+        description="Gradient steps of the critic in one update; with a replay buffer, before each policy step.",
     )
     optimiser: Adam = Adam(learning_rate=1e-3)
 
 
 class JointFit(Specification):
-    """The value loss is added to the policy's loss in each of its gradient steps (PPO, eq. 9)."""
+    """The value loss is added to the loss of the policy in each gradient step (PPO, eq. 9)."""
 
     kind: Literal["joint"] = "joint"
     coefficient: PositiveFloat = Field(0.5, description="Weight of the value loss ½(V − target)².")

@@ -1,4 +1,4 @@
-"""The data slot: which transitions one update learns from."""
+"""The data slot: the transitions that one update learns from."""
 
 from __future__ import annotations
 
@@ -10,32 +10,36 @@ from pgbench.base.specification import SLOT, Specification
 
 
 class WholeEpisodes(Specification):
-    """Every environment runs exactly one episode; the only unbiased data for methods without a critic."""
+    """Every environment runs exactly one episode. Without a critic, only these data give an unbiased gradient."""
 
     kind: Literal["whole_episodes"] = "whole_episodes"
-    episodes: PositiveInt = Field(4, description="Episodes an update, one in each environment of a replica.")
+    episodes: PositiveInt = Field(
+        4, description="Episodes in one update, one in each environment of a replica."
+    )
 
 
 class FixedHorizon(Specification):
-    """A fixed number of steps of every environment, whatever the episodes; needs a critic at the cut."""
+    """Every environment runs a fixed number of steps. A critic estimates the rewards after the last one."""
 
     kind: Literal["fixed_horizon"] = "fixed_horizon"
-    steps: PositiveInt = Field(2048, description="Steps of each environment an update (T in the PPO paper).")
+    steps: PositiveInt = Field(
+        2048, description="Steps of each environment in one update (T in the PPO paper)."
+    )
     environments: PositiveInt = Field(1, description="Environments stepped side by side in each replica.")
 
 
 class ReplayBuffer(Specification):
-    """Minibatches of single transitions, drawn from a ring of the latest ones, whichever policy they are of."""
+    """Minibatches of single transitions, drawn from the latest ones, whichever policy collected them."""
 
     kind: Literal["replay_buffer"] = "replay_buffer"
     capacity: PositiveInt = Field(
-        100_000, description="Transitions that a replica keeps; the oldest go first."
+        100_000, description="Transitions that a replica keeps; a new one replaces the oldest."
     )
-    steps: PositiveInt = Field(64, description="Steps of each environment that are stored before an update.")
+    steps: PositiveInt = Field(64, description="Steps of each environment between two updates.")
     environments: PositiveInt = Field(1, description="Environments stepped side by side in each replica.")
     batch_size: PositiveInt = Field(64, description="Transitions of one replica in a gradient step (N).")
     warm_up: NonNegativeInt = Field(
-        1000, description="Steps of each environment more, before the first update."
+        1000, description="Additional steps of each environment before the first update."
     )
 
 

@@ -1,4 +1,4 @@
-"""Networks, and what implementations add to the printed algorithm."""
+"""Networks, and the details that implementations add to the printed algorithm."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pgbench.base.specification import SLOT, Specification
 
 
 class Xavier(Specification):
-    """Uniform weights of variance 2 / (fan in + fan out), zero biases (Glorot and Bengio 2010)."""
+    """Uniform weights of variance 2 / (fan in + fan out); zero biases (Glorot and Bengio 2010)."""
 
     kind: Literal["xavier"] = "xavier"
 
 
 class Orthogonal(Specification):
-    """Orthogonal weights times a gain, zero biases (Saxe et al. 2014)."""
+    """Orthogonal weights times a gain; zero biases (Saxe et al. 2014)."""
 
     kind: Literal["orthogonal"] = "orthogonal"
     hidden_gain: PositiveFloat = Field(2.0**0.5, description="Gain of the hidden layers.")
@@ -28,7 +28,10 @@ Initialisation = Annotated[Xavier | Orthogonal, *SLOT]
 
 
 class Networks(Specification):
-    """Separate actor and critic of the same hidden layers; a Gaussian policy's log deviation is free."""
+    """The networks of actor and critic, with hidden layers of the same sizes.
+
+    The logarithm of a Gaussian policy's standard deviation does not depend on the state.
+    """
 
     hidden: tuple[PositiveInt, ...] = Field((64, 64), description="Units of each hidden layer.")
     activation: Literal["tanh", "relu"] = "tanh"
@@ -43,30 +46,33 @@ class ObservationNormalisation(Specification):
 
 
 class RewardScaling(Specification):
-    """Divide rewards by the running standard deviation of a replica's discounted return; keep their mean."""
+    """Divide rewards by the running standard deviation of a replica's discounted return; subtract nothing."""
 
     clip: PositiveFloat | None = Field(10.0, description="Bound on the scaled reward.")
 
 
 class Details(Specification):
-    """What implementations add to the printed algorithm; each alone can be switched."""
+    """The details that implementations add to the printed algorithm. Each can be switched alone."""
 
     observation_normalisation: ObservationNormalisation | None = None
     reward_scaling: RewardScaling | None = None
     advantage_normalisation: Literal["batch", "minibatch"] | None = Field(
-        None, description="Over which transitions advantages get mean 0 and standard deviation 1."
+        None, description="The transitions over which advantages get mean 0 and standard deviation 1."
     )
     reward_offset: float | None = Field(
-        None, description="A constant added to every reward that is learned from."
+        None, description="A constant that is added to every reward before learning."
     )
     time_limits: Literal["bootstrap", "terminal", "drop"] = Field(
         "bootstrap",
-        description="At a time limit: the critic's value of the next observation, nothing, or the step left out.",
+        description="What follows a time limit. `bootstrap`: the critic's value of the next observation. "
+        "`terminal`: nothing, as after a termination. `drop`: the step is left out of the update.",
     )
     value_clip: PositiveFloat | None = Field(
-        None, description="How far, at most, an update moves a value before its loss stops counting."
+        None,
+        description="The distance from the old value beyond which a value gets no gradient from its loss.",
     )
     entropy_bonus: NonNegativeFloat = Field(0.0, description="Weight of the entropy in the objective.")
     max_gradient_norm: PositiveFloat | None = Field(
-        None, description="A replica's gradient is shortened to this Euclidean length."
+        None,
+        description="The largest Euclidean norm of a replica's gradient; a longer gradient is shortened to it.",
     )

@@ -1,4 +1,7 @@
-"""The surrogate slot: the objective whose gradient the update follows."""
+"""The surrogate slot: the objective whose gradient an update follows; Â is the advantage.
+
+Here r = π(a|s) / π_old(a|s) is the probability ratio of the present and the collecting policy.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ class LogLikelihood(Specification):
 
 
 class ImportanceRatio(Specification):
-    """π(a|s) / π_old(a|s) · Â, with neither clip nor penalty (PPO, eq. 6)."""
+    """r Â, with neither clip nor penalty (PPO, eq. 6)."""
 
     kind: Literal["importance_ratio"] = "importance_ratio"
 
@@ -25,8 +28,12 @@ class ClippedRatio(Specification):
     """min(r Â, clip(r, 1 − ε, 1 + ε) Â) (PPO, eq. 7)."""
 
     kind: Literal["clipped_ratio"] = "clipped_ratio"
-    epsilon: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.2, description="Half-width ε of the interval.")
-    pessimistic: bool = Field(True, description="Whether the outer minimum is taken.")
+    epsilon: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.2, description="Half the width ε of the interval around 1."
+    )
+    pessimistic: bool = Field(
+        True, description="Whether the outer minimum is taken; without it: clip(r, 1 − ε, 1 + ε) Â."
+    )
 
 
 class FixedPenalty(Specification):
@@ -37,27 +44,27 @@ class FixedPenalty(Specification):
 
 
 class AdaptivePenalty(Specification):
-    """r Â − β KL(π_old ‖ π); each update doubles or halves the next one's β to hold a distance (PPO, §4)."""
+    """r Â − β KL(π_old ‖ π); after each update, β is doubled or halved to hold a target divergence (PPO, §4)."""
 
     kind: Literal["adaptive_penalty"] = "adaptive_penalty"
-    target: PositiveFloat = Field(0.01, description="d_targ, the KL to hold, in nats.")
+    target: PositiveFloat = Field(0.01, description="d_targ, the KL divergence to hold, in nats.")
     initial_beta: PositiveFloat = Field(1.0, description="β of the first update.")
 
 
 class TrajectoryRatio(Specification):
-    """The whole trajectory's importance ratio: unbiased, and of exploding variance (the note)."""
+    """The importance ratio of the whole trajectory: unbiased, but its variance explodes (the note)."""
 
     kind: Literal["trajectory_ratio"] = "trajectory_ratio"
 
 
 class CausalRatio(Specification):
-    """The product of the ratios up to the action: the future's ratios are dropped by causality (the note)."""
+    """The product of the ratios up to the action; causality removes the ratios of the future (the note)."""
 
     kind: Literal["causal_ratio"] = "causal_ratio"
 
 
 class PerDecisionRatio(Specification):
-    """Each reward weighed by the ratios of the actions up to it: unbiased, and less noisy (Precup et al. 2000)."""
+    """The ratios of the actions up to a reward weight it: unbiased and less noisy (Precup et al. 2000)."""
 
     kind: Literal["per_decision_ratio"] = "per_decision_ratio"
 

@@ -11,10 +11,10 @@ from pgbench.methods.components.optimisers import Adam
 
 
 class GradientStep(Specification):
-    """Gradient steps on the whole batch, or on a minibatch each from a replay buffer: one, or K_π of them."""
+    """One or more gradient steps (K_π): on the whole batch, or each on a minibatch from a replay buffer."""
 
     kind: Literal["gradient_step"] = "gradient_step"
-    steps: PositiveInt = Field(1, description="Steps of the policy an update (K_π).")
+    steps: PositiveInt = Field(1, description="Steps of the policy in one update (K_π).")
     optimiser: Adam = Adam()
 
 
@@ -25,44 +25,50 @@ class MinibatchEpochs(Specification):
     epochs: PositiveInt = Field(10, description="Passes over the batch (K).")
     minibatch_size: PositiveInt = Field(64, description="Transitions of one replica in a gradient step (M).")
     max_kl: PositiveFloat | None = Field(
-        None, description="A replica whose mean KL(old, new) passes this after an epoch skips the others."
+        None,
+        description="A replica whose mean KL(old ‖ new) exceeds this after an epoch skips the other epochs.",
     )
     recompute_advantages: bool = Field(
         False,
-        description="Whether the critic values the batch anew before each epoch (Andrychowicz et al. 2021).",
+        description="Whether advantages are recomputed with the present critic before each epoch "
+        "(Andrychowicz et al. 2021).",
     )
     optimiser: Adam = Adam()
 
 
 class ConjugateGradient(Specification):
-    """How H⁻¹g is found without forming H, the Hessian of the mean KL (TRPO, appendix C)."""
+    """How H⁻¹g is computed without H itself, the Hessian of the mean KL divergence (TRPO, appendix C)."""
 
-    steps: PositiveInt = Field(10, description="Iterations k.")
-    damping: NonNegativeFloat = Field(0.1, description="Multiple of the identity added to H.")
-    fisher_fraction: Fraction = Field(1.0, description="Share of the batch on which H is estimated.")
+    steps: PositiveInt = Field(10, description="The number of iterations k.")
+    damping: NonNegativeFloat = Field(0.1, description="The multiple of the identity that is added to H.")
+    fisher_fraction: Fraction = Field(1.0, description="The share of the batch on which H is estimated.")
 
 
 class NaturalGradient(Specification):
     """The natural gradient, scaled to the trust region: √(2δ / gᵀH⁻¹g) H⁻¹g (Kakade 2002; Duan et al. 2016)."""
 
     kind: Literal["natural_gradient"] = "natural_gradient"
-    delta: PositiveFloat = Field(0.01, description="δ, bound on the quadratic model of the mean KL, in nats.")
+    delta: PositiveFloat = Field(
+        0.01, description="δ, the bound on the quadratic model of the mean KL divergence, in nats."
+    )
     solver: ConjugateGradient = ConjugateGradient()
 
 
 class LineSearch(Specification):
-    """Shorten the step until it improves the surrogate and, if checked, keeps to the trust region."""
+    """Shorten the step until it improves the surrogate and, if `checks_kl`, stays in the trust region."""
 
-    ratio: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.8, description="Factor between trials.")
-    backtracks: PositiveInt = Field(10, description="Trials at most, the full step included.")
-    checks_kl: bool = Field(True, description="Whether a trial beyond δ is refused.")
+    ratio: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.8, description="The factor between the lengths of two trials."
+    )
+    backtracks: PositiveInt = Field(10, description="The largest number of trials, including the full step.")
+    checks_kl: bool = Field(True, description="Whether a trial with a mean KL divergence above δ is refused.")
 
 
 class TrustRegion(Specification):
-    """The natural gradient's step with a line search (Schulman et al. 2015, TRPO)."""
+    """The step of the natural gradient with a line search (Schulman et al. 2015, TRPO)."""
 
     kind: Literal["trust_region"] = "trust_region"
-    delta: PositiveFloat = Field(0.01, description="δ, bound on the mean KL, in nats.")
+    delta: PositiveFloat = Field(0.01, description="δ, the bound on the mean KL divergence, in nats.")
     solver: ConjugateGradient = ConjugateGradient()
     line_search: LineSearch = LineSearch()
 

@@ -1,4 +1,4 @@
-"""Compiled perceptrons against their definition, and what of their bits must not depend on anything else."""
+"""Perceptrons by kernels against their definition: two implementations of one function, replica by replica."""
 
 import numpy as np
 import pytest

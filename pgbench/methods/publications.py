@@ -1,0 +1,20 @@
+"""Where the members of the lineage were published, as the pages cite them."""
+
+from __future__ import annotations
+
+WILLIAMS = "Williams 1992"
+POLICY_GRADIENT_THEOREM = "Sutton et al. 2000"
+ACTOR_CRITIC = "Konda and Tsitsiklis 2000"
+PRECUP = "Precup et al. 2000"
+OPTIMAL_CONSTANT = "Weaver and Tao 2001; Greensmith et al. 2004"
+CONSERVATIVE_POLICY_ITERATION = "Kakade and Langford 2002"
+NATURAL_GRADIENT = "Kakade 2002; Duan et al. 2016"
+OPTIMAL_COMPONENTS = "Peters and Schaal 2008"
+TRPO = "Schulman et al. 2015 (TRPO)"
+GAE = "Schulman et al. 2016 (GAE)"
+A3C = "Mnih et al. 2016 (A3C)"
+PPO = "Schulman et al. 2017 (PPO)"
+OPENAI_BASELINES = "Dhariwal et al. 2017 (OpenAI Baselines); Huang et al. 2022"
+ENGSTROM = "Engstrom et al. 2020"
+NOTE = "the study note"
+NOTE_AND_PRECUP = f"{NOTE}; {PRECUP}"
