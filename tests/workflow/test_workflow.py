@@ -17,6 +17,7 @@ import yaml
 
 from helpers.places import CHECKOUT, DATA
 from pgbench.analysis import verification
+from pgbench.base.yaml_files import read_yaml
 from pgbench.running.block import train_block
 from pgbench.storage.blocks import FILES, read_block
 from pgbench.studies import plans
@@ -86,7 +87,6 @@ def test_every_output_exists(finished: Path) -> None:
         assert (finished / "reports" / page).stat().st_size > 0
     figures = {path.name for path in (finished / "reports/figures/tiny").iterdir()}
     assert {"final-scores.svg", "final-scores.png", "learning-curves-CartPole-v1.svg"} <= figures
-    assert (finished / "reports/figures/index/growth.svg").stat().st_size > 0
     tables = {path.name for path in (finished / "reports/tables/tiny").iterdir()}
     assert {"final-scores.csv", "final-scores.tex", "citation.bib"} <= tables
 
@@ -98,8 +98,11 @@ def test_snakemakes_report_shows_the_same_figures(finished: Path) -> None:
     for path in (finished / "reports/figures/tiny").glob("*.svg"):
         assert files[path.name] == path.read_bytes()
     page = files["report.html"].decode()
-    for words in ("The policy-gradient literature, replicated", "How fast does each variant learn?"):
-        assert words in page
+    captions = read_yaml(finished.parent / "checkout/workflows/report/captions.yaml")
+    figures = ("final-scores", "learning-curves")
+    assert "The policy-gradient literature, replicated" in page
+    for caption in (*(captions["figures"][name]["text"] for name in figures), captions["tables"]["replicas"]):
+        assert f'"caption": "<p>{caption}' in page
 
 
 def test_jobs_side_by_side_give_what_one_process_gives(finished: Path, tmp_path: Path) -> None:
@@ -139,17 +142,6 @@ def test_an_edited_plot_draws_again_and_does_not_retrain(finished: Path) -> None
         jobs = planned_jobs(smoke(finished, "--dry-run"))
     assert jobs["page"] == 1
     assert "train" not in jobs
-
-
-def test_without_a_table_of_growth_the_index_does_not_ask_for_it(finished: Path, tmp_path: Path) -> None:
-    table = finished.parent / "checkout/workflows/growth.csv"
-    arguments = ("--dry-run", "--printshellcmds", "--forcerun", "index")
-    assert "--growth" in smoke(finished, *arguments)
-    shutil.move(table, tmp_path / table.name)
-    output = smoke(finished, *arguments)
-    shutil.move(tmp_path / table.name, table)
-    assert planned_jobs(output)["index"] == 1
-    assert "--growth" not in output
 
 
 def test_a_study_is_a_target(finished: Path) -> None:

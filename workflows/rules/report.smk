@@ -1,4 +1,7 @@
-# Pages for people: one a study, and an index of all.
+# Pages for people: one for each study, and an index of all studies.
+
+# Snakemake's report shows the same captions as the pages.
+CAPTIONS = read_yaml(Path(workflow.basedir, "workflows", "report", "captions.yaml"))
 
 
 rule page:
@@ -36,6 +39,8 @@ rule page:
     params:
         study=subpath(input.plan, parent=True),
         into=subpath(output.html, parent=True),
+        figure_captions={name: texts["text"] for name, texts in CAPTIONS["figures"].items()},
+        table_captions=CAPTIONS["tables"],
         code=digests.code_digest(digests.ANALYSIS_CODE),
     shell:
         "python -m pgbench report {params.study} --into {params.into} > {log} 2>&1"
@@ -45,13 +50,11 @@ rule index:
     input:
         pages=expand(rules.page.output.html, study=PLANS),
         laboratory=rules.laboratory.output.html if CONFIGURATION.laboratory else [],
-        growth=GROWTH,
         templates=TEMPLATES,
     output:
         html="reports/index.html",
         markdown="reports/index.md",
         tables=directory("reports/tables/index"),
-        figures=directory("reports/figures/index") if GROWTH else [],
     log:
         "results/logs/index.log",
     localrule: True
@@ -65,8 +68,7 @@ rule index:
     params:
         studies=expand(TABLES, study=PLANS),
         laboratory=expand(f"--laboratory {MEASURED}", measurement=CONFIGURATION.laboratory),
-        growth=[f"--growth {table}" for table in GROWTH],
         code=digests.code_digest(digests.ANALYSIS_CODE),
     shell:
-        "python -m pgbench index {params.studies} {params.laboratory} {params.growth}"
+        "python -m pgbench index {params.studies} {params.laboratory}"
         " --html {output.html} --markdown {output.markdown} > {log} 2>&1"
