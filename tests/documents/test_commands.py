@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from snakemake.cli import get_argument_parser
+
 from helpers.documents import DOCUMENTS, blocks, commands, quoted, table
 from helpers.places import CHECKOUT, STUDIES
 from helpers.recorder import Recorder
-from snakemake.cli import get_argument_parser
-
 from pgbench import __main__ as command_line
 from pgbench.base.yaml_files import read_yaml
 from pgbench.studies.catalogue import CATALOGUE

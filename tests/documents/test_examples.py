@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+
 from helpers.documents import Block, blocks, commands
 from helpers.places import CHECKOUT
-
 from pgbench.methods.lineage import LINEAGE
 from pgbench.studies.configuration import parse_configuration, study_files
 from pgbench.studies.plans import StudyPlan, plan_studies

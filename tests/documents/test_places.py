@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from helpers.documents import DOCUMENTS, blocks, links, prose, quoted, table
-from helpers.places import CHECKOUT, STUDIES
 from packaging.requirements import Requirement
 
+from helpers.documents import DOCUMENTS, blocks, links, prose, quoted, table
+from helpers.places import CHECKOUT, STUDIES
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods.runs import seeds_of
 from pgbench.studies.configuration import parse_configuration, study_files
