@@ -12,7 +12,7 @@ help:
 	@echo "make test     format, lint, types, workflow, tests"
 	@echo "make test-faults  the faults and fuzz tests that take longer; about ten minutes"
 	@echo "make test-slurm   the workflow on Slurm, which it installs and starts on this host; needs root"
-	@echo "make bench    measure training, reporting and the workflow; see tests/benchmarks/README.md"
+	@echo "make bench    measure training, reporting and the workflow; see docs/benchmarks.md"
 	@echo "make format   format Python and rules"
 	@echo "make clean    remove the virtual environment and caches; results and reports stay"
 

@@ -15,7 +15,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from helpers.places import CHECKOUT
-from pgbench.studies import study
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DIRECT = [Requirement(text) for text in PROJECT["dependencies"]]
@@ -115,21 +114,3 @@ def test_citation_and_changelog_know_the_version() -> None:
     assert citation["version"] == PROJECT["version"]
     assert citation["license"] == PROJECT["license"]
     assert "## [Unreleased]" in (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
-
-
-def test_the_readme_names_only_what_exists() -> None:
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"(?:^    |`)make ([a-z]+)", readme, re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    for link in re.findall(r"\]\(([^)#:]+)\)", readme):
-        assert (CHECKOUT / link).exists(), link
-
-
-def test_the_study_in_the_readme_can_be_used(tmp_path: Path) -> None:
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    example = re.search(r"```yaml\n(.*?)```", readme, re.DOTALL)
-    assert example is not None
-    path = tmp_path / "example.yaml"
-    path.write_text(example[1], encoding="utf-8")
-    assert len(study.load_study(path).variants) == 3
