@@ -23,7 +23,8 @@ import numpy as np
 import pandas as pd
 
 from pgbench.base.refusals import Refusal, nearest
-from pgbench.storage.blocks import METRIC_KEYS, RECORD, Block, BlockRecord, read_block
+from pgbench.storage.blocks import METRICS, RECORD, Block, BlockRecord, read_block
+from pgbench.storage.layout import PLAN, Layout
 from pgbench.studies import plans
 
 PROJECT = "pgbench"
@@ -134,7 +135,7 @@ def history(block: Block, seed: int) -> pd.DataFrame:
     )
     if len(evaluations):
         charts = charts.join(evaluations.rename("charts/evaluation_return"), how="outer")
-    losses = metrics.drop(columns=[key for key in METRIC_KEYS if key in metrics])
+    losses = metrics.drop(columns=[key for key in METRICS.columns if key in metrics])
     losses = losses.rename(columns=lambda metric: CLEANRL_NAMES.get(metric, f"losses/{metric}"))
     return charts.join(losses, how="outer").rename_axis("global_step").reset_index()
 
@@ -194,8 +195,8 @@ def find_blocks(path: Path, results: Path) -> list[Path]:
     """
     if (path / RECORD).exists():
         return [path]
-    if (path / "plan.json").exists():
-        blocks = [results / "runs" / block for block in plans.read_plan(path / "plan.json").blocks()]
+    if (path / PLAN).exists():
+        blocks = [Layout(results).block(name) for name in plans.read_plan(path / PLAN).blocks()]
         missing = [block for block in blocks if not (block / RECORD).exists()]
         if missing:
             raise Refusal(
@@ -206,8 +207,8 @@ def find_blocks(path: Path, results: Path) -> list[Path]:
     found = sorted(record.parent for record in path.glob(f"*/{RECORD}"))
     if not found:
         raise Refusal(
-            f"{path}: is neither a block (results/runs/<run>/<seeds>), nor a run (results/runs/<run>), nor a "
-            "study's results (results/studies/<preset>/<study>)"
+            f"{path}: is neither a block ({Layout().block('<run>/<seeds>')}), nor a run "
+            f"({Layout().run('<run>')}), nor a study's results ({Layout().study('<preset>', '<study>')})"
         )
     return found
 
@@ -215,7 +216,7 @@ def find_blocks(path: Path, results: Path) -> list[Path]:
 def study_labels(results: Path) -> dict[str, dict[str, dict[str, str]]]:
     """Run → study → preset → variant, from the plans among the results."""
     labels: dict[str, dict[str, dict[str, str]]] = {}
-    for path in sorted(results.glob("studies/*/*/plan.json")):
+    for path in Layout(results).plans():
         try:
             plan = plans.read_plan(path)
         except Refusal:  # of an older version, and not what was asked for
@@ -230,7 +231,7 @@ def track(paths: Sequence[Path], results: Path) -> str:
 
     Args:
         paths: see `find_blocks`.
-        results: the directory that holds `runs/` and `studies/`; W&B writes there too unless `WANDB_DIR` is set.
+        results: the results folder; W&B writes there too unless `WANDB_DIR` is set.
 
     Raises:
         Refusal: if a path stands for no block, or a block's files are not what was written.
