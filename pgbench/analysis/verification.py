@@ -15,7 +15,7 @@ from pgbench.base.refusals import Refusal
 from pgbench.methods import runs
 from pgbench.storage import blocks, digests
 from pgbench.storage.blocks import Block, BlockRecord
-from pgbench.storage.layout import PLAN, Layout
+from pgbench.storage.layout import PLAN, RECORD, Layout
 from pgbench.storage.provenance import Provenance, provenance
 from pgbench.studies import plans
 
@@ -62,7 +62,7 @@ def verify_block(directory: Path, now: Provenance, code: str) -> Finding:
         now: what would train it now.
         code: digest of the training code as it is now.
     """
-    if not (directory / blocks.RECORD).exists():
+    if not (directory / RECORD).exists():
         kept = any(directory.glob("checkpoint-*"))
         return Finding(directory, "unfinished", False, "goes on from a checkpoint" if kept else "starts over")
     try:

@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from pgbench.base.refusals import Refusal, nearest
-from pgbench.storage.blocks import METRICS, RECORD, Block, BlockRecord, read_block
-from pgbench.storage.layout import PLAN, Layout
+from pgbench.storage.blocks import METRICS, Block, BlockRecord, read_block
+from pgbench.storage.layout import PLAN, RECORD, Layout
 from pgbench.studies import plans
 
 PROJECT = "pgbench"

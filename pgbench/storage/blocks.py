@@ -20,10 +20,10 @@ from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
 from pgbench.methods.runs import Run
 from pgbench.storage.files import TableRecord, force, put_table, read_record, read_table, replacing, sealed
+from pgbench.storage.layout import RECORD
 from pgbench.storage.provenance import History
 from pgbench.storage.table_format import TableFormat
 
-RECORD = "run.json"
 KEPT = ".kept"
 """The folder in a block's directory with second names (hard links, which cost no space) of its finished files.
 

@@ -16,8 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path("results")
+RECORD = "run.json"
+"""In the directory of a finished block."""
 PLAN = "plan.json"
+"""In the directory of a study."""
 PROVENANCE = "provenance.json"
+"""In the directory of a study whose tables have been written."""
 
 
 @dataclass(frozen=True)
