@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from helpers.places import CHECKOUT
-from pgbench.studies import study
+
+from pgbench.studies import loading
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DIRECT = [Requirement(text) for text in PROJECT["dependencies"]]
@@ -132,4 +133,4 @@ def test_the_study_in_the_readme_can_be_used(tmp_path: Path) -> None:
     assert example is not None
     path = tmp_path / "example.yaml"
     path.write_text(example[1], encoding="utf-8")
-    assert len(study.load_study(path).variants) == 3
+    assert len(loading.load_study(path).variants) == 3

@@ -1,7 +1,7 @@
 """Published scores and the papers that they come from: `workflows/references/*.csv` and `papers.bib`.
 
-A published score is a number of its own statistic, environment, steps and seeds; whoever compares a run with it is
-told of every difference in these.
+A published score has a statistic, environments, steps and seeds. `PublishedScore.mismatches` names every respect in
+which a run's score differs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Statistic = Literal[
 
 STATISTICS: dict[Statistic, str] = {
     "last_100": "mean return of the last 100 training episodes",
-    "normalised": "last_100, scaled over environments: untrained 0, best 1; it is not said what the best is of",
+    "normalised": "last_100, scaled over environments: untrained 0, best 1; the source does not say which best",
     "deterministic_evaluation": "evaluation episodes with the mean action, after training",
     "maximum_of_evaluations": "the best evaluation during training",
     "curve_end": "the end of a learning curve, read off a graph",
@@ -68,7 +68,7 @@ class PublishedScore(Specification):
     spread_kind: Literal[
         "none", "ci_95", "standard_deviation", "standard_error", "over_episodes", "unknown"
     ] = Field(
-        description="Of what the spread is; over seeds but for `over_episodes`, which says nothing of seeds."
+        description="What the spread is. It is over seeds, except for `over_episodes`, which says nothing about seeds."
     )
     spread: NonNegativeFloat | None = None
     low: FiniteFloat | None = Field(None, description="Lower end of a published 95 % interval.")
@@ -104,34 +104,35 @@ class PublishedScore(Specification):
                 error = self.spread
             case _:
                 return None
-        # SciPy loads `special` at its first use, which nothing but this needs before training begins.
+        # SciPy loads `special` at its first use; nothing else needs it before training begins.
         width = float(scipy.special.stdtrit(self.seeds - 1, 0.975)) * error
         return self.value - width, self.value + width
 
     @property
     def scores(self) -> frozenset[Score]:
-        """The scores of a run that are this statistic, where any is."""
+        """The scores of a run that are this statistic; empty if none is."""
         if self.statistic == "normalised":
             return frozenset(NORMALISED)
         return frozenset({self.statistic} & {*RETURNS})
 
     def mismatches(self, environments: Iterable[str], score: Score, steps: Collection[int]) -> list[str]:
-        """Every respect in which runs' scores are another measurement than this one, as clauses.
+        """Every respect in which the scores of runs are another measurement than this one, as clauses.
 
         Args:
             environments: of the runs.
             score: of the runs.
             steps: the budgets of the runs.
         """
-        found = []
+        mismatches = []
         if score not in self.scores:
-            found.append(f"statistic: {self.statistic}, not {score}")
+            mismatches.append(f"statistic: {self.statistic}, not {score}")
         theirs, ours = " ".join(sorted(self.environments)), " ".join(sorted(environments))
         if theirs != ours:
-            found.append(f"environment: {theirs}, not {ours or 'in this study'}")
+            mismatches.append(f"environment: {theirs}, not {ours or 'in this study'}")
         if ours and set(steps) != {self.steps}:
-            found.append(f"steps: {self.steps:,}, not {' or '.join(f'{each:,}' for each in sorted(steps))}")
-        return found
+            budgets = " or ".join(f"{budget:,}" for budget in sorted(steps))
+            mismatches.append(f"steps: {self.steps:,}, not {budgets}")
+        return mismatches
 
 
 def world(environment: str) -> str:
@@ -146,17 +147,17 @@ def read_references(directory: Path = REFERENCES) -> dict[str, PublishedScore]:
         Refusal: if a row is not valid, or two have the same id; it names the file and the row.
     """
     papers = read_papers(directory / "papers.bib")
-    found: dict[str, PublishedScore] = {}
+    references: dict[str, PublishedScore] = {}
     for path in sorted(directory.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), start=2):
                 reference = _parse(row, f"{path}: line {number}")
-                if reference.id in found:
+                if reference.id in references:
                     raise Refusal(f"{path}: line {number}: the id '{reference.id}' appears twice")
                 if reference.paper not in papers:
                     raise Refusal(f"{path}: line {number}: papers.bib has no entry '{reference.paper}'")
-                found[reference.id] = reference
-    return found
+                references[reference.id] = reference
+    return references
 
 
 def _parse(row: Mapping[str, str], where: str) -> PublishedScore:

@@ -8,7 +8,8 @@ import yaml
 from helpers.places import STUDIES
 from pgbench.base.refusals import Refusal
 from pgbench.studies.claims import Hypothesis, Pair, hypothesis
-from pgbench.studies.study import Study, load_study
+from pgbench.studies.loading import load_study
+from pgbench.studies.study import Study
 
 CLAIM = {
     "statement": "Clipping helps.",
