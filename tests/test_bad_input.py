@@ -24,8 +24,8 @@ from pgbench.base.refusals import Refusal
 from pgbench.base.yaml_files import parse_yaml, read_yaml
 from pgbench.methods import lineage, naming
 from pgbench.studies.configuration import RULES, Configuration, parse_configuration, study_files
-from pgbench.studies.plans import plan_studies, plan_study, read_plan
 from pgbench.studies.loading import load_study
+from pgbench.studies.plans import plan_studies, plan_study, read_plan
 from pgbench.studies.study import Study
 
 EXAMPLES = int(os.environ.get("PGBENCH_EXAMPLES", "40"))

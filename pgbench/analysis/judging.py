@@ -3,15 +3,15 @@
 A claim says that its effect lies between two bounds. The verdict compares the interval of the effect with them.
 *Replicated*: the interval lies wholly between the bounds. *Contradicted*: it lies wholly beyond one of them.
 *Inconclusive*: neither. If A is said to beat B by more than a margin, the bounds are the margin and infinity: an
-interval wholly below the margin contradicts the claim, whether because A makes no difference or because B is better.
-If two variants are said to be equal, the bounds are the margin on either side, and *replicated* is the two one-sided
-tests.
+interval wholly below the margin contradicts the claim, whether because A makes no difference or because B is
+better. If two variants are said to be equal, the bounds are the margin on either side, and *replicated* is the two
+one-sided tests.
 
-A claim of several parts holds if all parts hold, and fails if one part fails (`inference.combine`). Holm's procedure
-corrects for the number of claims in a study: the probability that any of its verdicts is wrong is at most
-`inference.ALPHA`. The intervals in the table have the level at which the procedure stopped, so they agree with the
-verdicts. A claim that could not be judged says why. A claim that the preset leaves out from the beginning is not
-among those corrected for.
+A claim of several parts holds if all parts hold, and fails if one part fails (`inference.combine`). Holm's
+procedure corrects for the number of claims in a study: the probability that any of its verdicts is wrong is at
+most `inference.ALPHA`. The intervals in the table have the level at which the procedure stopped, so they agree
+with the verdicts. A claim that could not be judged says why. A claim that the preset leaves out from the beginning
+is not among those corrected for.
 """
 
 from __future__ import annotations
@@ -154,9 +154,7 @@ def judge(plan: StudyPlan, scores: pd.DataFrame, references: Mapping[str, Publis
     )
 
 
-def _examine(
-    plan: StudyPlan, claim: Claim, tested: Hypothesis, scores: pd.DataFrame
-) -> Evidence | NotJudged:
+def _examine(plan: StudyPlan, claim: Claim, tested: Hypothesis, scores: pd.DataFrame) -> Evidence | NotJudged:
     """The evidence on a claim, or why there is none."""
     environments = claim.environments or tuple(plan.study.environments)
     if absent := [environment for environment in environments if environment in plan.left_out]:
@@ -199,7 +197,9 @@ def _correct(outcomes: Mapping[str, Evidence | NotJudged]) -> tuple[dict[str, Co
     family = np.array(list(p_values.values()))
     decision = inference.holm(family)
     columns = (array.tolist() for array in (family, decision.adjusted, decision.rejected))
-    in_family = {name: Corrected(*row) for name, row in zip(p_values, zip(*columns, strict=True), strict=True)}
+    in_family = {
+        name: Corrected(*row) for name, row in zip(p_values, zip(*columns, strict=True), strict=True)
+    }
     return {name: in_family.get(name, NOT_CORRECTED) for name in outcomes}, float(decision.level)
 
 

@@ -196,9 +196,7 @@ def _evaluation_scores(replica: Replica) -> dict[str, float]:
 def metric_scores(metrics: pd.DataFrame, scores: Iterable[Score]) -> dict[str, float]:
     """The scores among these that are made of a metric; NaN where the metric was not recorded."""
     made_of = {score: metric_score(score) for score in scores}
-    return {
-        score: _over_iterations(metrics, parts) for score, parts in made_of.items() if parts is not None
-    }
+    return {score: _over_iterations(metrics, parts) for score, parts in made_of.items() if parts is not None}
 
 
 def _over_iterations(metrics: pd.DataFrame, score: MetricScore) -> float:

@@ -136,6 +136,8 @@ def load(directory: Path) -> StudyTables:
             identity=identifier(directory),
         )
     except ValidationError:
-        raise Refusal(f"{directory}: another version of pgbench gathered this study; gather it again") from None
+        raise Refusal(
+            f"{directory}: another version of pgbench gathered this study; gather it again"
+        ) from None
     except (OSError, ValueError) as error:
         raise Refusal(f"{directory}: is not a gathered study ({error}); gather it again") from None

@@ -18,9 +18,9 @@ MAXIMAL_SIZE = 100_000
 class _PlainLoader(yaml.SafeLoader):
     """The YAML that people write: safe, of bounded size and depth, and without silent surprises.
 
-    Tags are errors, because they ask for other types. Repeated keys are errors, because all values but the last would
-    be lost. Aliases, and `<<`, which merges another mapping, are allowed. They could make a short text stand for more
-    values than fit into memory, so the size is counted with all of them written out. Dates stay texts.
+    Tags are errors, because they ask for other types. Repeated keys are errors, because all values but the last
+    would be lost. Aliases, and `<<`, which merges another mapping, are allowed. They could make a short text stand
+    for more values than fit into memory, so the size is counted with all of them written out. Dates stay texts.
     """
 
     def __init__(self, text: str) -> None:
@@ -51,7 +51,9 @@ class _PlainLoader(yaml.SafeLoader):
     def grow(self, values: int, event: yaml.Event) -> None:
         self.size += values
         if self.size > MAXIMAL_SIZE:
-            raise _fault(f"with its aliases written out this file has more than {MAXIMAL_SIZE:,} values", event)
+            raise _fault(
+                f"with its aliases written out this file has more than {MAXIMAL_SIZE:,} values", event
+            )
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()

@@ -82,9 +82,9 @@ def measure_growth(rounds: int) -> dict[Setting, Growth]:
     """
     figures: dict[Setting, list[Growth]] = {setting: [] for setting in settings()}
     for number in range(1, rounds + 1):
-        for setting in figures:
+        for setting, of_setting in figures.items():
             print(f"round {number} of {rounds}: {setting}", file=sys.stderr)
-            figures[setting].append(measure_in_new_process(setting))
+            of_setting.append(measure_in_new_process(setting))
     return {setting: medians(of_setting) for setting, of_setting in figures.items()}
 
 
@@ -146,7 +146,7 @@ def growth_table(measured: dict[Setting, Growth], rounds: int) -> str:
 
 
 def advice(measured: dict[Setting, Growth], configuration: Configuration) -> str:
-    """Which block size makes the most of a core in the memory of a job, and what the configured block size makes."""
+    """Which block size makes the most of a core in a job's memory, and what the configured block size makes."""
     blocks = {setting.replicas: growth for setting, growth in measured.items() if _varies_replicas(setting)}
     memory = configuration.job_megabytes * 10**6 / 2**20
     fitting = {replicas: growth for replicas, growth in blocks.items() if growth.mebibytes <= memory}
@@ -156,7 +156,8 @@ def advice(measured: dict[Setting, Growth], configuration: Configuration) -> str
         return f"No measured block fits into {limit}; {configured} must become smaller, or the memory larger."
     best = max(fitting, key=lambda replicas: fitting[replicas].steps_per_second)
     speed = wording.number(fitting[best].steps_per_second)
-    advised = f"In {limit}, a block of {wording.count(best, 'replica')} makes the most of a core: {speed} steps a second"
+    block = f"a block of {wording.count(best, 'replica')}"
+    advised = f"In {limit}, {block} makes the most of a core: {speed} steps a second"
     if configuration.block_size not in blocks:
         return f"{advised}; {configured} was not measured."
     made = blocks[configuration.block_size].steps_per_second

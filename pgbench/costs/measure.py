@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -148,7 +148,7 @@ def _line(part: str, name: str, replicas: int, environments_each: int, figures: 
 def _comments() -> str:
     """What the figures are, and where they come from."""
     return f"""\
-# What training costs, for `python -m pgbench plan`. Written by `python -m pgbench measure`; see pgbench/costs/model.py.
+# What training costs, for `python -m pgbench plan`, by `python -m pgbench measure`; see pgbench/costs/model.py.
 # Microseconds of CPU time of one thread for one step of one environment.
 # `job`: what a whole job takes that trains nothing. `environment`: stepping alone, `replicas` rows at a time.
 # `algorithm`: acting, preparing and learning on {REFERENCE}, whose stepping is taken off, with `replicas` in

@@ -2,8 +2,8 @@
 
 A step costs the simulation, which depends on how many rows are stepped together, plus acting and learning, which
 depend on the number of replicas in lockstep. `python -m pgbench measure` measures both and writes them, with their
-origin, to `workflows/costs.csv`. Where blocks of the same method have finished on the same environment, the model is
-multiplied by the ratio of their time to the model's. Imports no tensor library.
+origin, to `workflows/costs.csv`. Where blocks of the same method have finished on the same environment, the model
+is multiplied by the ratio of their time to the model's. Imports no tensor library.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class CostModel:
         return steps * self._stepping(run.environment, rows)
 
     def _learning(self, algorithm: Algorithm) -> tuple[Learning, str | None]:
-        """What was measured of an algorithm, and None; or of its nearest measured ancestor, and the ancestor's name."""
+        """The learning of an algorithm and None, or that of its nearest measured ancestor and its name."""
         if label(algorithm) in self.algorithms:
             return self.algorithms[label(algorithm)], None
         name: str | None = naming.nearest_member(algorithm).name
@@ -159,8 +159,8 @@ class CostModel:
 def step_time(points: Mapping[int, float], rows: int) -> float:
     """Microseconds a step of one row, when `rows` rows are stepped together.
 
-    Rows share an overhead, and each row adds its own time. Between two measurements the time of all rows together is
-    therefore linear in their number. Outside the measurements a row's time is that of the nearest one.
+    Rows share an overhead, and each row adds its own time. Between two measurements the time of all rows together
+    is therefore linear in their number. Outside the measurements a row's time is that of the nearest one.
 
     Args:
         points: rows stepped together → microseconds a step of one row, as measured.

@@ -27,9 +27,9 @@ def train_block(
 ) -> None:
     """Train replicas of a run on one thread, and write the block to its directory.
 
-    A block that this code and these versions have finished is not trained again; if only its files were deleted, they
-    are given back (see `blocks.KEPT`). To train it again, delete its directory. An interrupted block continues from
-    its last checkpoint, and ends with the same bytes as a block that was never interrupted.
+    A block that this code and these versions have finished is not trained again; if only its files were deleted,
+    they are given back (see `blocks.KEPT`). To train it again, delete its directory. An interrupted block
+    continues from its last checkpoint, and ends with the same bytes as a block that was never interrupted.
 
     Args:
         run: algorithm, environment and budget.

@@ -1,10 +1,10 @@
 """Checkpoints: the state of a block in the middle of its training, from which training continues to the bit.
 
-A checkpoint is the directory `checkpoint-<identity>` in the block's directory. It holds a sealed record, the arrays
-of the state, and the rows of the tables so far; each save adds a part to these rows instead of writing them all
-again. The identity is a digest of everything that decides the numbers, except the machine. Edited mathematics or
-another version of a library therefore never continues from a checkpoint that is not its own, and finds its own again
-when the edit is taken back.
+A checkpoint is the directory `checkpoint-<identity>` in the block's directory. It holds a sealed record, the
+arrays of the state, and the rows of the tables so far; each save adds a part to these rows instead of writing them
+all again. The identity is a digest of everything that decides the numbers, except the machine. Edited mathematics
+or another version of a library therefore never continues from a checkpoint that is not its own, and finds its own
+again when the edit is taken back.
 
 A checkpoint contains no code: it is JSON, Parquet, and NumPy arrays that are loaded without pickle.
 """

@@ -2,8 +2,8 @@
 
 A block is a directory with `episodes.parquet`, `metrics.parquet`, `evaluations.parquet` and `run.json`. The record
 is written last and carries the number of rows and the SHA-256 of each table. A block without a record was never
-finished, and a block whose files do not match its record is refused. Nothing in the tables depends on time or place,
-so a block that is trained twice has the same bytes.
+finished, and a block whose files do not match its record is refused. Nothing in the tables depends on time or
+place, so a block that is trained twice has the same bytes.
 """
 
 from __future__ import annotations

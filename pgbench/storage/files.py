@@ -69,7 +69,7 @@ def sole_writer(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside a file; if the body succeeds, the temporary file replaces the file in one step."""
+    """Yield a temporary path beside a file; if the body succeeds, it replaces the file in one step."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")  # as `TEMPORARY` has it
     try:
         yield temporary
@@ -205,4 +205,6 @@ def sha256(path: Path) -> str:
 
 
 def _differs(path: Path) -> OSError:
-    return OSError(f"{path}: the file reads back differently from what was written; is the disk full or failing?")
+    return OSError(
+        f"{path}: the file reads back differently from what was written; is the disk full or failing?"
+    )

@@ -83,7 +83,7 @@ def _unknown(fault: str, names: Iterable[str], known: Collection[str]) -> Iterat
 def _reference_faults(
     claim: AgainstReference, reference: PublishedScore, environments: Mapping[str, int]
 ) -> Iterator[str]:
-    """Why runs cannot be judged by a published score; a difference that only has to be told is left to the report."""
+    """Why a published score cannot judge the runs; the report tells differences that do not prevent it."""
     if reference.statistic == "unknown":
         yield (
             f"the statistic of '{reference.id}' is not known, so nothing can be judged by it; "
@@ -112,7 +112,7 @@ def _pair_faults(tested: Hypothesis, algorithms: Mapping[str, Algorithm]) -> Ite
 
 
 def _unit_faults(claim: Claim, tested: Hypothesis, environments: Collection[str]) -> Iterator[str]:
-    """Margins that do not suit the score: metrics have no range, and environments have scores of different scales."""
+    """Margins that do not suit the score: metrics have no range, and scales differ between environments."""
     if tested.unit == "range" and metric_score(claim.score) is not None:
         yield f"the range is one of returns, not of '{claim.score}'; give the margin of the comparator or the score"
     several = len(claim.environments or environments) > 1

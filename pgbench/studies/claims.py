@@ -32,9 +32,9 @@ class Source(Specification):
 class Margin(Specification):
     """The smallest difference that matters.
 
-    Environments differ in the scale of their returns, so with several environments the margin must be a fraction: of
-    the absolute value of the comparator's mean score, or of the environment's range. The range is the mean score of
-    the study's best variant in that environment, less that of the untrained policy.
+    Environments differ in the scale of their returns, so with several environments the margin must be a fraction:
+    of the absolute value of the comparator's mean score, or of the environment's range. The range is the mean
+    score of the study's best variant in that environment, less that of the untrained policy.
     """
 
     size: PositiveFloat
@@ -119,7 +119,9 @@ class AgainstReference(_Claim):
     variant: NonEmpty
     relation: Literal["within", "above", "below"]
     reference: NonEmpty = Field(description="Id of a row in workflows/references.")
-    margin: Margin | None = Field(None, description="In units of the score, or a fraction of the published score (comparator).")
+    margin: Margin | None = Field(
+        None, description="In units of the score, or a fraction of the published score (comparator)."
+    )
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -129,7 +131,9 @@ class AgainstReference(_Claim):
     @model_validator(mode="after")
     def _margin_has_a_meaning(self) -> Self:
         if self.margin is not None and self.margin.of == "range":
-            raise ValueError("the margin of a published score must be of the score or of the comparator, not of the range")
+            raise ValueError(
+                "the margin of a published score must be of the score or of the comparator, not of the range"
+            )
         return self
 
 

@@ -49,7 +49,8 @@ class Configuration(Specification):
     )
     presets: dict[FileName, Preset]
     tracking: Literal["wandb"] | None = Field(
-        None, description="`wandb` shows finished blocks in Weights & Biases too; nothing: they are only on disk."
+        None,
+        description="`wandb` shows finished blocks in Weights & Biases too; nothing: they are only on disk.",
     )
 
     @property

@@ -1,4 +1,4 @@
-"""From what people write to a study or a run that can be used; everything else is refused before any work starts."""
+"""From what people write to a usable study or run; all else is refused before any work starts."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class PublishedScore(Specification):
     spread_kind: Literal[
         "none", "ci_95", "standard_deviation", "standard_error", "over_episodes", "unknown"
     ] = Field(
-        description="What the spread is. It is over seeds, except for `over_episodes`, which says nothing about seeds."
+        description="What the spread is: over seeds, except `over_episodes`, which says nothing about seeds."
     )
     spread: NonNegativeFloat | None = None
     low: FiniteFloat | None = Field(None, description="Lower end of a published 95 % interval.")

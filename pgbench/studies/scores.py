@@ -35,8 +35,11 @@ NORMALISED: dict[str, str] = {
         "last_100, scaled so that the untrained policy has 0 and the mean of the best variant 1"
     ),
 }
-"""Scores without an environment's scale. PPO's Table 1 (Schulman et al. 2017, section 6.1) does not say whether "the
-best result" is a run or the mean of a setting, so both readings are computed. Both depend on the study's variants."""
+"""Scores without an environment's scale, with their meanings.
+
+PPO's Table 1 (Schulman et al. 2017, section 6.1) does not say whether "the best result" is a run or the mean of a
+setting, so both readings are computed. Both depend on the study's variants.
+"""
 
 METRICS: dict[str, str] = {
     "kl": "mean KL(old ‖ new) of an update, in nats",
@@ -92,7 +95,7 @@ def meaning(score: str) -> str:
 
 
 def unrecorded(evaluation: Evaluation | None) -> dict[str, str]:
-    """Scores that runs with this evaluation, or without any, do not have: score → what the study must say to have it."""
+    """Scores that runs with this evaluation, or none, do not have: score → what the study must say for it."""
     if evaluation is None:
         return dict.fromkeys(EVALUATIONS, "say 'evaluation: {episodes: 10}' in the study")
     match evaluation.actions:

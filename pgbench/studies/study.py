@@ -59,7 +59,9 @@ class Study(Specification):
     evaluation: Evaluation | None = Field(
         None, description="Evaluation episodes of every run; none by default."
     )
-    source: Source | None = Field(None, description="The publication that the study replicates; none if it replicates no single one.")
+    source: Source | None = Field(
+        None, description="The publication that the study replicates; none if it replicates no single one."
+    )
     claims: dict[ClaimId, Claim] = Field({}, description="Id → a published statement, and how it is tested.")
 
     @field_validator("variants", mode="before")

@@ -122,7 +122,7 @@ def test_sampled_actions_make_no_deterministic_evaluation(load):
         ({"reference": "ppo-table1-clip-eps-0.2"}, "another statistic (normalised)"),
         (
             {"margin": {"size": 1, "of": "range"}},
-            "a margin on a published score is of the score or of the comparator",
+            "the margin of a published score must be of the score or of the comparator",
         ),
     ],
 )

@@ -18,8 +18,8 @@ from pgbench.methods.paths import difference
 from pgbench.methods.runs import Evaluation, blocks_of, seeds_of
 from pgbench.storage import digests
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
-from pgbench.studies.plans import StudyPlan, plan_studies, plan_study, read_plan, runs_by_name
 from pgbench.studies.loading import describe_run, load_study
+from pgbench.studies.plans import StudyPlan, plan_studies, plan_study, read_plan, runs_by_name
 
 TINY = DATA / "studies" / "tiny.yaml"
 
