@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ import typer
 from pgbench.base import wording
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.base.specification import Specification
-from pgbench.base.yaml_files import parse_yaml, read_yaml
+from pgbench.base.yaml_files import read_yaml
 from pgbench.costs import budgets
 from pgbench.costs.model import finished_blocks, read_costs
 from pgbench.methods import naming, runs
@@ -28,7 +27,7 @@ from pgbench.methods.runs import Run
 from pgbench.storage.layout import PLAN, RESULTS, Layout
 from pgbench.studies import catalogue
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
-from pgbench.studies.loading import describe_run
+from pgbench.studies.loading import describe_run, parse_overrides
 from pgbench.studies.plans import StudyPlan, plan_studies, read_plan
 from pgbench.studies.study import Study
 
@@ -122,45 +121,47 @@ def write_growth(
     print(advice(measured, chosen))
 
 
+Override = Annotated[
+    list[str] | None, typer.Option(help="A change, such as advantage.lam=0.9; may be repeated.")
+]
+CheckpointEvery = Annotated[
+    float, typer.Option(help="Seconds between checkpoints, from which a killed block continues.", min=0.0)
+]
+EvaluationEpisodes = Annotated[
+    int | None, typer.Option(help="Episodes of each evaluation of a replica; by default no evaluation.")
+]
+Evaluations = Annotated[
+    int | None, typer.Option(help="Evaluations, evenly over the budget; by default one, at its end.")
+]
+EvaluationActions = Annotated[str | None, typer.Option(help="mean (the default), or sampled as in training.")]
+ReferenceEvery = Annotated[
+    int | None, typer.Option(help="Updates between comparisons of the gradient with a large batch's.")
+]
+ReferenceBatches = Annotated[int, typer.Option(help="Size of the large batch, in batches of an update.")]
+
+
 @app.command()
 def train(
     algorithm: Annotated[str, typer.Argument(help="A member of the lineage, such as ppo.")],
     environment: Annotated[str, typer.Argument(help="A Gymnasium id, such as HalfCheetah-v5.")],
     steps: Annotated[int, typer.Option(help="Environment steps of each replica.")],
     seeds: Annotated[str, typer.Option(help="One seed or a range; they are trained in lockstep.")] = "0-9",
-    override: Annotated[
-        list[str] | None, typer.Option(help="A change, such as advantage.lam=0.9; may be repeated.")
-    ] = None,
+    override: Override = None,
     name: Annotated[str | None, typer.Option(help="Refuse if the run has another name.")] = None,
     into: Annotated[
         Path | None, typer.Option(help="The block's directory; by default results/runs/<name>/<seeds>.")
     ] = None,
-    checkpoint_every: Annotated[
-        float, typer.Option(help="Seconds between checkpoints, from which a killed block continues.", min=0.0)
-    ] = 60.0,
-    evaluation_episodes: Annotated[
-        int | None, typer.Option(help="Episodes of each evaluation of a replica; by default no evaluation.")
-    ] = None,
-    evaluations: Annotated[
-        int | None, typer.Option(help="Evaluations, evenly over the budget; by default one, at its end.")
-    ] = None,
-    evaluation_actions: Annotated[
-        str | None, typer.Option(help="mean (the default), or sampled as in training.")
-    ] = None,
-    reference_every: Annotated[
-        int | None, typer.Option(help="Updates between comparisons of the gradient with a large batch's.")
-    ] = None,
-    reference_batches: Annotated[
-        int, typer.Option(help="The size of the large batch, in batches of an update.")
-    ] = 20,
+    checkpoint_every: CheckpointEvery = 60.0,
+    evaluation_episodes: EvaluationEpisodes = None,
+    evaluations: Evaluations = None,
+    evaluation_actions: EvaluationActions = None,
+    reference_every: ReferenceEvery = None,
+    reference_batches: ReferenceBatches = 20,
 ) -> None:
     """Train one block of replicas of a run."""
-    values = {
-        "environment": environment,
-        "steps": steps,
-        "evaluation": _evaluation(evaluation_episodes, evaluations, evaluation_actions),
-    }
-    run = describe_run(algorithm, _overrides(override or []), values, "train")
+    evaluation = _evaluation(evaluation_episodes, evaluations, evaluation_actions)
+    values = {"environment": environment, "steps": steps, "evaluation": evaluation}
+    run = describe_run(algorithm, parse_overrides(override or [], "train"), values, "train")
     block = runs.seeds_of(seeds)
     actual_name = naming.run_name(run)
     if name not in (None, actual_name):
@@ -374,18 +375,6 @@ def _plans(configuration: Path, preset: str | None) -> tuple[Configuration, list
     chosen = parse_configuration(values, str(configuration))
     files = study_files(chosen, configuration.parent / "studies")
     return chosen, list(plan_studies(chosen, files).values())
-
-
-def _overrides(texts: Iterable[str]) -> dict[str, Any]:
-    """Path → value, from texts such as `path=value`, with the values read as YAML."""
-    overrides: dict[str, Any] = {}
-    for text in texts:
-        path, equals, value = text.partition("=")
-        if not equals or path in overrides:
-            fault = "is given twice" if equals else "must look like advantage.lam=0.9"
-            raise Refusal(f"train: override '{text if not equals else path}' {fault}")
-        overrides[path] = parse_yaml(value, f"train: override '{text}'")
-    return overrides
 
 
 def _evaluation(episodes: int | None, times: int | None, actions: str | None) -> dict[str, Any] | None:

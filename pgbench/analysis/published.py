@@ -46,7 +46,7 @@ def published_scores(
         names every respect in which the two measurements differ.
     """
     rows = (
-        _row(plan, scores, name, claim, variant, references[reference])
+        {"claim": name, **_compare(plan, scores, claim.score, variant, references[reference])}
         for name, claim in plan.study.claims.items()
         for variant, reference in _named(claim)
         if _shared(plan, references[reference])
@@ -68,17 +68,17 @@ def _shared(plan: StudyPlan, reference: PublishedScore) -> list[str]:
     return [environment for environment in plan.study.environments if world(environment) in worlds]
 
 
-def _row(
-    plan: StudyPlan, scores: pd.DataFrame, name: str, claim: Claim, variant: str, reference: PublishedScore
+def _compare(
+    plan: StudyPlan, scores: pd.DataFrame, claimed: Score, variant: str, reference: PublishedScore
 ) -> dict[str, Any]:
+    """A published score beside the variant's own; `claimed` is the score of the claim."""
     environments = _shared(plan, reference)
     recorded = reference.scores - unrecorded(plan.study.evaluation).keys()
-    score = claim.score if claim.score in recorded else min(recorded, default=claim.score)
+    score = claimed if claimed in recorded else min(recorded, default=claimed)
     steps = {run.run.steps for run in plan.runs if run.environment in environments and run.variant == variant}
     mean, low, high = _own_mean(scores, score, variant, environments)
     published_low, published_high = reference.interval or (np.nan, np.nan)
     return {
-        "claim": name,
         "variant": variant,
         "reference": reference.id,
         "paper": reference.paper,

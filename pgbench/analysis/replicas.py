@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pgbench.analysis.statistics import Array
 from pgbench.storage.blocks import Block
 from pgbench.studies.plans import PlannedRun
 from pgbench.studies.scores import EVALUATIONS, RETURNS, MetricScore, Score, metric_score, unrecorded
@@ -25,7 +26,6 @@ GRID_POINTS = 100
 LAST_EPISODES = 100
 """Episodes of the score `last_100`."""
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
@@ -47,9 +47,9 @@ class Replica:
     seed: int
     trained: int
     steps: Integers
-    returns: Floats
+    returns: Array
     metrics: pd.DataFrame
-    evaluated: Floats
+    evaluated: Array
 
     @cached_property
     def iterations(self) -> Integers:
@@ -68,7 +68,7 @@ class Replica:
             return "diverged"
         return "scored" if len(self.returns) else "no episode"
 
-    def ended_in(self, iteration: int) -> Floats:
+    def ended_in(self, iteration: int) -> Array:
         """Returns of the episodes that ended in an iteration, counted from 1; empty if it was not reached."""
         ends = np.concatenate([[0], self.iterations])
         if iteration >= len(ends):
@@ -83,14 +83,14 @@ class Replica:
         return _mean(before if len(before) else self.returns[:1])
 
     @cached_property
-    def curve(self) -> tuple[Integers, Floats]:
+    def curve(self) -> tuple[Integers, Array]:
         """The grid of steps and the curve on it; NaN after the replica diverged."""
         grid = _grid(self.planned.run.steps)
         points = curve(self.steps, self.returns, grid)
         return grid, np.where(grid <= self.trained, points, np.nan) if self.diverged else points
 
 
-def curve(steps: Integers, returns: Floats, grid: Integers) -> Floats:
+def curve(steps: Integers, returns: Array, grid: Integers) -> Array:
     """The mean return of the episodes that finished in each bin of a grid.
 
     A bin begins after the previous grid point and ends at its own point, which belongs to it. A bin in which no
@@ -139,7 +139,7 @@ def _rows_of_seeds(table: pd.DataFrame, seeds: Sequence[int]) -> list[slice]:
     return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-def evaluation_means(episodes: pd.DataFrame) -> Floats:
+def evaluation_means(episodes: pd.DataFrame) -> Array:
     """The mean return of each evaluation of a replica, in their order; NaN where a return is not finite."""
     if not len(episodes):
         return np.empty(0)
@@ -147,7 +147,7 @@ def evaluation_means(episodes: pd.DataFrame) -> Floats:
     return np.array([np.mean(returns) for returns in np.split(_finite(episodes["episodic_return"]), ends)])
 
 
-def _finite(returns: pd.Series) -> Floats:
+def _finite(returns: pd.Series) -> Array:
     """The returns, with NaN for those that are not finite."""
     values = returns.to_numpy()
     return np.where(np.isfinite(values), values, np.nan)
@@ -215,5 +215,5 @@ def _over_iterations(metrics: pd.DataFrame, score: MetricScore) -> float:
             assert_never(score.statistic)
 
 
-def _mean(values: Floats) -> float:
+def _mean(values: Array) -> float:
     return float(np.mean(values)) if len(values) else np.nan

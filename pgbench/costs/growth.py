@@ -33,7 +33,7 @@ WARM_UP = 64
 """Steps of a replica in an update that is not measured: one minibatch."""
 
 
-class Setting(NamedTuple):
+class GrowthSetting(NamedTuple):
     """What is measured: replicas in lockstep, units of each hidden layer, environments of a replica."""
 
     replicas: int
@@ -44,7 +44,7 @@ class Setting(NamedTuple):
         return ", ".join(f"{factor} {value}" for factor, value in self._asdict().items())
 
 
-DEFAULT = Setting(replicas=10, width=64, environments=1)
+DEFAULT = GrowthSetting(replicas=10, width=64, environments=1)
 """The defaults of block size, width and environments; one of these factors is varied at a time."""
 FACTORS = {
     "replicas": (1, 2, 4, 8, 10, 16, 32, 64),
@@ -65,13 +65,13 @@ class Growth(NamedTuple):
     mebibytes: float
 
 
-def settings() -> list[Setting]:
+def settings() -> list[GrowthSetting]:
     """The default, and the settings that differ from it in one factor."""
     varied = (DEFAULT._replace(**{factor: value}) for factor, values in FACTORS.items() for value in values)
     return list(dict.fromkeys(varied))
 
 
-def measure_growth(rounds: int) -> dict[Setting, Growth]:
+def measure_growth(rounds: int) -> dict[GrowthSetting, Growth]:
     """Measure every setting; settings take turns, so that a busy moment does not hit one of them alone.
 
     Args:
@@ -80,7 +80,7 @@ def measure_growth(rounds: int) -> dict[Setting, Growth]:
     Raises:
         Breakdown: if a process that measures is ended from outside.
     """
-    figures: dict[Setting, list[Growth]] = {setting: [] for setting in settings()}
+    figures: dict[GrowthSetting, list[Growth]] = {setting: [] for setting in settings()}
     for number in range(1, rounds + 1):
         for setting, of_setting in figures.items():
             print(f"round {number} of {rounds}: {setting}", file=sys.stderr)
@@ -93,7 +93,7 @@ def medians(figures: Sequence[Growth]) -> Growth:
     return Growth(*(statistics.median(column) for column in zip(*figures, strict=True)))
 
 
-def measure_in_new_process(setting: Setting) -> Growth:
+def measure_in_new_process(setting: GrowthSetting) -> Growth:
     """`measure_setting` in a new process."""
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
@@ -105,7 +105,7 @@ def measure_in_new_process(setting: Setting) -> Growth:
         ) from None
 
 
-def measure_setting(setting: Setting) -> Growth:
+def measure_setting(setting: GrowthSetting) -> Growth:
     """Measure a setting in this process, after an update on a small batch: the first use of torch is slow."""
     torch.set_num_threads(1)
     next(train(run_at(setting, WARM_UP), range(setting.replicas)))
@@ -114,7 +114,7 @@ def measure_setting(setting: Setting) -> Growth:
     return Growth(1e6 / microseconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def run_at(setting: Setting, batch: int) -> runs.Run:
+def run_at(setting: GrowthSetting, batch: int) -> runs.Run:
     """PPO as practised at a setting; a replica takes `batch` steps an update."""
     changes = {
         "networks.hidden": [setting.width] * 2,
@@ -125,7 +125,7 @@ def run_at(setting: Setting, batch: int) -> runs.Run:
     return runs.Run(algorithm=algorithm, environment=ENVIRONMENT, steps=BUDGET)
 
 
-def growth_table(measured: dict[Setting, Growth], rounds: int) -> str:
+def growth_table(measured: dict[GrowthSetting, Growth], rounds: int) -> str:
     """The text of a `growth.csv`."""
     return "\n".join(
         [
@@ -136,7 +136,7 @@ def growth_table(measured: dict[Setting, Growth], rounds: int) -> str:
 # `steps_per_second` of CPU time, of all replicas together; `mebibytes`, the largest memory of the process.
 # Whole updates at the beginning of training, after a warm-up; medians of `rounds`, in which settings take turns.
 {origin()}""",
-            ",".join([*Setting._fields, *Growth._fields, "rounds"]),
+            ",".join([*GrowthSetting._fields, *Growth._fields, "rounds"]),
             *(
                 f"{','.join(map(str, setting))},{growth.steps_per_second:.0f},{growth.mebibytes:.0f},{rounds}"
                 for setting, growth in measured.items()
@@ -145,7 +145,7 @@ def growth_table(measured: dict[Setting, Growth], rounds: int) -> str:
     )
 
 
-def advice(measured: dict[Setting, Growth], configuration: Configuration) -> str:
+def advice(measured: dict[GrowthSetting, Growth], configuration: Configuration) -> str:
     """Which block size makes the most of a core in a job's memory, and what the configured block size makes."""
     blocks = {setting.replicas: growth for setting, growth in measured.items() if _varies_replicas(setting)}
     memory = configuration.job_megabytes * 10**6 / 2**20
@@ -165,6 +165,6 @@ def advice(measured: dict[Setting, Growth], configuration: Configuration) -> str
     return f"{advised}; {configured} makes {wording.number(made)}, {share} of that."
 
 
-def _varies_replicas(setting: Setting) -> bool:
+def _varies_replicas(setting: GrowthSetting) -> bool:
     """Whether a setting differs from the default in its replicas alone, or not at all."""
     return setting == DEFAULT._replace(replicas=setting.replicas)

@@ -45,7 +45,7 @@ def _one_or_several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-class _Claim(Specification):
+class _Common(Specification):
     """What every claim says."""
 
     statement: str = Field(min_length=1, description="The claim as one sentence.")
@@ -68,7 +68,7 @@ class _Claim(Specification):
         return tuple(reference for ids in self.published.values() for reference in ids)
 
 
-class Directional(_Claim):
+class Directional(_Common):
     """One variant scores higher than another, by more than the margin."""
 
     kind: Literal["directional"] = "directional"
@@ -77,7 +77,7 @@ class Directional(_Claim):
     margin: Margin
 
 
-class Equivalence(_Claim):
+class Equivalence(_Common):
     """A variant scores as its comparator does: the difference is less than the margin in either direction."""
 
     kind: Literal["equivalence"] = "equivalence"
@@ -86,7 +86,7 @@ class Equivalence(_Claim):
     margin: Margin
 
 
-class Ordering(_Claim):
+class Ordering(_Common):
     """Each variant scores higher than the next, by more than the margin."""
 
     kind: Literal["ordering"] = "ordering"
@@ -94,7 +94,7 @@ class Ordering(_Claim):
     margin: Margin
 
 
-class Optimum(_Claim):
+class Optimum(_Common):
     """The best of a sweep is among some of its variants: one of these beats each of the others."""
 
     kind: Literal["optimum"] = "optimum"
@@ -103,7 +103,7 @@ class Optimum(_Claim):
     margin: Margin
 
 
-class Level(_Claim):
+class Level(_Common):
     """A variant's mean score lies above or below a level, such as the level of a solved task."""
 
     kind: Literal["level"] = "level"
@@ -112,7 +112,7 @@ class Level(_Claim):
     level: FiniteFloat = Field(description="In units of the score.")
 
 
-class AgainstReference(_Claim):
+class AgainstReference(_Common):
     """A variant's mean score lies within, above or below a published interval, widened by the margin."""
 
     kind: Literal["reference"] = "reference"

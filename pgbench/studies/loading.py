@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pgbench import environments
 from pgbench.base.refusals import Refusal, explain
-from pgbench.base.yaml_files import read_yaml
+from pgbench.base.yaml_files import parse_yaml, read_yaml
 from pgbench.methods.naming import member, override
 from pgbench.methods.runs import Run
 from pgbench.studies.claim_checks import check_claims
@@ -44,6 +44,23 @@ def check_environment(environment: str, where: str) -> None:
         environments.check(environment)
     except ValueError as error:
         raise Refusal(f"{where}: {error}") from None
+
+
+def parse_overrides(texts: Iterable[str], where: str) -> dict[str, Any]:
+    """Path → value, from texts such as `path=value`, with the values read as YAML.
+
+    Raises:
+        Refusal: naming the place and the text.
+    """
+    overrides: dict[str, Any] = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        if not equals:
+            raise Refusal(f"{where}: override '{text}' must look like advantage.lam=0.9")
+        if path in overrides:
+            raise Refusal(f"{where}: override '{path}' is given twice")
+        overrides[path] = parse_yaml(value, f"{where}: override '{text}'")
+    return overrides
 
 
 def describe_run(start: str, overrides: Mapping[str, Any], values: Mapping[str, Any], where: str) -> Run:

@@ -28,7 +28,7 @@ from pgbench.base.refusals import Refusal, explain
 from pgbench.base.specification import Specification
 from pgbench.studies.scores import NORMALISED, RETURNS, Score
 
-Statistic = Literal[
+StatisticName = Literal[
     "last_100",
     "normalised",
     "deterministic_evaluation",
@@ -38,7 +38,7 @@ Statistic = Literal[
     "unknown",
 ]
 
-STATISTICS: dict[Statistic, str] = {
+STATISTICS: dict[StatisticName, str] = {
     "last_100": "mean return of the last 100 training episodes",
     "normalised": "last_100, scaled over environments: untrained 0, best 1; the source does not say which best",
     "deterministic_evaluation": "evaluation episodes with the mean action, after training",
@@ -63,7 +63,7 @@ class PublishedScore(Specification):
     environments: Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)] = Field(
         description="One id with its version; several where the score is an average over them."
     )
-    statistic: Statistic
+    statistic: StatisticName
     value: FiniteFloat
     spread_kind: Literal[
         "none", "ci_95", "standard_deviation", "standard_error", "over_episodes", "unknown"

@@ -10,17 +10,17 @@ import pytest
 from helpers.places import CHECKOUT
 from pgbench.base.refusals import Breakdown
 from pgbench.costs import growth, measure
-from pgbench.costs.growth import DEFAULT, FACTORS, Growth, Setting
+from pgbench.costs.growth import DEFAULT, FACTORS, Growth, GrowthSetting
 from pgbench.methods.components import FixedHorizon, Networks
 from pgbench.studies.configuration import Configuration, Preset
 
 SMALL = DEFAULT._replace(width=16)
 MEASURED = {
-    Setting(1, 64, 1): Growth(1000.0, 300.0),
+    GrowthSetting(1, 64, 1): Growth(1000.0, 300.0),
     DEFAULT: Growth(5000.0, 400.0),
-    Setting(16, 64, 1): Growth(8000.0, 500.0),
-    Setting(64, 64, 1): Growth(9000.0, 2500.0),
-    Setting(10, 512, 1): Growth(99_000.0, 450.0),
+    GrowthSetting(16, 64, 1): Growth(8000.0, 500.0),
+    GrowthSetting(64, 64, 1): Growth(9000.0, 2500.0),
+    GrowthSetting(10, 512, 1): Growth(99_000.0, 450.0),
 }
 
 
@@ -31,7 +31,7 @@ def configuration(block_size: int = 10, job_megabytes: int = 2000) -> Configurat
 
 def test_the_default_setting_is_that_of_the_configuration_and_the_specifications() -> None:
     block_size = Configuration.model_fields["block_size"].default
-    assert Setting(block_size, Networks().hidden[0], FixedHorizon().environments) == DEFAULT
+    assert GrowthSetting(block_size, Networks().hidden[0], FixedHorizon().environments) == DEFAULT
     assert len(set(Networks().hidden)) == 1
 
 
@@ -54,9 +54,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_settings_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[Setting] = []
+    taken: list[GrowthSetting] = []
 
-    def in_this_process(setting: Setting) -> Growth:
+    def in_this_process(setting: GrowthSetting) -> Growth:
         taken.append(setting)
         return growth.measure_setting(setting)
 
@@ -73,7 +73,7 @@ def test_medians_are_kept() -> None:
 
 @pytest.mark.parametrize("environments", [1, 2, 16])
 def test_environments_share_the_batch_of_a_replica(environments: int) -> None:
-    run = growth.run_at(Setting(4, 32, environments), 2048)
+    run = growth.run_at(GrowthSetting(4, 32, environments), 2048)
     data = run.algorithm.data
     assert data.steps * data.environments == 2048
     assert data.environments == environments
@@ -112,5 +112,5 @@ def test_the_committed_table_has_all_settings() -> None:
     lines = (CHECKOUT / "workflows/growth.csv").read_text(encoding="utf-8").splitlines()
     assert any("torch" in line for line in lines if line.startswith("#"))
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-    measured = {Setting(*(int(row[factor]) for factor in Setting._fields)) for row in rows}
+    measured = {GrowthSetting(*(int(row[factor]) for factor in GrowthSetting._fields)) for row in rows}
     assert measured == set(growth.settings())
