@@ -7,10 +7,12 @@ which a run's score differs.
 from __future__ import annotations
 
 import csv
+import logging
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import scipy  # type: ignore[import-untyped]
 from pydantic import (
@@ -27,6 +29,9 @@ from pgbench.base.places import REFERENCES
 from pgbench.base.refusals import Refusal, explain
 from pgbench.base.specification import Specification
 from pgbench.studies.scores import NORMALISED, RETURNS, Score
+
+if TYPE_CHECKING:
+    from bibtexparser.model import Entry
 
 StatisticName = Literal[
     "last_100",
@@ -169,9 +174,8 @@ def _parse(row: Mapping[str, str], where: str) -> PublishedScore:
 
 def citation(entry: str) -> str:
     """How a BibTeX entry is cited in a text: "Schulman et al. 2017"; its title, if it lacks an author or a year."""
-    fields = {
-        name.lower(): value for name, value in re.findall(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", entry, re.MULTILINE)
-    }
+    (parsed,) = _parse_bibtex(entry, "an entry of papers.bib")
+    fields = {field.key.lower(): str(field.value) for field in parsed.fields}
     if "author" not in fields or "year" not in fields:
         return re.sub(r"[{}]", "", fields.get("title", ""))
     surnames = [author.split(",")[0].strip() for author in fields["author"].split(" and ")]
@@ -180,18 +184,42 @@ def citation(entry: str) -> str:
 
 
 def read_papers(path: Path = REFERENCES / "papers.bib") -> dict[str, str]:
-    """The entries of a BibTeX file, as written, by their keys; each begins with `@` at the start of a line.
+    """The entries of a BibTeX file, as written, by their keys.
 
     Raises:
-        Refusal: if the file cannot be read, or two entries have the same key.
+        Refusal: if the file cannot be read, or an entry in it is not valid; it names the line.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise Refusal(f"{path}: cannot be read ({error.strerror})") from None
-    entries: dict[str, str] = {}
-    for match in re.finditer(r"^@\w+\{([^,\s]+),.*?^\}", text, re.MULTILINE | re.DOTALL):
-        if match[1] in entries:
-            raise Refusal(f"{path}: the key '{match[1]}' appears twice")
-        entries[match[1]] = match[0]
-    return entries
+    return {entry.key: entry.raw or "" for entry in _parse_bibtex(text, str(path))}
+
+
+@cache
+def _parse_bibtex(text: str, where: str) -> tuple[Entry, ...]:
+    """The entries of a BibTeX text.
+
+    Raises:
+        Refusal: if a part is not valid, uses an abbreviation, or repeats a key. Entries are printed as written, far
+            from the abbreviations that they would need.
+    """
+    import bibtexparser  # noqa: PLC0415 (slow to import, and training reads no papers)
+    from bibtexparser.model import DuplicateBlockKeyBlock  # noqa: PLC0415
+
+    logging.getLogger("bibtexparser").addHandler(logging.NullHandler())  # faults are said once, below
+    library = bibtexparser.parse_string(text)
+    for block in library.failed_blocks:
+        line = f"{where}: line {(block.start_line or 0) + 1}"
+        if isinstance(block, DuplicateBlockKeyBlock):
+            raise Refusal(f"{line}: the key '{block.key}' appears twice")
+        raise Refusal(f"{line}: is not valid BibTeX: {getattr(block.error, 'abort_reason', block.error)}")
+    for string in library.strings:
+        raise Refusal(f"{where}: '@string' of '{string.key}' is not allowed: write the text into each entry")
+    for entry in library.entries:
+        for field, enclosing in entry.parser_metadata["removed_enclosing"].items():
+            if enclosing == "no-enclosing":
+                raise Refusal(
+                    f"{where}: entry '{entry.key}': the value of '{field}' must stand in braces, before a comma"
+                )
+    return tuple(library.entries)
