@@ -204,11 +204,12 @@ def _parse_bibtex(text: str, where: str) -> tuple[Entry, ...]:
         Refusal: if a part is not valid, uses an abbreviation, or repeats a key. Entries are printed as written, far
             from the abbreviations that they would need.
     """
-    import bibtexparser  # noqa: PLC0415 (slow to import, and training reads no papers)
+    # Here because they are slow to import, and training reads no papers.
+    from bibtexparser.entrypoint import parse_string  # noqa: PLC0415
     from bibtexparser.model import DuplicateBlockKeyBlock  # noqa: PLC0415
 
     logging.getLogger("bibtexparser").addHandler(logging.NullHandler())  # faults are said once, below
-    library = bibtexparser.parse_string(text)
+    library = parse_string(text)
     for block in library.failed_blocks:
         line = f"{where}: line {(block.start_line or 0) + 1}"
         if isinstance(block, DuplicateBlockKeyBlock):
