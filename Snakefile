@@ -36,7 +36,7 @@ for study in PLANS:
             tracked=tracked([PLANS[study]]),
 
 
-# Nothing here makes a file without a directory and an ending: whoever asks for one has misspelt a target.
+# No rule makes a file without a directory and an ending, so a request for such a file is a misspelt target.
 rule misspelt:
     input:
         refuse_target,

@@ -1,6 +1,6 @@
-"""The command line: `python -m pgbench <verb>`. The workflow's jobs are these verbs; people may call them.
+"""The command line: `python -m pgbench <verb>`. The workflow's jobs are these verbs, and people may call them too.
 
-What trains, computes or draws is imported by the verb that needs it, so that help and planning are quick.
+A verb imports what trains, computes or draws when it is called, so that help and planning are quick.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,18 +16,20 @@ import typer
 from pgbench.base import wording
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.base.specification import Specification
-from pgbench.base.yaml_files import parse_yaml, read_yaml
+from pgbench.base.yaml_files import read_yaml
 from pgbench.costs import budgets
 from pgbench.costs.model import finished_blocks, read_costs
-from pgbench.methods import lineage as family
 from pgbench.methods import naming, runs
 from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.paths import difference
 from pgbench.methods.runs import Run
+from pgbench.storage.layout import PLAN, RESULTS, Layout
 from pgbench.studies import catalogue
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
+from pgbench.studies.loading import describe_run, parse_overrides
 from pgbench.studies.plans import StudyPlan, plan_studies, read_plan
-from pgbench.studies.study import Study, describe_run
+from pgbench.studies.study import Study
 
 app = typer.Typer(
     help="Replicates the policy-gradient literature, from REINFORCE to PPO.",
@@ -38,16 +39,19 @@ app = typer.Typer(
     rich_markup_mode=None,  # loading rich would double the time that help takes
 )
 
-Html = Annotated[Path, typer.Option(help="Where the HTML goes.")]
-Markdown = Annotated[Path, typer.Option(help="Where the Markdown goes.")]
-Results = Annotated[Path, typer.Option(help="Directory that holds runs/<run>/<block>, and studies/.")]
-Costs = Annotated[Path, typer.Option(help="What was measured of the costs of training.")]
+Html = Annotated[Path, typer.Option(help="The HTML file.")]
+Markdown = Annotated[Path, typer.Option(help="The Markdown file.")]
+Results = Annotated[Path, typer.Option(help="The results folder, with runs/ and studies/ in it.")]
+Costs = Annotated[Path, typer.Option(help="The file with the measured costs of training.")]
+Configured = Annotated[Path, typer.Option(help="The configuration: which studies, and how much to spend.")]
+OtherPreset = Annotated[str | None, typer.Option(help="A preset to use instead of the configured one.")]
+Rounds = Annotated[int, typer.Option(help="Measurements of each figure, of which the median is kept.", min=1)]
 StudyDirectories = Annotated[
     list[Path],
-    typer.Argument(metavar="STUDIES...", help="Directories of studies' results, which hold their plan.json."),
+    typer.Argument(metavar="STUDIES...", help="Directories of studies' results, each with its plan.json."),
 ]
-
-Configured = Annotated[Path, typer.Option(help="Which studies, and how much to spend.")]
+CONFIGURATION = Path("workflows", "config.yaml")
+COSTS = Path("workflows", "costs.csv")
 
 SCHEMAS: dict[str, type[Specification]] = {
     "algorithm": Algorithm,
@@ -59,15 +63,13 @@ SCHEMAS: dict[str, type[Specification]] = {
 
 @app.command()
 def plan(
-    configuration: Configured = Path("workflows/config.yaml"),
-    preset: Annotated[
-        str | None, typer.Option(help="Instead of the preset that the configuration names.")
-    ] = None,
-    cores: Annotated[int, typer.Option(help="Cores that train side by side.", min=1)] = os.cpu_count() or 1,
-    costs: Costs = Path("workflows/costs.csv"),
-    results: Results = Path("results"),
+    configuration: Configured = CONFIGURATION,
+    preset: OtherPreset = None,
+    cores: Annotated[int, typer.Option(help="Jobs that train side by side.", min=1)] = os.cpu_count() or 1,
+    costs: Costs = COSTS,
+    results: Results = RESULTS,
 ) -> None:
-    """Print what the configured studies need: runs, environment steps, and hours on so many cores."""
+    """Print what the configured studies need: runs, environment steps, and hours on a number of cores."""
     chosen, plans = _plans(configuration, preset)
     model = read_costs(costs, finished_blocks(results))
     print(f"preset {chosen.preset}\n\n{budgets.describe(plans, model, cores, results)}")
@@ -75,44 +77,67 @@ def plan(
 
 @app.command()
 def scaling(
-    configuration: Configured = Path("workflows/config.yaml"),
-    preset: Annotated[str | None, typer.Option(help="Instead of the configured preset.")] = None,
-    costs: Costs = Path("workflows/costs.csv"),
-    results: Results = Path("results"),
+    configuration: Configured = CONFIGURATION,
+    preset: OtherPreset = None,
+    costs: Costs = COSTS,
+    results: Results = RESULTS,
     overhead: Annotated[float, typer.Option(help="Seconds to submit and start a job.", min=0.0)] = 15.0,
 ) -> None:
-    """Simulate the configured studies on 2 to 512 cores, with the estimated times of their blocks."""
+    """Print how long the configured studies would take on 2 to 512 cores, by the estimated costs of blocks."""
     chosen, plans = _plans(configuration, preset)
     model = read_costs(costs, finished_blocks(results))
     print(f"preset {chosen.preset}\n\n{budgets.scaling(plans, model, overhead)}")
 
 
-@app.command()
-def measure(
+@app.command("measure")
+def write_costs(
     directory: Annotated[Path, typer.Option(help="Studies whose variants are measured too.")] = Path(
         "workflows/studies"
     ),
-    rounds: Annotated[int, typer.Option(help="The median of so many measurements is kept.", min=1)] = 3,
-    into: Costs = Path("workflows/costs.csv"),
+    rounds: Rounds = 3,
+    into: Costs = COSTS,
 ) -> None:
     """Measure on this machine what training costs, for `plan`; several seconds a method in each round."""
     files = {file.stem: file for file in sorted(directory.glob("*.yaml"))}
     everything = {"preset": "all", "studies": list(files), "presets": {"all": {}}}
     plans = plan_studies(parse_configuration(everything, "measure"), files)
-    from pgbench.costs.measure import measure as measured
+    from pgbench.costs.measure import measure_costs
 
-    _write(into, measured(list(plans.values()), rounds))
+    _write(into, measure_costs(list(plans.values()), rounds))
 
 
-@app.command()
-def measure_growth(
-    rounds: Annotated[int, typer.Option(help="The median of so many measurements is kept.", min=1)] = 3,
-    into: Annotated[Path, typer.Option(help="Where the table goes.")] = Path("workflows/growth.csv"),
+@app.command("measure-growth")
+def write_growth(
+    rounds: Rounds = 3,
+    into: Annotated[Path, typer.Option(help="The table.")] = Path("workflows/growth.csv"),
+    configuration: Configured = CONFIGURATION,
 ) -> None:
-    """Measure on this machine how speed and memory grow with replicas, width and environments."""
-    from pgbench.costs.measure_growth import measure as measured
+    """Measure on this machine how speed and memory grow with the block size, and advise on it."""
+    chosen = parse_configuration(read_yaml(configuration), str(configuration))
+    from pgbench.costs.growth import advice, growth_table, measure_growth
 
-    _write(into, measured(rounds))
+    measured = measure_growth(rounds)
+    _write(into, growth_table(measured, rounds))
+    print(advice(measured, chosen))
+
+
+Override = Annotated[
+    list[str] | None, typer.Option(help="A change, such as advantage.lam=0.9; may be repeated.")
+]
+CheckpointEvery = Annotated[
+    float, typer.Option(help="Seconds between checkpoints, from which a killed block continues.", min=0.0)
+]
+EvaluationEpisodes = Annotated[
+    int | None, typer.Option(help="Episodes of each evaluation of a replica; by default no evaluation.")
+]
+Evaluations = Annotated[
+    int | None, typer.Option(help="Evaluations, evenly over the budget; by default one, at its end.")
+]
+EvaluationActions = Annotated[str | None, typer.Option(help="mean (the default), or sampled as in training.")]
+ReferenceEvery = Annotated[
+    int | None, typer.Option(help="Updates between comparisons of the gradient with a large batch's.")
+]
+ReferenceBatches = Annotated[int, typer.Option(help="Size of the large batch, in batches of an update.")]
 
 
 @app.command()
@@ -121,68 +146,51 @@ def train(
     environment: Annotated[str, typer.Argument(help="A Gymnasium id, such as HalfCheetah-v5.")],
     steps: Annotated[int, typer.Option(help="Environment steps of each replica.")],
     seeds: Annotated[str, typer.Option(help="One seed or a range; they are trained in lockstep.")] = "0-9",
-    override: Annotated[
-        list[str] | None, typer.Option(help="A change, such as advantage.lam=0.9; may be repeated.")
-    ] = None,
+    override: Override = None,
     name: Annotated[str | None, typer.Option(help="Refuse if the run has another name.")] = None,
     into: Annotated[
-        Path | None, typer.Option(help="Directory; by default results/runs/<name>/<seeds>.")
+        Path | None, typer.Option(help="The block's directory; by default results/runs/<name>/<seeds>.")
     ] = None,
-    checkpoint_every: Annotated[
-        float, typer.Option(help="Seconds between checkpoints, from which a killed block goes on.", min=0.0)
-    ] = 60.0,
-    evaluation_episodes: Annotated[
-        int | None, typer.Option(help="Evaluate each replica, in so many episodes of their own.")
-    ] = None,
-    evaluations: Annotated[
-        int | None, typer.Option(help="How often, evenly over the budget; by default once, at its end.")
-    ] = None,
-    evaluation_actions: Annotated[
-        str | None, typer.Option(help="mean, which is the default, or sampled, as in training.")
-    ] = None,
-    reference_every: Annotated[
-        int | None, typer.Option(help="Compare the gradient with a large batch's every so many updates.")
-    ] = None,
-    reference_batches: Annotated[
-        int, typer.Option(help="How many batches of an update's size make up the large one.")
-    ] = 20,
+    checkpoint_every: CheckpointEvery = 60.0,
+    evaluation_episodes: EvaluationEpisodes = None,
+    evaluations: Evaluations = None,
+    evaluation_actions: EvaluationActions = None,
+    reference_every: ReferenceEvery = None,
+    reference_batches: ReferenceBatches = 20,
 ) -> None:
     """Train one block of replicas of a run."""
     evaluation = _evaluation(evaluation_episodes, evaluations, evaluation_actions)
-    changes = _overrides(override or [])
-    run = describe_run(algorithm, environment, steps, changes, "train", evaluation)
+    values = {"environment": environment, "steps": steps, "evaluation": evaluation}
+    run = describe_run(algorithm, parse_overrides(override or [], "train"), values, "train")
     block = runs.seeds_of(seeds)
-    found = naming.run_name(run)
-    if name not in (None, found):
-        raise Refusal(f"train: these arguments describe the run '{found}', not '{name}'")
+    actual_name = naming.run_name(run)
+    if name not in (None, actual_name):
+        raise Refusal(f"train: these arguments describe the run '{actual_name}', not '{name}'")
     from pgbench.running.block import train_block
 
-    # a block with metrics of its own must not be taken for one of the workflow's
-    folder = "runs" if reference_every is None else "references"
-    directory = into or Path("results", folder, found, f"{block[0]}-{block[-1]}")
+    block_name = f"{actual_name}/{block[0]}-{block[-1]}"
     if reference_every is None:
-        train_block(run, block, directory, checkpoint_every)
+        train_block(run, block, into or Layout().block(block_name), checkpoint_every)
     else:
         from pgbench.training.gradient_reference import GradientReference
 
-        look = GradientReference(run, block, reference_every, reference_batches)
-        train_block(run, block, directory, checkpoint_every, look)
+        observer = GradientReference(run, block, reference_every, reference_batches)
+        directory = into or Layout().block_with_own_metrics(block_name)
+        train_block(run, block, directory, checkpoint_every, observer)
 
 
 @app.command()
 def resolve(
     study: Annotated[str, typer.Argument(help="A name in workflows/studies, or the path of a YAML file.")],
-    preset: Annotated[str, typer.Option(help="What this way to spend is called.")] = "paper",
-    seeds: Annotated[int | None, typer.Option(help="At most so many replicas of each run.")] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="At most so many environment steps of each replica.")
-    ] = None,
+    preset: Annotated[str, typer.Option(help="The name of this preset.")] = "paper",
+    seeds: Annotated[int | None, typer.Option(help="The most replicas of each run.")] = None,
+    steps: Annotated[int | None, typer.Option(help="The most environment steps of each replica.")] = None,
     environment: Annotated[
         list[str] | None, typer.Option(help="An environment to keep, instead of all; may be repeated.")
     ] = None,
-    block_size: Annotated[int, typer.Option(help="Replicas trained in lockstep.")] = 10,
+    block_size: Annotated[int, typer.Option(help="Replicas that one job trains in lockstep.")] = 10,
     into: Annotated[
-        Path | None, typer.Option(help="By default results/studies/<preset>/<study>/plan.json.")
+        Path | None, typer.Option(help="The plan; by default results/studies/<preset>/<study>/plan.json.")
     ] = None,
 ) -> None:
     """Write a study's plan: its runs and their blocks."""
@@ -197,26 +205,26 @@ def resolve(
     configuration = parse_configuration(values, "resolve")
     files = study_files(configuration, Path("workflows", "studies"))
     for name, resolved in plan_studies(configuration, files).items():
-        destination = into or Path("results", "studies", preset, name, "plan.json")
+        destination = into or Layout().study(preset, name) / PLAN
         _write(destination, resolved.model_dump_json(indent=2))
 
 
 @app.command()
 def gather(
     directories: StudyDirectories,
-    results: Results = Path("results"),
+    results: Results = RESULTS,
 ) -> None:
     """Collect studies' blocks into their tables, beside their plans."""
     from pgbench.analysis import gathering
 
     for directory in directories:
-        gathering.gather(read_plan(directory / "plan.json"), results, directory)
+        gathering.gather(read_plan(directory / PLAN), results, directory)
 
 
 @app.command()
 def report(
     directories: StudyDirectories,
-    into: Annotated[Path, typer.Option(help="Directory of the pages, <study>.html and .md.")] = Path(
+    into: Annotated[Path, typer.Option(help="The folder of the pages, <study>.html and <study>.md.")] = Path(
         "reports"
     ),
 ) -> None:
@@ -246,26 +254,25 @@ def index(
 
 @app.command()
 def laboratory(
-    name: Annotated[str | None, typer.Argument(help="A measurement; none: list them all.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A measurement; without a name: list them all.")] = None,
     preset: Annotated[
         str, typer.Option(help="How much to sample: smoke, quick, standard or paper.")
     ] = "standard",
-    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of all random numbers.")] = 0,
     output: Annotated[
-        Path | None, typer.Option(help="Directory; by default results/laboratory/<preset>/<name>.")
+        Path | None, typer.Option(help="The folder; by default results/laboratory/<preset>/<name>.")
     ] = None,
 ) -> None:
     """Compare estimators with the exact policy gradient on small worlds."""
     if name is None:
-        entries = [(each.name, each.title) for each in catalogue.CATALOGUE.values()]
+        entries = [(entry.name, entry.title) for entry in catalogue.CATALOGUE.values()]
         print(wording.text_table(("name", "measures"), entries))
         return
-    catalogue.measurement(name)
-    catalogue.size(preset)
-
+    catalogue.check_measurement(name)
+    catalogue.check_size(preset)
     from pgbench.laboratory import measuring
 
-    measuring.write(name, preset, seed, output or Path("results", "laboratory", preset, name))
+    measuring.write(name, preset, seed, output or Layout().measurement(preset, name))
 
 
 @app.command()
@@ -287,7 +294,7 @@ def track(
     paths: Annotated[
         list[Path], typer.Argument(metavar="RESULTS...", help="Directories of blocks, runs or studies.")
     ],
-    results: Results = Path("results"),
+    results: Results = RESULTS,
 ) -> None:
     """Show finished results in Weights & Biases; offline where no key is configured."""
     from pgbench.report import tracking
@@ -301,9 +308,11 @@ def track(
 
 @app.command()
 def verify(
-    results: Annotated[Path, typer.Argument(help="Directory that holds runs and studies.")] = Path("results"),
+    results: Annotated[
+        Path, typer.Argument(help="The results folder, with runs/ and studies/ in it.")
+    ] = RESULTS,
 ) -> None:
-    """Check results against their records; exit code 1 if any is not what it says it is."""
+    """Check results against their records; exit code 1 if a result does not match its record."""
     from pgbench.analysis import verification
 
     findings = verification.verify(results)
@@ -325,31 +334,28 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command()
-def lineage() -> None:
+@app.command("lineage")
+def print_lineage() -> None:
     """Print each method with its parent and its one change."""
-    from pgbench.base.wording import component
-
-    for member in family.LINEAGE.values():
-        print(f"{member.name}" + (f" (from {member.parent})" if member.parent else ""))
-        if member.parent:
-            changes = difference(family.LINEAGE[member.parent].algorithm, member.algorithm)
-            for path, (before, after) in changes.items():
-                print(f"    {path}: {component(before)} → {component(after)}")
+    for member in LINEAGE.values():
+        print(member.name if member.parent is None else f"{member.name} (from {member.parent})")
+        start = LINEAGE[member.parent or member.name].algorithm
+        for path, (before, after) in difference(start, member.algorithm).items():
+            print(f"    {path}: {wording.component(before)} → {wording.component(after)}")
         print(f"    {member.idea} [{member.source}]\n")
 
 
 @app.command()
 def schemas(
-    into: Annotated[Path, typer.Option(help="Directory of the schemas.")] = Path("workflows/schemas"),
+    into: Annotated[Path, typer.Option(help="The folder of the schemas.")] = Path("workflows/schemas"),
 ) -> None:
-    """Write the JSON schemas of what people write."""
+    """Write the JSON schemas of the files that people write."""
     for name, model in SCHEMAS.items():
         _write(into / f"{name}.json", json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False))
 
 
 def main() -> None:
-    """Run a verb; a refused input ends with its reason and exit code 2, what the machine cannot do with 1."""
+    """Run a verb; a refused input ends with its reason and exit code 2, a failing machine with exit code 1."""
     try:
         app()
     except Refusal as refusal:
@@ -371,27 +377,15 @@ def _plans(configuration: Path, preset: str | None) -> tuple[Configuration, list
     return chosen, list(plan_studies(chosen, files).values())
 
 
-def _overrides(texts: Iterable[str]) -> dict[str, Any]:
-    """`path=value` → {path: value}, each value read as YAML."""
-    overrides: dict[str, Any] = {}
-    for text in texts:
-        path, equals, value = text.partition("=")
-        if not equals or path in overrides:
-            fault = "is given twice" if equals else "must look like advantage.lam=0.9"
-            raise Refusal(f"train: override '{text if not equals else path}' {fault}")
-        overrides[path] = parse_yaml(value, f"train: override '{text}'")
-    return overrides
-
-
 def _evaluation(episodes: int | None, times: int | None, actions: str | None) -> dict[str, Any] | None:
-    """What the options say of evaluations; None where they ask for none."""
-    given = {"episodes": episodes, "times": times, "actions": actions}
-    asked = {name: value for name, value in given.items() if value is not None}
-    if asked and episodes is None:
+    """The fields of `runs.Evaluation` that the options give; None if they give none."""
+    options = {"episodes": episodes, "times": times, "actions": actions}
+    given = {name: value for name, value in options.items() if value is not None}
+    if given and episodes is None:
         raise Refusal(
-            "train: how often or how to evaluate is said, but not in how many --evaluation-episodes"
+            "train: how often or how to evaluate is given, but not in how many --evaluation-episodes"
         )
-    return asked or None
+    return given or None
 
 
 def _write(path: Path, text: str) -> None:

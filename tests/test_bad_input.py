@@ -24,8 +24,9 @@ from pgbench.base.refusals import Refusal
 from pgbench.base.yaml_files import parse_yaml, read_yaml
 from pgbench.methods import lineage, naming
 from pgbench.studies.configuration import RULES, Configuration, parse_configuration, study_files
+from pgbench.studies.loading import load_study
 from pgbench.studies.plans import plan_studies, plan_study, read_plan
-from pgbench.studies.study import Study, load_study
+from pgbench.studies.study import Study
 
 EXAMPLES = int(os.environ.get("PGBENCH_EXAMPLES", "40"))
 
@@ -336,11 +337,11 @@ def test_a_bomb_of_aliases_is_refused_at_once():
         ("a: !!python/object/apply:os.system [id]", "tags such as"),
         ("a: !x 1", "tags such as"),
         ("a: " + "[" * 50 + "]" * 50, "nested too deeply"),
-        ("a: 9007199254740993", "beyond 2⁵³"),
+        ("a: 9007199254740993", "larger than 2⁵³"),
         ("a: " + "1" * 5000, "is not valid YAML"),
         ("a: [", "is not valid YAML"),
-        ("a: &a [1, *a]", "stands within what it stands for"),
-        ("a: &a {b: 1, <<: *a}", "stands within what it stands for"),
+        ("a: &a [1, *a]", "stands inside the value that it repeats"),
+        ("a: &a {b: 1, <<: *a}", "stands inside the value that it repeats"),
     ],
 )
 def test_yaml_that_would_surprise_is_refused(text, message):

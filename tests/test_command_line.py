@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from helpers.places import CHECKOUT
 from helpers.recorder import Recorder
 from pgbench import __main__ as command_line
+from pgbench.costs import growth
 from pgbench.methods import components, lineage, naming, paths, runs
 from pgbench.methods.members import Member
 from pgbench.methods.runs import Run
@@ -306,6 +307,16 @@ def test_pages_go_where_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         (Path("studies/b"), Path("pages/b.html"), Path("pages/b.md")),
     ]
     assert indexed.calls == [([Path("a"), Path("b")], Path("page.html"), Path("page.md"), [])]
+
+
+def test_measure_growth_writes_the_table_and_advises_on_the_configured_block_size(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    monkeypatch.setattr(growth, "measure_growth", lambda _: {growth.DEFAULT: growth.Growth(5000.0, 400.0)})
+    assert call(monkeypatch, "measure-growth", "--into", str(tmp_path / "growth.csv")) == 0
+    assert (tmp_path / "growth.csv").read_text(encoding="utf-8").endswith("10,64,1,5000,400,3\n")
+    assert "the configured block of 10 (block_size) makes 5,000" in capsys.readouterr().out
 
 
 def test_lineage_prints_every_member_and_its_change(

@@ -242,7 +242,7 @@ def test_other_code_or_versions_start_over(interrupted, whole, monkeypatch, caps
     with monkeypatch.context() as patch:
         patch.setattr(digests if value else block, changed, value or other)
         interrupt(2, interrupted)
-    assert "is of other code, versions" in capsys.readouterr().err
+    assert "belongs to other code, versions" in capsys.readouterr().err
     block.train_block(RUN, SEEDS, interrupted)
     assert "goes on from a checkpoint after 4 iterations" in capsys.readouterr().err
     assert same(interrupted, whole)

@@ -1,7 +1,7 @@
 """How often intervals and verdicts are right: simulated scores whose truth is known.
 
-The distributions have the mean 0. Two of them are what intervals for few replicas fail on: a long tail, and a
-second mode that a small sample may miss.
+The distributions have the mean 0. Intervals for few replicas fail on two of them: on a long tail, and on a second
+mode that a small sample may miss.
 """
 
 from __future__ import annotations
@@ -39,21 +39,19 @@ DISTRIBUTIONS: dict[str, Draw] = {
 }
 
 
-def coverage(
-    draw: Draw, seeds: int, rng: np.random.Generator, paired: bool, studies: int = 4000, alpha: float = 0.05
-) -> float:
-    """How often Student's interval holds the truth.
+def coverage(draw: Draw, seeds: int, rng: np.random.Generator, paired: bool, studies: int = 4000) -> float:
+    """How often Student's interval of level 1 − `inference.ALPHA` contains the truth.
 
     Args:
-        draw: scores of a variant.
+        draw: draws the scores of a variant.
         seeds: replicas of each variant.
         rng: source of the scores.
-        paired: of the difference of two variants with this distribution; else of one variant's mean.
-        studies: simulated.
-        alpha: the interval's level is 1 − α.
+        paired: whether the interval is that of the difference of two variants with this distribution, or that of
+            one variant's mean.
+        studies: number of simulated studies.
     """
     scores = draw(rng, (seeds, studies))
     if paired:
         scores = scores - draw(rng, (seeds, studies))
-    low, high = inference.interval(inference.contrast([scores], [1.0]), alpha)
+    low, high = inference.interval(inference.contrast([scores], [1.0]))
     return float(np.mean((low <= 0.0) & (high >= 0.0)))

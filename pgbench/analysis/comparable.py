@@ -1,6 +1,6 @@
-"""Scores made comparable: replicas that diverged, the untrained policy, and the range of an environment.
+"""Makes scores comparable: replicas that diverged, the untrained policy, and the range of an environment.
 
-All of them work on the table of scores, one row a replica, that `gathering.gather` writes.
+Every function takes the table of scores, one row a replica, that `gathering.gather` writes.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from pgbench.studies.scores import NORMALISED, RETURNS, Score
 
 
 def untrained(scores: pd.DataFrame) -> pd.Series:
-    """Environment → mean return of the untrained policy, over the episodes before each replica's first update."""
+    """Environment → mean return of the untrained policy, from the episodes before each replica's first update."""
     return scores.groupby("environment", sort=False)["untrained"].mean()
 
 
 def with_diverged(scores: pd.DataFrame) -> pd.DataFrame:
-    """The scores, where a replica that diverged counts as bad as the worst.
+    """The scores, in which a replica that diverged counts as the worst.
 
-    That is the lowest score of any of the study's replicas in that environment, or the untrained policy's if this
-    is lower still: a method that is often lost must not look better for it. Replicas in whose budget no episode
-    ended are not failures, and stay without a score. Metrics of updates are left as they were until the divergence.
+    Its score is the lowest of all replicas of the study in that environment, or the untrained policy's if that is
+    lower: a method that often diverges must not look better for it. A replica in whose budget no episode ended has
+    not failed, and stays without a score. Metrics of updates keep their values from before the divergence.
     """
     diverged = scores["status"] == "diverged"
     if not diverged.any():
@@ -37,10 +37,10 @@ def with_diverged(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranges(scores: pd.DataFrame, score: Score) -> pd.Series:
-    """Environment → mean of the best variant less that of the untrained policy, in units of a score.
+    """Environment → mean score of the best variant less that of the untrained policy.
 
     Args:
-        scores: without gaps where replicas diverged, as `with_diverged` leaves them.
+        scores: as `with_diverged` returns them.
         score: one of `RETURNS`.
     """
     means = scores.groupby(["environment", "variant"], sort=False)[score].mean()
@@ -48,10 +48,10 @@ def ranges(scores: pd.DataFrame, score: Score) -> pd.Series:
 
 
 def normalised(scores: pd.DataFrame) -> pd.DataFrame:
-    """The scores with PPO's Table 1 in both readings (Schulman et al. 2017, section 6.1), as two more columns.
+    """The scores with two more columns: both readings of PPO's Table 1 (Schulman et al. 2017, section 6.1).
 
-    An environment's `last_100` is scaled so that the untrained policy has 0 and the best 1: the best replica, or
-    the best variant's mean. NaN where nothing was better than the untrained policy.
+    In each environment `last_100` is scaled so that the untrained policy has 0 and the best 1; the best is the best
+    replica, or the mean of the best variant. NaN if nothing was better than the untrained policy.
     """
     base = scores["environment"].map(untrained(scores))
     last = with_diverged(scores)[["environment", "last_100"]].groupby("environment")["last_100"].max()

@@ -1,9 +1,9 @@
 """Effects: a variant's score less another's, in one unit over environments of different scales.
 
-In each environment, replicas of equal seeds are subtracted (their random streams are common), and the difference is
-divided by the environment's unit: 1, the comparator's mean, or the range. An effect over several environments is
-the plain mean of theirs; each is a stratum of its own, with its own variance. Units are taken as known. Where two
-variants do not have the same seeds, each is a sample of its own.
+In each environment, the scores of equal seeds are subtracted, because replicas of equal seeds share random streams.
+The difference is divided by the environment's unit: 1, the comparator's mean, or the range. An effect over several
+environments is the plain mean of their effects; each environment is a stratum with its variance. Units count as
+known. If two variants do not have the same seeds, they are two independent samples.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from pgbench.studies.claims import Pair, Unit
 from pgbench.studies.scores import NORMALISED, Score
 
 FEWEST_SEEDS = 3
-"""Two replicas that agree say too little: a second mode with a share of one half goes unseen every second time."""
+"""Two replicas miss a second mode half of the time, even if it holds half of the probability."""
 
 
 class Unjudgeable(ValueError):  # noqa: N818 - nothing went wrong: there is too little to judge by
-    """Why there is no effect."""
+    """There is no effect; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Stratum:
 
     Attributes:
         environment: its id.
-        samples: one of differences, or one a variant, in units of the score.
-        signs: what each sample's mean is multiplied by.
-        scale: the unit in that environment.
-        diverged: replicas that are counted as bad as the worst.
+        samples: the differences by seed, or the scores of each variant, in units of the score.
+        signs: the factor of each sample's mean.
+        scale: the unit in that environment, in units of the score.
+        diverged: replicas that count as the worst.
         missing: replicas without a score.
     """
 
@@ -51,7 +51,7 @@ class Stratum:
 
     @property
     def seeds(self) -> int:
-        """Replicas of each variant: the fewer, where they differ."""
+        """Replicas of each variant; the smaller number, if they differ."""
         return min(map(len, self.samples))
 
     @property
@@ -74,7 +74,7 @@ class Effect:
 
     @property
     def seeds(self) -> int:
-        """Replicas of each variant in each environment: the fewest of them."""
+        """Replicas of each variant in each environment; the smallest number, if they differ."""
         return min(stratum.seeds for stratum in self.strata)
 
     @property
@@ -87,7 +87,7 @@ class Effect:
 
     @property
     def alike(self) -> bool:
-        """Whether no sample shows any variation, so that an interval says nothing of rarer outcomes."""
+        """Whether no sample varies, so that an interval says nothing about rarer outcomes."""
         return float(self.contrast.error) == 0.0
 
 
@@ -95,23 +95,25 @@ def effect(scores: pd.DataFrame, score: Score, pair: Pair, environments: Sequenc
     """Measure an effect.
 
     Args:
-        scores: one row a replica, with the score of those that diverged filled in.
-        score: which.
-        pair: of variants, or one alone.
-        environments: of the effect.
+        scores: one row a replica; replicas that diverged have their substitute score.
+        score: the score to compare.
+        pair: two variants, or one alone.
+        environments: the environments of the effect.
         unit: what differences are divided by.
 
     Raises:
         Unjudgeable: if an environment has too few replicas with a score, or its unit is not above zero.
     """
-    return Effect(pair, tuple(_stratum(scores, score, pair, each, unit) for each in environments))
+    return Effect(pair, tuple(_stratum(scores, score, pair, name, unit) for name in environments))
 
 
 def _stratum(scores: pd.DataFrame, score: Score, pair: Pair, environment: str, unit: Unit) -> Stratum:
-    here = scores[scores["environment"] == environment]
+    in_environment = scores[scores["environment"] == environment]
     labels = [label for label in pair if label is not None]
-    own = here[here["variant"].isin(labels)]
-    columns = [own.loc[own["variant"] == label].set_index("seed")[score].dropna() for label in labels]
+    compared = in_environment[in_environment["variant"].isin(labels)]
+    columns = [
+        compared.loc[compared["variant"] == label].set_index("seed")[score].dropna() for label in labels
+    ]
     seeds = min(map(len, columns))
     if seeds < FEWEST_SEEDS:
         raise Unjudgeable(
@@ -122,22 +124,22 @@ def _stratum(scores: pd.DataFrame, score: Score, pair: Pair, environment: str, u
         environment=environment,
         samples=samples,
         signs=signs,
-        scale=_scale(here, score, columns[-1].to_numpy(), unit),
-        diverged=int((own["status"] == "diverged").sum()),
-        missing=int(own[score].isna().sum()),
+        scale=_scale(in_environment, score, columns[-1].to_numpy(), unit),
+        diverged=int((compared["status"] == "diverged").sum()),
+        missing=int(compared[score].isna().sum()),
     )
 
 
 def _samples(columns: Sequence[pd.Series]) -> tuple[tuple[Array, ...], tuple[float, ...]]:
-    """Differences by seed where both variants have the same seeds; else each variant alone."""
+    """Differences by seed if both variants have the same seeds; else the scores of each variant."""
     if len(columns) == 2 and set(columns[0].index) == set(columns[1].index):
         return ((columns[0] - columns[1]).to_numpy(),), (1.0,)
     return tuple(column.to_numpy() for column in columns), (1.0, -1.0)[: len(columns)]
 
 
-def _scale(here: pd.DataFrame, score: Score, comparator: Array, unit: Unit) -> float:
-    """The unit in one environment, in units of the score."""
-    environment = here["environment"].iloc[0]
+def _scale(scores: pd.DataFrame, score: Score, comparator: Array, unit: Unit) -> float:
+    """The unit in one environment, in units of the score; `comparator` holds the comparator's scores."""
+    environment = scores["environment"].iloc[0]
     match unit:
         case "score":
             return 1.0
@@ -149,18 +151,19 @@ def _scale(here: pd.DataFrame, score: Score, comparator: Array, unit: Unit) -> f
                 )
             return size
         case "range":
-            return _range(here, score)
+            return _range(scores, score)
         case _:
             assert_never(unit)
 
 
-def _range(here: pd.DataFrame, score: Score) -> float:
-    """How far the best variant came above the untrained policy, if it certainly did."""
+def _range(scores: pd.DataFrame, score: Score) -> float:
+    """The best variant's mean less the untrained policy's, if the best variant certainly is better."""
     if score in NORMALISED:  # the untrained policy has 0
-        here = here.assign(untrained=0.0)
-    environment = here["environment"].iloc[0]
-    best = here.loc[here["variant"] == here.groupby("variant")[score].mean().idxmax(), score].dropna()
-    span = float(comparable.ranges(here, score).iloc[0])
+        scores = scores.assign(untrained=0.0)
+    environment = scores["environment"].iloc[0]
+    best_variant = scores.groupby("variant")[score].mean().idxmax()
+    best = scores.loc[scores["variant"] == best_variant, score].dropna()
+    span = float(comparable.ranges(scores, score).iloc[0])
     error = best.std(ddof=1) / np.sqrt(len(best)) if len(best) > 1 else np.inf
     low, _ = inference.interval(Contrast(np.asarray(span), np.asarray(error), np.asarray(len(best) - 1.0)))
     if not low > 0:

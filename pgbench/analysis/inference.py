@@ -1,9 +1,9 @@
 """Inference from few replicas: Student's t for contrasts of means, Holm's correction, and the power of a design.
 
-A percentile bootstrap of five replicas covers the mean 83 times in 100 instead of 95, so verdicts use t. For the
-difference of two variants with alike distributions it keeps its level from 3 replicas on, also with skewed scores
-and with two modes. For one variant's mean it does not where the scores are skewed, and no method knows of a rare
-mode before it is seen: `calibration` measures that.
+Verdicts use t, because a percentile bootstrap of five replicas covers the mean in 83 % of cases instead of 95 %.
+For the difference of two variants with similar distributions, t keeps its level from 3 replicas on, also if scores
+are skewed or have two modes. For the mean of one variant it does not keep it if scores are skewed. No method knows
+of a rare mode that it has not seen. `calibration` measures all of this.
 
 Every function works on arrays of any shape, elementwise.
 """
@@ -22,11 +22,11 @@ from pgbench.analysis.statistics import Array, Estimate
 ALPHA = 0.05
 POWER = 0.8
 MOST_SEEDS = 10_000
-"""Where the search for a number of seeds ends."""
+"""The largest number of seeds that is searched for."""
 
 
 class Contrast(NamedTuple):
-    """A weighted sum of means, as far as its samples show it.
+    """A weighted sum of means, as estimated from samples.
 
     Attributes:
         value: the estimate.
@@ -42,9 +42,10 @@ class Contrast(NamedTuple):
 def contrast(samples: Sequence[Array], weights: Sequence[float]) -> Contrast:
     """Σ w·mean of independent samples with Welch's error.
 
-    One sample of differences gives the paired t; of several, such as environments, each has a variance of its own.
-    Their degrees of freedom are midway between Satterthwaite's (1946) and those of the smallest sample: with few
-    replicas and in the tails that Holm's correction reads, Satterthwaite's alone reject up to twice too often.
+    One sample of differences gives the paired t. With several samples, for example one an environment, each has
+    its variance. The degrees of freedom are midway between Satterthwaite's (1946) and those of the smallest
+    sample: with few replicas, and in the tails that Holm's correction reads, Satterthwaite's alone reject up to
+    twice too often.
 
     Args:
         samples: `[replicas, …]` each, at least 2 replicas.
@@ -54,67 +55,67 @@ def contrast(samples: Sequence[Array], weights: Sequence[float]) -> Contrast:
     value = sum(weight * sample.mean(axis=0) for sample, weight in pairs)
     variances = [weight**2 * sample.var(axis=0, ddof=1) / len(sample) for sample, weight in pairs]
     total = np.asarray(sum(variances))
-    spread = sum(each**2 / (len(s) - 1) for each, s in zip(variances, samples, strict=True))
+    spread = sum(part**2 / (len(sample) - 1) for part, sample in zip(variances, samples, strict=True))
     least = min(len(sample) for sample in samples) - 1.0
-    # Where nothing varies, the freedom does not matter.
+    # If nothing varies, the degrees of freedom do not matter.
     satterthwaite = np.divide(total**2, spread, out=np.full_like(total, least), where=total > 0)
     return Contrast(np.asarray(value), np.sqrt(total), (satterthwaite + least) / 2)
 
 
-def tail(found: Contrast, bound: float) -> Array:
-    """One-sided p-value of "the true value is at most the bound"; that of "at least" is 1 less this."""
-    distance = found.value - bound
+def tail(effect: Contrast, bound: float) -> Array:
+    """One-sided p-value of "the true value is at most the bound"; 1 minus it is the p-value of "at least"."""
+    distance = effect.value - bound
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(distance == 0, 0.0, distance / found.error)
-    return np.asarray(stdtr(found.freedom, -ratio))
+        ratio = np.where(distance == 0, 0.0, distance / effect.error)
+    return np.asarray(stdtr(effect.freedom, -ratio))
 
 
-def interval(found: Contrast, alpha: float = ALPHA) -> tuple[Array, Array]:
+def interval(effect: Contrast, alpha: float = ALPHA) -> tuple[Array, Array]:
     """The two-sided interval of level 1 − α."""
-    width = stdtrit(found.freedom, 1 - alpha / 2) * found.error
-    return found.value - width, found.value + width
+    width = stdtrit(effect.freedom, 1 - alpha / 2) * effect.error
+    return effect.value - width, effect.value + width
 
 
 def mean(sample: Array, alpha: float = ALPHA) -> Estimate:
     """The mean over replicas and its interval of level 1 − α, whose ends are NaN for a single replica.
 
     Args:
-        sample: `[replicas, …]`, one replica at least; differences by seed for the mean of a paired difference.
-        alpha: share of such intervals that may miss the truth.
+        sample: `[replicas, …]`, at least one replica; for a paired difference, the differences by seed.
+        alpha: the share of intervals that may miss the truth.
     """
     if len(sample) < 2:
         unknown = np.full(sample.shape[1:], np.nan)
         return Estimate(sample.mean(axis=0), unknown, unknown)
-    found = contrast([sample], [1.0])
-    return Estimate(found.value, *interval(found, alpha))
+    effect = contrast([sample], [1.0])
+    return Estimate(effect.value, *interval(effect, alpha))
 
 
-class Findings(NamedTuple):
+class PValues(NamedTuple):
     """One-sided p-values of two opposite findings.
 
     Attributes:
         holds: of the finding that a hypothesis holds.
-        fails: of the finding that it does not.
+        fails: of the finding that it fails.
     """
 
     holds: Array
     fails: Array
 
 
-def between(found: Contrast, low: float, high: float) -> Findings:
-    """Whether a contrast lies between two bounds, of which one may be infinite, or beyond one of them.
+def between(effect: Contrast, low: float, high: float) -> PValues:
+    """P-values of the findings that a contrast lies between two bounds, or beyond one; a bound may be infinite.
 
-    That it lies between them is found by two one-sided tests (Schuirmann 1987).
+    Two one-sided tests show that it lies between them (Schuirmann 1987).
     """
-    above, below = tail(found, low), 1 - tail(found, high)
-    return Findings(np.maximum(above, below), np.minimum(1 - above, 1 - below))
+    above, below = tail(effect, low), 1 - tail(effect, high)
+    return PValues(np.maximum(above, below), np.minimum(1 - above, 1 - below))
 
 
-def combine(groups: Sequence[Sequence[Findings]]) -> Findings:
-    """Findings about "in every group, one at least holds", from those about each.
+def combine(groups: Sequence[Sequence[PValues]]) -> PValues:
+    """P-values of "in every group, at least one hypothesis holds", from those of each hypothesis.
 
-    What needs all of its parts has the largest of their p-values (Berger 1982); what needs one of them has the
-    smallest times their number (Bonferroni).
+    A finding that needs all of its parts has the largest of their p-values (Berger 1982). A finding that needs one
+    of its parts has the smallest of their p-values times the number of parts (Bonferroni).
     """
 
     def any_of(values: Sequence[Array]) -> Array:
@@ -123,14 +124,14 @@ def combine(groups: Sequence[Sequence[Findings]]) -> Findings:
     def all_of(values: Sequence[Array]) -> Array:
         return np.asarray(np.maximum.reduce(list(values)))
 
-    return Findings(
+    return PValues(
         all_of([any_of([each.holds for each in group]) for group in groups]),
         any_of([all_of([each.fails for each in group]) for group in groups]),
     )
 
 
 def two_sided(holds: Array, fails: Array) -> Array:
-    """The p-value of finding either, whichever is the stronger."""
+    """The p-value of the stronger of the two findings."""
     return np.asarray(np.minimum(1.0, 2.0 * np.minimum(holds, fails)))
 
 
@@ -138,10 +139,10 @@ class Decision(NamedTuple):
     """What Holm's procedure (1979) decides about a family of p-values.
 
     Attributes:
-        adjusted: the p-values, comparable with α.
-        rejected: which nulls are rejected.
-        level: α of the interval that agrees with every decision: it leaves out the values of a null where and only
-            where that null is rejected.
+        adjusted: the adjusted p-values, which are compared with α.
+        rejected: whether each null hypothesis is rejected.
+        level: α of the interval that agrees with every decision: it excludes the values of a null hypothesis if and
+            only if that hypothesis is rejected.
     """
 
     adjusted: Array
@@ -150,7 +151,7 @@ class Decision(NamedTuple):
 
 
 def holm(p: Array, alpha: float = ALPHA) -> Decision:
-    """Step down through the p-values of a family, which lie along the last axis.
+    """Holm's step-down procedure for the p-values of a family.
 
     Args:
         p: two-sided p-values, `[…, family]`.
@@ -159,24 +160,25 @@ def holm(p: Array, alpha: float = ALPHA) -> Decision:
     family = p.shape[-1]
     order = np.argsort(p, axis=-1, kind="stable")
     steps = np.take_along_axis(p, order, axis=-1) * np.arange(family, 0, -1)
-    sorted_ = np.minimum(np.maximum.accumulate(steps, axis=-1), 1.0)
     adjusted = np.empty_like(p)
-    np.put_along_axis(adjusted, order, sorted_, axis=-1)
+    np.put_along_axis(adjusted, order, np.minimum(np.maximum.accumulate(steps, axis=-1), 1.0), axis=-1)
     rejected = adjusted <= alpha
     return Decision(adjusted, rejected, alpha / np.maximum(family - rejected.sum(axis=-1), 1))
 
 
-def detectable(found: Contrast, alpha: float) -> Array:
-    """How far the truth must lie from a bound for this design to find it on its side, with probability `POWER`."""
-    return np.asarray((stdtrit(found.freedom, 1 - alpha / 2) + stdtrit(found.freedom, POWER)) * found.error)
+def detectable(effect: Contrast, alpha: float) -> Array:
+    """The distance from a bound at which this design finds the side of the truth with probability `POWER`."""
+    return np.asarray(
+        (stdtrit(effect.freedom, 1 - alpha / 2) + stdtrit(effect.freedom, POWER)) * effect.error
+    )
 
 
-def seeds_to_settle(found: Contrast, seeds: int, distance: float, alpha: float) -> float:
-    """The seeds with which a truth as far from the bound as the estimate is would be found, with `POWER`.
+def seeds_to_settle(effect: Contrast, seeds: int, distance: float, alpha: float) -> float:
+    """The seeds that would show, with probability `POWER`, a truth as far from the bound as the estimate is.
 
     Args:
-        found: of a single effect.
-        seeds: that it was estimated from.
+        effect: a single effect.
+        seeds: from which it was estimated.
         distance: of the estimate from the nearest bound, at least 0.
         alpha: two-sided level of the test.
 
@@ -185,8 +187,8 @@ def seeds_to_settle(found: Contrast, seeds: int, distance: float, alpha: float) 
     """
 
     def enough(count: int) -> bool:
-        shrunk = found.error * np.sqrt(seeds / count)
-        planned = Contrast(found.value, shrunk, found.freedom * (count - 1) / (seeds - 1))
+        shrunk = effect.error * np.sqrt(seeds / count)
+        planned = Contrast(effect.value, shrunk, effect.freedom * (count - 1) / (seeds - 1))
         return bool(detectable(planned, alpha) <= distance)
 
     counts = range(2, MOST_SEEDS + 1)

@@ -1,30 +1,34 @@
 """Judging claims: from a study's scores to verdicts.
 
-The interval of a claim's effect is held against the bounds between which the claim says that it lies. *Replicated*:
-the interval lies wholly between them. *Contradicted*: it lies wholly beyond one. *Inconclusive*: neither. If A is
-said to beat B by more than a margin, the bounds are the margin and infinity, so an interval wholly below the margin
-contradicts it, be it that A makes no difference that matters or that B is better. If there is said to be no
-difference, they are the margin on either side, and *replicated* is the two one-sided tests.
+A claim says that its effect lies between two bounds. The verdict compares the interval of the effect with them.
+*Replicated*: the interval lies wholly between the bounds. *Contradicted*: it lies wholly beyond one of them.
+*Inconclusive*: neither. If A is said to beat B by more than a margin, the bounds are the margin and infinity: an
+interval wholly below the margin contradicts the claim, whether because A makes no difference or because B is
+better. If two variants are said to be equal, the bounds are the margin on either side, and *replicated* is the two
+one-sided tests.
 
-A claim of several parts holds if all do, and fails if one does (`inference.combine`). Over the claims of a study
-the correction is Holm's: that any of its verdicts is wrong has a probability of at most `inference.ALPHA`. The
-intervals in the table have the level at which Holm's procedure stopped, and agree with the verdicts. A claim that
-could not be judged says why; one that the preset left out from the beginning is not among those corrected for.
+A claim of several parts holds if all parts hold, and fails if one part fails (`inference.combine`). Holm's
+procedure corrects for the number of claims in a study: the probability that any of its verdicts is wrong is at
+most `inference.ALPHA`. The intervals in the table have the level at which the procedure stopped, so they agree
+with the verdicts. A claim that could not be judged says why. A claim that the preset leaves out from the beginning
+is not among those corrected for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pgbench.analysis import comparable, inference
-from pgbench.analysis.effects import Effect, Unjudgeable, effect
+from pgbench.analysis import comparable, effects, inference
+from pgbench.analysis.effects import Effect, Unjudgeable
 from pgbench.analysis.published import published_scores
 from pgbench.methods.runs import seeds_of
+from pgbench.storage.table_format import TableFormat
 from pgbench.studies.claims import AgainstReference, Claim, Hypothesis, hypothesis
 from pgbench.studies.plans import StudyPlan
 from pgbench.studies.references import PublishedScore
@@ -37,39 +41,41 @@ REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_JUDGED = (
 )
 VERDICT_NAMES = (REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_JUDGED)
 
-VERDICTS = {
-    **dict.fromkeys(
-        ("claim", "kind", "statement", "paper", "where", "score", "environments", "across"), "str"
-    ),
-    **dict.fromkeys(("verdict", "reservation", "reason", "variant", "comparator", "unit"), "str"),
-    **dict.fromkeys(("effect", "low", "high", "level", "bound_low", "bound_high"), "float64"),
-    **dict.fromkeys(("p", "p_adjusted", "detectable", "seeds_to_settle"), "float64"),
-    **dict.fromkeys(("seeds", "diverged", "missing"), "int64"),
-    **dict.fromkeys(("mismatches", "caveat"), "str"),
-}
-"""Columns of the table of verdicts."""
-
-EFFECTS = {
-    **dict.fromkeys(("claim", "variant", "comparator", "environment", "score"), "str"),
-    "decisive": "bool",
-    "seeds": "int64",
-    "paired": "bool",
-    **dict.fromkeys(("difference", "low", "high", "scale", "effect"), "float64"),
-    **dict.fromkeys(("diverged", "missing"), "int64"),
-}
-"""Columns of the table of effects in each environment; `low` and `high` are a 95 % interval, not corrected."""
+VERDICTS = TableFormat(
+    {
+        **dict.fromkeys(
+            ("claim", "kind", "statement", "paper", "where", "score", "environments", "across"), "str"
+        ),
+        **dict.fromkeys(("verdict", "reservation", "reason", "variant", "comparator", "unit"), "str"),
+        **dict.fromkeys(("effect", "low", "high", "level", "bound_low", "bound_high"), "float64"),
+        **dict.fromkeys(("p", "p_adjusted", "detectable", "seeds_to_settle"), "float64"),
+        **dict.fromkeys(("seeds", "diverged", "missing"), "int64"),
+        **dict.fromkeys(("mismatches", "caveat"), "str"),
+    }
+)
+EFFECTS = TableFormat(
+    {
+        **dict.fromkeys(("claim", "variant", "comparator", "environment", "score"), "str"),
+        "decisive": "bool",
+        "seeds": "int64",
+        "paired": "bool",
+        **dict.fromkeys(("difference", "low", "high", "scale", "effect"), "float64"),
+        **dict.fromkeys(("diverged", "missing"), "int64"),
+    }
+)
+"""Effects in each environment; `low` and `high` are a 95 % interval, not corrected."""
 
 
 class Judgement(NamedTuple):
     """What became of a study's claims, as tidy tables.
 
     Attributes:
-        verdicts: one row a claim, columns `VERDICTS`. `effect` is that of the decisive pair of variants, in `unit`;
-            `detectable` how far it must lie from a bound to be found there with a power of 80 %; `seeds_to_settle`
-            how many seeds would decide an effect such as the estimated one, infinite above
-            `inference.MOST_SEEDS`.
-        claims: one row a claim, pair and environment, columns `EFFECTS`.
-        published: one row a claim and published score: see `comparisons.published_scores`.
+        verdicts: one row a claim, in the format `VERDICTS`. `effect` belongs to the decisive pair of variants, in
+            `unit`. `detectable` is the distance from a bound at which an effect is found with a power of 80 %.
+            `seeds_to_settle` is the number of seeds that would decide an effect as large as the estimated one; it
+            is infinite above `inference.MOST_SEEDS`.
+        claims: one row a claim, pair and environment, in the format `EFFECTS`.
+        published: one row a claim and published score; see `published.published_scores`.
     """
 
     verdicts: pd.DataFrame
@@ -77,12 +83,16 @@ class Judgement(NamedTuple):
     published: pd.DataFrame
 
 
-class _LeftOut(Unjudgeable):
-    """A claim that the preset leaves out, whatever the results would have been."""
+@dataclass(frozen=True)
+class Evidence:
+    """What the results say about a claim: its effects, and the p-values of the two opposite findings.
 
-
-class _Evidence(NamedTuple):
-    """The effects of a claim, grouped as its hypothesis groups them, with p-values of the opposite findings."""
+    Attributes:
+        groups: the effects, grouped as the claim's hypothesis groups them.
+        decisive: the effect that the p-values depend on.
+        holds: p-value of the finding that the claim holds.
+        fails: p-value of the finding that it fails.
+    """
 
     groups: tuple[tuple[Effect, ...], ...]
     decisive: Effect
@@ -91,8 +101,32 @@ class _Evidence(NamedTuple):
 
     @property
     def p(self) -> float:
-        """Of either finding."""
+        """The p-value of either finding."""
         return float(inference.two_sided(np.asarray(self.holds), np.asarray(self.fails)))
+
+
+@dataclass(frozen=True)
+class NotJudged:
+    """Why there is no verdict on a claim.
+
+    Attributes:
+        reason: in words.
+        left_out: whether that was known before there were results, because the preset leaves the claim out.
+    """
+
+    reason: str
+    left_out: bool
+
+
+class Corrected(NamedTuple):
+    """What Holm's procedure says of one claim; NaN for a claim that is not among those corrected for."""
+
+    p: float
+    p_adjusted: float
+    rejected: bool
+
+
+NOT_CORRECTED = Corrected(p=math.nan, p_adjusted=math.nan, rejected=False)
 
 
 def judge(plan: StudyPlan, scores: pd.DataFrame, references: Mapping[str, PublishedScore]) -> Judgement:
@@ -105,67 +139,72 @@ def judge(plan: StudyPlan, scores: pd.DataFrame, references: Mapping[str, Publis
     """
     counted = comparable.with_diverged(scores)
     claims = plan.study.claims
-    tested = {name: hypothesis(claim, references) for name, claim in claims.items()}
-    found = {name: _attempt(plan, claim, tested[name], counted) for name, claim in claims.items()}
-    family = [name for name, one in found.items() if not isinstance(one, _LeftOut)]
-    # Whether the results allow a judgement is seen in the results, so these claims stay in the family.
-    p = np.array([one.p if isinstance(one := found[name], _Evidence) else 1.0 for name in family])
-    decision = inference.holm(p)
-    columns = pd.DataFrame({"p": p, "p_adjusted": decision.adjusted, "rejected": decision.rejected}, family)
-    columns = columns.reindex(list(claims)).fillna({"rejected": False})
+    hypotheses = {name: hypothesis(claim, references) for name, claim in claims.items()}
+    outcomes = {name: _examine(plan, claim, hypotheses[name], counted) for name, claim in claims.items()}
+    corrected, level = _correct(outcomes)
     verdicts = [
-        _describe(plan, name, claims[name])
-        | _verdict(found[name], tested[name], bool(columns.at[name, "rejected"]), float(decision.level))
-        | {column: columns.at[name, column] for column in ("p", "p_adjusted")}
-        | {"mismatches": _mismatches(plan, claims[name], references)}
-        for name in claims
+        _description(plan, name, claim)
+        | _verdict(outcomes[name], hypotheses[name], corrected[name], level)
+        | {"mismatches": _mismatches(plan, claim, references)}
+        for name, claim in claims.items()
     ]
+    rows = (row for name, claim in claims.items() for row in _effect_rows(name, claim, outcomes[name]))
     return Judgement(
-        table(verdicts, VERDICTS),
-        table((row for name in claims for row in _effect_rows(name, claims[name], found[name])), EFFECTS),
-        published_scores(plan, counted, references),
+        VERDICTS.table(verdicts), EFFECTS.table(rows), published_scores(plan, counted, references)
     )
 
 
-def table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
-    """A table with columns of fixed types, whether or not it has rows."""
-    return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
-
-
-def _attempt(
-    plan: StudyPlan, claim: Claim, tested: Hypothesis, scores: pd.DataFrame
-) -> _Evidence | Unjudgeable:
+def _examine(plan: StudyPlan, claim: Claim, tested: Hypothesis, scores: pd.DataFrame) -> Evidence | NotJudged:
     """The evidence on a claim, or why there is none."""
     environments = claim.environments or tuple(plan.study.environments)
-    if absent := [each for each in environments if each in plan.left_out]:
-        return _LeftOut(f"the preset {plan.preset} leaves out {', '.join(absent)}")
+    if absent := [environment for environment in environments if environment in plan.left_out]:
+        return NotJudged(f"the preset {plan.preset} leaves out {', '.join(absent)}", left_out=True)
     if isinstance(claim, AgainstReference) and (plan.left_out or share_of_steps(plan, claim) < 1):
-        return _LeftOut("a published score is compared at its own steps and environments only")
+        reason = "a published score is compared at its own steps and environments only"
+        return NotJudged(reason, left_out=True)
     worlds = [environments] if claim.across == "mean" else [(each,) for each in environments]
     try:
         groups = tuple(
-            tuple(effect(scores, claim.score, pair, world, tested.unit) for pair in group)
+            tuple(effects.effect(scores, claim.score, pair, world, tested.unit) for pair in group)
             for world in worlds
             for group in tested.groups
         )
-    except Unjudgeable as reason:
-        return reason
+    except Unjudgeable as obstacle:
+        return NotJudged(str(obstacle), left_out=False)
     return _weigh(groups, tested)
 
 
-def _weigh(groups: tuple[tuple[Effect, ...], ...], tested: Hypothesis) -> _Evidence:
-    """The claim's p-values, and the effect that they hang on: the strongest of the weakest group."""
+def _weigh(groups: tuple[tuple[Effect, ...], ...], tested: Hypothesis) -> Evidence:
+    """The p-values of a claim, and the effect that they depend on: the strongest effect of the weakest group."""
     findings = [
         [inference.between(one.contrast, tested.low, tested.high) for one in group] for group in groups
     ]
     holds, fails = map(float, inference.combine(findings))
     weakest = max(range(len(groups)), key=lambda group: min(float(each.holds) for each in findings[group]))
     strongest = min(range(len(groups[weakest])), key=lambda one: float(findings[weakest][one].holds))
-    return _Evidence(groups, groups[weakest][strongest], holds, fails)
+    return Evidence(groups, groups[weakest][strongest], holds, fails)
 
 
-def _describe(plan: StudyPlan, name: str, claim: Claim) -> dict[str, Any]:
-    """What the claim says, and with how much less than the study's own budget it was tested."""
+def _correct(outcomes: Mapping[str, Evidence | NotJudged]) -> tuple[dict[str, Corrected], float]:
+    """What Holm's procedure says of each claim, and α of the intervals that agree with it."""
+    p_values: dict[str, float] = {}
+    for name, outcome in outcomes.items():
+        if isinstance(outcome, Evidence):
+            p_values[name] = outcome.p
+        elif not outcome.left_out:
+            # Only the results showed that they allow no judgement, so this claim stays in the family.
+            p_values[name] = 1.0
+    family = np.array(list(p_values.values()))
+    decision = inference.holm(family)
+    columns = (array.tolist() for array in (family, decision.adjusted, decision.rejected))
+    in_family = {
+        name: Corrected(*row) for name, row in zip(p_values, zip(*columns, strict=True), strict=True)
+    }
+    return {name: in_family.get(name, NOT_CORRECTED) for name in outcomes}, float(decision.level)
+
+
+def _description(plan: StudyPlan, name: str, claim: Claim) -> dict[str, Any]:
+    """What the claim says, and how much less than the study's own budget was spent on it."""
     environments = claim.environments or tuple(plan.study.environments)
     return {
         "claim": name,
@@ -182,7 +221,7 @@ def _describe(plan: StudyPlan, name: str, claim: Claim) -> dict[str, Any]:
 
 
 def _mismatches(plan: StudyPlan, claim: Claim, references: Mapping[str, PublishedScore]) -> str:
-    """In what the published score that a claim is about is another measurement; empty for other claims."""
+    """How the published score that a claim is about was measured differently; empty for other claims."""
     if not isinstance(claim, AgainstReference):
         return ""
     environments = claim.environments or tuple(plan.study.environments)
@@ -191,7 +230,7 @@ def _mismatches(plan: StudyPlan, claim: Claim, references: Mapping[str, Publishe
 
 
 def share_of_steps(plan: StudyPlan, claim: Claim) -> float:
-    """Steps spent on a claim, as a share of the study's own budget: the least over its environments."""
+    """Steps spent on a claim, as a share of the study's own budget: the smallest share of its environments."""
     shares = (
         planned.run.steps / plan.study.environments[planned.environment]
         for planned in plan.runs
@@ -201,7 +240,7 @@ def share_of_steps(plan: StudyPlan, claim: Claim) -> float:
 
 
 def reservation(plan: StudyPlan, claim: Claim) -> str:
-    """How much less than the study's own budget was spent on the claim; else empty.
+    """How much less than the study's own budget was spent on the claim; empty if nothing less.
 
     For example "at 2 % of the steps and 5 of 10 seeds and 1 of 4 environments".
     """
@@ -215,68 +254,71 @@ def reservation(plan: StudyPlan, claim: Claim) -> str:
 
 
 def _verdict(
-    found: _Evidence | Unjudgeable, tested: Hypothesis, rejected: bool, alpha: float
+    outcome: Evidence | NotJudged, tested: Hypothesis, corrected: Corrected, alpha: float
 ) -> dict[str, Any]:
     """The verdict and its numbers."""
-    bounds = {"unit": tested.unit, "bound_low": tested.low, "bound_high": tested.high, "level": 1 - alpha}
-    if isinstance(found, Unjudgeable):
+    shared = {
+        **{"unit": tested.unit, "bound_low": tested.low, "bound_high": tested.high, "level": 1 - alpha},
+        **{"p": corrected.p, "p_adjusted": corrected.p_adjusted},
+    }
+    if isinstance(outcome, NotJudged):
         counts = dict.fromkeys(("seeds", "diverged", "missing"), 0)
         first = next(tested.pairs)
         names = {"variant": first.variant, "comparator": first.comparator or ""}
-        return bounds | counts | names | {"verdict": NOT_JUDGED, "reason": str(found)}
-    one = found.decisive
-    contrast, value = one.contrast, float(one.contrast.value)
-    low, high = inference.interval(contrast, alpha)
+        return shared | counts | names | {"verdict": NOT_JUDGED, "reason": outcome.reason}
+    effect, contrast = outcome.decisive, outcome.decisive.contrast
+    value, (low, high) = float(contrast.value), map(float, inference.interval(contrast, alpha))
     distance = min(abs(value - bound) for bound in (tested.low, tested.high) if math.isfinite(bound))
-    verdict = (REPLICATED if found.holds < found.fails else CONTRADICTED) if rejected else INCONCLUSIVE
-    return bounds | {
+    finding = REPLICATED if outcome.holds < outcome.fails else CONTRADICTED
+    verdict = finding if corrected.rejected else INCONCLUSIVE
+    return shared | {
         "verdict": verdict,
-        "reason": _reason(one, tested, verdict, float(low), float(high)),
-        "variant": one.pair.variant,
-        "comparator": one.pair.comparator or "",
+        "reason": _remarks(effect, tested, verdict, low, high),
+        "variant": effect.pair.variant,
+        "comparator": effect.pair.comparator or "",
         "effect": value,
-        "low": float(low),
-        "high": float(high),
+        "low": low,
+        "high": high,
         "detectable": float(inference.detectable(contrast, alpha)),
-        "seeds_to_settle": inference.seeds_to_settle(contrast, one.seeds, distance, alpha),
-        "seeds": one.seeds,
-        "diverged": sum(stratum.diverged for stratum in one.strata),
-        "missing": sum(stratum.missing for stratum in one.strata),
+        "seeds_to_settle": inference.seeds_to_settle(contrast, effect.seeds, distance, alpha),
+        "seeds": effect.seeds,
+        "diverged": sum(stratum.diverged for stratum in effect.strata),
+        "missing": sum(stratum.missing for stratum in effect.strata),
     }
 
 
-def _reason(one: Effect, tested: Hypothesis, verdict: str, low: float, high: float) -> str:
+def _remarks(decisive: Effect, tested: Hypothesis, verdict: str, low: float, high: float) -> str:
     """What a reader should know beside the numbers."""
-    parts = []
-    if verdict == CONTRADICTED and one.pair.comparator is not None and math.isinf(tested.high):
+    remarks = []
+    if verdict == CONTRADICTED and decisive.pair.comparator is not None and math.isinf(tested.high):
         if high < -tested.low:
-            parts.append("the opposite is found")
+            remarks.append("the opposite is found")
         elif low > -tested.low:
-            parts.append("no difference that matters")
+            remarks.append("no difference that matters")
         else:
-            parts.append("not higher by the margin")
-    if one.alike:
-        parts.append("all seeds are alike, so rarer outcomes may have gone unseen")
-    return "; ".join(parts)
+            remarks.append("not higher by the margin")
+    if decisive.alike:
+        remarks.append("all seeds are alike, so rarer outcomes may have gone unseen")
+    return "; ".join(remarks)
 
 
-def _effect_rows(name: str, claim: Claim, found: _Evidence | Unjudgeable) -> Iterable[dict[str, Any]]:
-    """The claim's effects in each environment."""
-    if isinstance(found, Unjudgeable):
+def _effect_rows(name: str, claim: Claim, outcome: Evidence | NotJudged) -> Iterable[dict[str, Any]]:
+    """The claim's effects in each environment; none if it was not judged."""
+    if isinstance(outcome, NotJudged):
         return
-    for one in (each for group in found.groups for each in group):
-        for stratum in one.strata:
+    for effect in (effect for group in outcome.groups for effect in group):
+        for stratum in effect.strata:
             contrast = stratum.contrast
             low, high = inference.interval(contrast)
             yield {
                 "claim": name,
-                "variant": one.pair.variant,
-                "comparator": one.pair.comparator or "",
+                "variant": effect.pair.variant,
+                "comparator": effect.pair.comparator or "",
                 "environment": stratum.environment,
                 "score": claim.score,
-                "decisive": one is found.decisive,
+                "decisive": effect is outcome.decisive,
                 "seeds": stratum.seeds,
-                "paired": stratum.paired and one.pair.comparator is not None,
+                "paired": stratum.paired and effect.pair.comparator is not None,
                 "difference": float(contrast.value),
                 "low": float(low),
                 "high": float(high),

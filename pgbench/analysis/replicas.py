@@ -1,43 +1,55 @@
-"""What one replica did: its learning curve and its scores."""
+"""What one replica did: its learning curve and its scores.
+
+A `Replica` is the unit of every statistic. Its episodes end at steps of its own, so replicas can be compared only
+through two reductions. The *curve* is the mean return in each bin of a grid of steps that all variants on an
+environment share. A *score* is one number, such as the mean return of the last 100 episodes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar, assert_never
+from typing import Any, assert_never
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pgbench.analysis.statistics import Array
 from pgbench.storage.blocks import Block
 from pgbench.studies.plans import PlannedRun
 from pgbench.studies.scores import EVALUATIONS, RETURNS, MetricScore, Score, metric_score, unrecorded
 
 GRID_POINTS = 100
+"""Points of a curve."""
 LAST_EPISODES = 100
+"""Episodes of the score `last_100`."""
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Replica:
-    """What one replica did.
+    """What one replica did, up to its budget.
 
-    `trained` are the steps it trained for, `steps` and `returns` its episodes in the order of their ends, `metrics`
-    a row an iteration, and `evaluated` the mean return of each of its evaluations, in their order.
+    Attributes:
+        planned: its run.
+        seed: its seed.
+        trained: the environment steps that it trained for.
+        steps: the step at which each episode ended, rising, `[episodes]`.
+        returns: the return of each episode, `[episodes]`; NaN where it is not finite.
+        metrics: one row a kept iteration.
+        evaluated: the mean return of each evaluation, in their order; NaN where it is not finite.
     """
 
     planned: PlannedRun
     seed: int
     trained: int
     steps: Integers
-    returns: Floats
+    returns: Array
     metrics: pd.DataFrame
-    evaluated: Floats
+    evaluated: Array
 
     @cached_property
     def iterations(self) -> Integers:
@@ -46,7 +58,7 @@ class Replica:
 
     @property
     def diverged(self) -> bool:
-        """Whether it stopped before its budget, which a replica does only when a parameter is not finite."""
+        """Whether it stopped before its budget; a replica stops only when a parameter is not finite."""
         return self.trained < self.planned.run.steps or bool(np.isnan(self.returns).any())
 
     @property
@@ -56,8 +68,8 @@ class Replica:
             return "diverged"
         return "scored" if len(self.returns) else "no episode"
 
-    def ended_in(self, iteration: int) -> Floats:
-        """Returns of the episodes that ended in an iteration, counted from 1; none if it was not reached."""
+    def ended_in(self, iteration: int) -> Array:
+        """Returns of the episodes that ended in an iteration, counted from 1; empty if it was not reached."""
         ends = np.concatenate([[0], self.iterations])
         if iteration >= len(ends):
             return self.returns[:0]
@@ -66,23 +78,23 @@ class Replica:
 
     @property
     def untrained(self) -> float:
-        """Mean return of the episodes before the first update; the first episode's, where none ended so early."""
+        """Mean return of the episodes before the first update; if none ended before it, the first episode's."""
         before = self.ended_in(1)
         return _mean(before if len(before) else self.returns[:1])
 
     @cached_property
-    def curve(self) -> tuple[Integers, Floats]:
-        """The grid and the curve; NaN once it has diverged."""
+    def curve(self) -> tuple[Integers, Array]:
+        """The grid of steps and the curve on it; NaN after the replica diverged."""
         grid = _grid(self.planned.run.steps)
         points = curve(self.steps, self.returns, grid)
         return grid, np.where(grid <= self.trained, points, np.nan) if self.diverged else points
 
 
-def curve(steps: Integers, returns: Floats, grid: Integers) -> Floats:
+def curve(steps: Integers, returns: Array, grid: Integers) -> Array:
     """The mean return of the episodes that finished in each bin of a grid.
 
-    A bin ends at its grid point, which belongs to it, and begins after the point before. Where no episode
-    finished in a bin, the value before is carried forward; before the first finished episode it is NaN.
+    A bin begins after the previous grid point and ends at its own point, which belongs to it. A bin in which no
+    episode finished has the value of the bin before; before the first finished episode the value is NaN.
 
     Args:
         steps: the step at which each episode finished, `[episodes]`.
@@ -103,46 +115,51 @@ def curve(steps: Integers, returns: Floats, grid: Integers) -> Floats:
 
 def replicas_of(planned: PlannedRun, block: Block) -> Iterable[Replica]:
     """Each replica of a block, with its episodes up to the budget, so that all are judged at equal cost."""
-    counted = block.episodes[block.episodes["step"] <= planned.run.steps]
-    steps, returns = counted["step"].to_numpy(), _finite(counted["episodic_return"])
-    tables = (counted, block.metrics, block.evaluations)
-    for seed, own, updates, evaluated in zip(
-        block.record.seeds, *(_rows_of_seeds(table, block.record.seeds) for table in tables), strict=True
-    ):
-        metrics = block.metrics.iloc[updates]
-        trained = int(metrics["step"].max()) if len(metrics) else 0
-        evaluations = _evaluated(block.evaluations.iloc[evaluated])
-        yield Replica(planned, seed, trained, steps[own], returns[own], metrics, evaluations)
+    seeds = block.record.seeds
+    episodes = block.episodes[block.episodes["step"] <= planned.run.steps]
+    steps, returns = episodes["step"].to_numpy(), _finite(episodes["episodic_return"])
+    rows = (_rows_of_seeds(table, seeds) for table in (episodes, block.metrics, block.evaluations))
+    for seed, of_episodes, of_metrics, of_evaluations in zip(seeds, *rows, strict=True):
+        metrics = block.metrics.iloc[of_metrics]
+        yield Replica(
+            planned=planned,
+            seed=seed,
+            trained=int(metrics["step"].max()) if len(metrics) else 0,
+            steps=steps[of_episodes],
+            returns=returns[of_episodes],
+            metrics=metrics,
+            evaluated=evaluation_means(block.evaluations.iloc[of_evaluations]),
+        )
 
 
 def _rows_of_seeds(table: pd.DataFrame, seeds: Sequence[int]) -> list[slice]:
-    """The rows of each seed, in a table that is in the order of seeds, as those of blocks are."""
-    found, wanted = table["seed"].to_numpy(), np.asarray(seeds)
-    starts, ends = (np.searchsorted(found, wanted, side) for side in ("left", "right"))
-    return [slice(*each) for each in zip(starts, ends, strict=True)]
+    """The rows of each seed in a table that is sorted by seed, as the tables of blocks are."""
+    sorted_seeds, wanted = table["seed"].to_numpy(), np.asarray(seeds)
+    starts, ends = (np.searchsorted(sorted_seeds, wanted, side) for side in ("left", "right"))
+    return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-def _evaluated(episodes: pd.DataFrame) -> Floats:
-    """The mean return of each evaluation of a replica, in their order; NaN where one is not finite."""
+def evaluation_means(episodes: pd.DataFrame) -> Array:
+    """The mean return of each evaluation of a replica, in their order; NaN where a return is not finite."""
     if not len(episodes):
         return np.empty(0)
     ends = np.flatnonzero(np.diff(episodes["step"])) + 1
     return np.array([np.mean(returns) for returns in np.split(_finite(episodes["episodic_return"]), ends)])
 
 
-def _finite(returns: pd.Series) -> Floats:
+def _finite(returns: pd.Series) -> Array:
     """The returns, with NaN for those that are not finite."""
     values = returns.to_numpy()
     return np.where(np.isfinite(values), values, np.nan)
 
 
 def _grid(budget: int) -> Integers:
-    """Up to `GRID_POINTS` steps, evenly spaced, the last of them the budget."""
+    """At most `GRID_POINTS` evenly spaced steps; the last is the budget."""
     return np.unique(np.linspace(0, budget, GRID_POINTS + 1).astype(np.int64)[1:])
 
 
-def score(replica: Replica) -> dict[str, Any]:
-    """One replica's row of scores; NaN where it has none, with the reason as its status."""
+def scores_of(replica: Replica) -> dict[str, Any]:
+    """One replica's row of scores; NaN where it has none, and then its status says why."""
     row = {
         "variant": replica.planned.variant,
         "environment": replica.planned.environment,
@@ -166,20 +183,20 @@ def score(replica: Replica) -> dict[str, Any]:
 
 
 def _evaluation_scores(replica: Replica) -> dict[str, float]:
-    """Those of `EVALUATIONS` that the run was evaluated for; NaN for the others, and if it diverged."""
+    """The scores `EVALUATIONS`; NaN where the run was not evaluated for it, or if the replica diverged."""
     if replica.diverged or not len(replica.evaluated):
         return dict.fromkeys(EVALUATIONS, np.nan)
-    found = {
+    scores = {
         "deterministic_evaluation": float(replica.evaluated[-1]),
         "maximum_of_evaluations": float(np.max(replica.evaluated)),
     }
-    return found | dict.fromkeys(unrecorded(replica.planned.run.evaluation), np.nan)
+    return scores | dict.fromkeys(unrecorded(replica.planned.run.evaluation), np.nan)
 
 
 def metric_scores(metrics: pd.DataFrame, scores: Iterable[Score]) -> dict[str, float]:
-    """Those of the scores that are made of a metric; NaN where it was not recorded."""
-    parts = {score: metric_score(score) for score in scores}
-    return {score: _over_iterations(metrics, each) for score, each in parts.items() if each is not None}
+    """The scores among these that are made of a metric; NaN where the metric was not recorded."""
+    made_of = {score: metric_score(score) for score in scores}
+    return {score: _over_iterations(metrics, parts) for score, parts in made_of.items() if parts is not None}
 
 
 def _over_iterations(metrics: pd.DataFrame, score: MetricScore) -> float:
@@ -198,5 +215,5 @@ def _over_iterations(metrics: pd.DataFrame, score: MetricScore) -> float:
             assert_never(score.statistic)
 
 
-def _mean(values: Floats) -> float:
+def _mean(values: Array) -> float:
     return float(np.mean(values)) if len(values) else np.nan

@@ -1,8 +1,8 @@
 """Statistics over replicas: the unit is a replica's score, never an episode.
 
-A sample is a float array with one entry a replica along its first axis; further axes, such as the points of a
-curve, are treated each alone. Randomness comes from the generator that is passed in. The choice of statistics
-follows Agarwal et al. 2021; SciPy resamples.
+A sample is a float array whose first axis counts replicas. Its further axes, such as the points of a curve, do not
+influence each other. Randomness comes from the generator that is passed in. The choice of statistics follows
+Agarwal et al. 2021; SciPy resamples.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BATCH = 200
 class Estimate(NamedTuple):
     """A statistic with the ends of its interval: scalars, or arrays over the sample's further axes.
 
-    The ends are NaN where a sample has fewer than two replicas, for one replica says nothing of others.
+    The ends are NaN if a sample has fewer than two replicas, because one replica says nothing about others.
     """
 
     value: Array
@@ -41,7 +41,7 @@ def mean(sample: Array, axis: int = 0) -> Array:
 
 
 def interquartile_mean(sample: Array, axis: int = 0) -> Array:
-    """The mean of the middle half: a quarter of the replicas, rounded down, is left out at either end."""
+    """The mean of the middle half: a quarter of the replicas, rounded down, is left out at each end."""
     trimmed: Array = stats.trim_mean(_replicas_last(sample, axis), 0.25, axis=-1)
     return trimmed
 
@@ -56,13 +56,13 @@ def probability_of_improvement(*samples: Array, axis: int = -1) -> Array:
     probabilities = []
     for first, second in zip(samples[::2], samples[1::2], strict=True):
         x, y = _replicas_last(first, axis)[..., :, None], _replicas_last(second, axis)[..., None, :]
-        wins, losses = (np.count_nonzero(each, axis=(-2, -1)) for each in (x > y, x < y))
+        wins, losses = (np.count_nonzero(outcome, axis=(-2, -1)) for outcome in (x > y, x < y))
         probabilities.append(0.5 * (1.0 + (wins - losses) / (x.shape[-2] * y.shape[-1])))
     return np.asarray(np.mean(probabilities, axis=0))
 
 
 def _replicas_last(sample: Array, axis: int) -> Array:
-    """A sample whose replicas lie side by side, and so are added up in one order whatever other axes there are."""
+    """The sample with its replicas side by side, so that other axes do not change the order of their sum."""
     return np.ascontiguousarray(np.moveaxis(sample, axis, -1))
 
 
@@ -73,7 +73,7 @@ def bootstrap(
 
     Args:
         statistic: of the samples.
-        samples: resampled each for itself: a task or a variant is a stratum, its replicas are what varies.
+        samples: each is resampled independently; a task or a variant is a stratum, in which replicas vary.
         rng: source of the resampling.
         level: the nominal coverage of the interval.
     """
@@ -95,6 +95,6 @@ def bootstrap(
 
 
 def simulated_coverage(replicas: int, rng: np.random.Generator, studies: int = 1000) -> float:
-    """How often `bootstrap`'s interval of the mean holds the true mean of normally distributed scores."""
+    """How often `bootstrap`'s interval of the mean contains the true mean of normally distributed scores."""
     interval = bootstrap(mean, [rng.standard_normal((replicas, studies))], rng)
     return float(np.mean((interval.low <= 0.0) & (interval.high >= 0.0)))

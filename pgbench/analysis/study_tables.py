@@ -1,4 +1,4 @@
-"""What `gathering.gather` wrote for a study, read back: all that its page is made of."""
+"""The tables that `gathering.gather` wrote for a study, read back: all that its page is made of."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pgbench.analysis.judging import Judgement
 from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
 from pgbench.methods.runs import seeds_of
+from pgbench.storage.files import sha256
+from pgbench.storage.layout import PLAN, PROVENANCE
 from pgbench.storage.provenance import Machine
 from pgbench.studies.plans import StudyPlan
 
@@ -24,21 +26,16 @@ DIGITS = 12
 def identifier(directory: Path) -> str:
     """Twelve hexadecimal digits over a study's tables as written: every `*.parquet` in its directory.
 
-    What is no result is left out: time and machine. Whoever trains the same study on the same versions and gets the
-    same numbers gets the same identifier.
+    Time and machine are no results and are left out. Two people who train the same study on the same versions and
+    get the same numbers get the same identifier.
     """
     tables = sorted(directory.glob("*.parquet"))
-    return _digest(f"{table.name} {_file_digest(table)}" for table in tables)
+    return _digest(f"{table.name} {sha256(table)}" for table in tables)
 
 
 def joint_identifier(identifiers: Iterable[str]) -> str:
     """One identifier for several studies, in their order."""
     return _digest(identifiers)
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(lines: Iterable[str]) -> str:
@@ -58,7 +55,7 @@ class RunProvenance(Specification):
 
 
 class StudyProvenance(Specification):
-    """Where a study's numbers come from: the distinct values over its blocks, so one of each if all agree."""
+    """Where a study's numbers come from: the distinct values over its blocks, one of each if all blocks agree."""
 
     runs: tuple[RunProvenance, ...]
     started: AwareDatetime
@@ -87,7 +84,7 @@ class StudyProvenance(Specification):
 
 @dataclass(frozen=True)
 class StudyTables:
-    """A study's plan and its tables; `identity` is the identifier of the latter."""
+    """A study's plan and its tables; `identity` is the identifier of the tables."""
 
     plan: StudyPlan
     curves: pd.DataFrame
@@ -127,7 +124,7 @@ def load(directory: Path) -> StudyTables:
     """
     try:
         return StudyTables(
-            plan=StudyPlan.model_validate_json((directory / "plan.json").read_bytes()),
+            plan=StudyPlan.model_validate_json((directory / PLAN).read_bytes()),
             curves=pd.read_parquet(directory / "curves.parquet"),
             scores=pd.read_parquet(directory / "scores.parquet"),
             summary=pd.read_parquet(directory / "summary.parquet"),
@@ -135,10 +132,12 @@ def load(directory: Path) -> StudyTables:
             judgement=Judgement(
                 *(pd.read_parquet(directory / f"{name}.parquet") for name in Judgement._fields)
             ),
-            provenance=StudyProvenance.model_validate_json((directory / "provenance.json").read_bytes()),
+            provenance=StudyProvenance.model_validate_json((directory / PROVENANCE).read_bytes()),
             identity=identifier(directory),
         )
     except ValidationError:
-        raise Refusal(f"{directory}: was gathered by another version of pgbench; gather it again") from None
+        raise Refusal(
+            f"{directory}: another version of pgbench gathered this study; gather it again"
+        ) from None
     except (OSError, ValueError) as error:
         raise Refusal(f"{directory}: is not a gathered study ({error}); gather it again") from None

@@ -1,8 +1,8 @@
 """From scores of replicas to tables over replicas: each variant alone, and against the one before it.
 
-Both tables are about `last_100`. A replica that diverged counts as the worst (`scaling.with_diverged`); those in
-whose budget no episode ended have no score, and are counted. Intervals of means are Student's, as those of claims
-are; the others are bootstrapped, and with few replicas too narrow.
+Both tables are about `last_100`. A replica that diverged counts as the worst (`comparable.with_diverged`). A
+replica in whose budget no episode ended has no score; the table tells how many there are. Intervals of means are
+Student's, as in claims. The other intervals are bootstrapped; with few replicas they are too narrow.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pgbench.analysis.statistics import Array, Estimate, Statistic
 SCORE = "last_100"
 ALL_ENVIRONMENTS = "all environments"
 TOGETHER = 50
-"""Cells that are resampled together: with a hundred replicas of each that takes a quarter of a gigabyte."""
+"""Cells that are resampled together; with a hundred replicas each, that takes a quarter of a gigabyte."""
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:
@@ -30,9 +30,8 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
         scores: one row a replica, as `gathering.gather` writes them.
 
     Returns:
-        Columns variant, environment; replicas, and of these scored, diverged, no_episode; then of `last_100`
-        the mean and interquartile_mean, each with its 95 % interval (`…_low`, `…_high`),
-        minimum and maximum.
+        Columns variant, environment; the numbers of replicas, scored, diverged, no_episode; then of `last_100` the
+        mean and interquartile_mean, each with its 95 % interval (`…_low`, `…_high`), minimum and maximum.
     """
     groups = [
         group for _, group in comparable.with_diverged(scores).groupby(["variant", "environment"], sort=False)
@@ -66,9 +65,9 @@ def effects(scores: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns variant, before, environment; pairs (seeds with a score in both), difference (mean over seeds of
-        `last_100` less that of the variant before) and probability_of_improvement, each with its 95 %
-        interval (`…_low`, `…_high`). With several environments, a last row a variant averages the
-        probability over them, as `ALL_ENVIRONMENTS`; differences, whose scales differ, are NaN there.
+        `last_100` less that of the variant before) and probability_of_improvement, each with its 95 % interval
+        (`…_low`, `…_high`). With several environments, the last row of a variant, `ALL_ENVIRONMENTS`, averages the
+        probability over them; the difference is NaN there, because environments differ in scale.
     """
     columns = ["variant", "before", "environment", "pairs", *_columns("difference", _NOTHING)]
     columns += _columns("probability_of_improvement", _NOTHING)
@@ -77,19 +76,19 @@ def effects(scores: pd.DataFrame) -> pd.DataFrame:
         str(environment): group.pivot(index="seed", columns="variant", values=SCORE)
         for environment, group in counted.groupby("environment", sort=False)
     }
-    comparisons = [each for pair in pairwise(labels) for each in _comparisons(tables, *pair)]
-    improvements = bootstrapped(statistics.probability_of_improvement, [each.samples for each in comparisons])
+    comparisons = [row for pair in pairwise(labels) for row in _comparisons(tables, *pair)]
+    improvements = bootstrapped(statistics.probability_of_improvement, [row.samples for row in comparisons])
     rows = [
-        each.names
-        | _columns("difference", each.difference)
+        row.names
+        | _columns("difference", row.difference)
         | _columns("probability_of_improvement", probability)
-        for each, probability in zip(comparisons, improvements, strict=True)
+        for row, probability in zip(comparisons, improvements, strict=True)
     ]
     return pd.DataFrame(rows, columns=columns)
 
 
 class _Comparison(NamedTuple):
-    """A row of `effects`, without the probability of improvement, which is that of the samples."""
+    """A row of `effects` without the probability of improvement, and the samples that give this probability."""
 
     names: dict[str, Any]
     difference: Estimate
@@ -97,7 +96,7 @@ class _Comparison(NamedTuple):
 
 
 def _comparisons(tables: Mapping[str, pd.DataFrame], before: str, variant: str) -> Iterator[_Comparison]:
-    """The rows of one variant, from each environment's scores, a row a seed and a column a variant."""
+    """The rows of one variant, from the scores of each environment, a row a seed and a column a variant."""
     names = {"variant": variant, "before": before}
     samples: list[Array] = []
     for environment, scores in tables.items():
@@ -115,14 +114,15 @@ _NOTHING = Estimate(*np.full(3, np.nan))
 
 
 def bootstrapped(statistic: Statistic, cells: Sequence[Sequence[Array]]) -> list[Estimate]:
-    """A statistic of each cell and its interval; nothing where a sample is empty.
+    """A statistic of each cell and its interval; NaN if a sample is empty.
 
-    Every cell is resampled by a fresh generator: an interval depends on its own replicas, not on what else the
-    study holds. Cells with as many replicas thus draw the same of them, and are resampled together.
+    Every cell is resampled by a fresh generator, so that an interval depends on the cell's replicas and not on the
+    rest of the study. Cells with equal numbers of replicas therefore draw the same ones, and are resampled
+    together.
 
     Args:
         statistic: of a cell's samples.
-        cells: the samples of each.
+        cells: the samples of each cell.
     """
     alike: dict[tuple[int, ...], list[int]] = {}
     for index, samples in enumerate(cells):
@@ -131,17 +131,17 @@ def bootstrapped(statistic: Statistic, cells: Sequence[Sequence[Array]]) -> list
     for members in (members for sizes, members in alike.items() if all(sizes)):
         for start in range(0, len(members), TOGETHER):
             part = members[start : start + TOGETHER]
-            found = _bootstrapped_alike(statistic, [cells[index] for index in part])
-            for index, estimate in zip(part, found, strict=True):
+            of_part = _bootstrapped_alike(statistic, [cells[index] for index in part])
+            for index, estimate in zip(part, of_part, strict=True):
                 estimates[index] = estimate
     return estimates
 
 
 def _bootstrapped_alike(statistic: Statistic, cells: Sequence[Sequence[Array]]) -> list[Estimate]:
-    """`bootstrapped`, of cells with as many replicas."""
-    samples = [np.stack(each).T for each in zip(*cells, strict=True)]
-    found = statistics.bootstrap(statistic, samples, np.random.default_rng(0))
-    return [Estimate(*numbers) for numbers in zip(*found, strict=True)]
+    """`bootstrapped`, for cells with equal numbers of replicas."""
+    samples = [np.stack(of_cells).T for of_cells in zip(*cells, strict=True)]
+    estimates = statistics.bootstrap(statistic, samples, np.random.default_rng(0))
+    return [Estimate(*numbers) for numbers in zip(*estimates, strict=True)]
 
 
 def _mean(sample: Array) -> Estimate:

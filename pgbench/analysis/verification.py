@@ -1,4 +1,4 @@
-"""Whether results are what they say they are, and which of them this code would give again."""
+"""Checks results: whether they are what their records say, and whether this code would reproduce them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pgbench.base.refusals import Refusal
 from pgbench.methods import runs
 from pgbench.storage import blocks, digests
 from pgbench.storage.blocks import Block, BlockRecord
+from pgbench.storage.layout import PLAN, RECORD, Layout
 from pgbench.storage.provenance import Provenance, provenance
 from pgbench.studies import plans
 
@@ -27,9 +28,9 @@ class Finding:
 
     Attributes:
         place: its directory.
-        state: `invalid` where a file is missing, altered or contradicts another.
+        state: `invalid` if a file is missing, altered or contradicts another.
         reproducible: whether this code, with these versions, on this processor, would give the same bytes.
-        remark: why not, or what is wrong.
+        remark: what is wrong, or why the bytes could differ.
     """
 
     place: Path
@@ -44,24 +45,24 @@ def verify(directory: Path) -> list[Finding]:
     Raises:
         Refusal: if the folder holds neither.
     """
-    here, code = Provenance.model_validate(provenance()), digests.training_code_digest()
-    blocks = sorted(path for path in directory.glob("runs/*/*") if path.is_dir())
-    gathered = sorted(path.parent for path in directory.glob("studies/*/*/provenance.json"))
-    if not blocks and not gathered:
+    layout = Layout(directory)
+    block_directories, studies = layout.blocks(), layout.gathered_studies()
+    if not block_directories and not studies:
         raise Refusal(f"{directory}: holds no results; name the folder that has 'runs' and 'studies' in it")
-    found = [verify_block(block, here, code) for block in blocks]
-    return found + [verify_study(study, directory) for study in gathered]
+    now, code = Provenance.model_validate(provenance()), digests.training_code_digest()
+    findings = [verify_block(block, now, code) for block in block_directories]
+    return findings + [verify_study(study, directory) for study in studies]
 
 
-def verify_block(directory: Path, here: Provenance, code: str) -> Finding:
+def verify_block(directory: Path, now: Provenance, code: str) -> Finding:
     """Check one block: files against record, record against directory, tables against each other.
 
     Args:
-        directory: `runs/<run>/<block>`.
-        here: what would train it now.
+        directory: the block's.
+        now: what would train it now.
         code: digest of the training code as it is now.
     """
-    if not (directory / blocks.RECORD).exists():
+    if not (directory / RECORD).exists():
         kept = any(directory.glob("checkpoint-*"))
         return Finding(directory, "unfinished", False, "goes on from a checkpoint" if kept else "starts over")
     try:
@@ -71,14 +72,14 @@ def verify_block(directory: Path, here: Provenance, code: str) -> Finding:
         return Finding(directory, "invalid", False, str(refusal))
     if contradictions:
         return Finding(directory, "invalid", False, "; ".join(contradictions))
-    obstacles = list(_obstacles(block.record, here, code))
+    obstacles = list(_obstacles(block.record, now, code))
     return Finding(directory, "valid", not obstacles, "; ".join(obstacles))
 
 
 def verify_study(directory: Path, results_directory: Path) -> Finding:
     """Gather a study again, and compare its tables byte by byte."""
     try:
-        plan = plans.read_plan(directory / "plan.json")
+        plan = plans.read_plan(directory / PLAN)
         with TemporaryDirectory() as temporary:
             again = Path(temporary)
             gather(plan, results_directory, again)
@@ -97,7 +98,7 @@ def verify_study(directory: Path, results_directory: Path) -> Finding:
 
 
 def _contradictions(block: Block, directory: Path) -> Iterator[str]:
-    """What in a block does not fit together, though each file is as it was written."""
+    """What does not fit together in a block whose files are as they were written."""
     record, remedy = block.record, blocks.REMEDY
     if not record.name.endswith(f".{record.run.digest}"):
         yield f"the specification has the digest {record.run.digest}, which is not in its name; {remedy}"
@@ -105,7 +106,7 @@ def _contradictions(block: Block, directory: Path) -> Iterator[str]:
         yield f"holds the seeds {list(record.seeds)}, not {directory.name}; {remedy}"
     trained = block.metrics.groupby("seed")["step"].max()
     steps, whole = int(trained.sum()), bool((trained >= record.run.steps).all())
-    # the last update of a replica that diverged may not be among the metrics
+    # The metrics may lack the last update of a replica that diverged.
     if (
         sorted(trained.index) != sorted(record.seeds)
         or steps > record.steps
@@ -121,28 +122,28 @@ def _contradictions(block: Block, directory: Path) -> Iterator[str]:
 
 
 def _misplaced_evaluations(block: Block, trained: pd.Series) -> Iterator[str]:
-    """What in the evaluations is not as the run asks; `trained` is the last step of each seed's metrics."""
-    asked, made = block.record.run.evaluation, block.evaluations.groupby(["seed", "step"]).size()
-    if asked is None:
-        if len(made):
+    """Evaluations that are not those of the run; `trained` is the last step of each seed's metrics."""
+    planned, episodes = block.record.run.evaluation, block.evaluations.groupby(["seed", "step"]).size()
+    if planned is None:
+        if len(episodes):
             yield f"there are evaluations, which the run does not ask for; {blocks.REMEDY}"
         return
-    if (made != asked.episodes).any():
-        yield f"there is an evaluation of other than {asked.episodes} episodes; {blocks.REMEDY}"
-    times, last = made.groupby("seed").size(), block.evaluations.groupby("seed")["step"].max()
+    if (episodes != planned.episodes).any():
+        yield f"there is an evaluation of other than {planned.episodes} episodes; {blocks.REMEDY}"
+    times, last = episodes.groupby("seed").size(), block.evaluations.groupby("seed")["step"].max()
     ended = trained[trained >= block.record.run.steps]
-    if (times > asked.times).any() or (last.reindex(ended.index) > ended).any():
-        yield f"there are more evaluations than {asked.times}, or later ones than the last step; {blocks.REMEDY}"
+    if (times > planned.times).any() or (last.reindex(ended.index) > ended).any():
+        yield f"there are more evaluations than {planned.times}, or later ones than the last step; {blocks.REMEDY}"
 
 
-def _obstacles(record: BlockRecord, here: Provenance, code: str) -> Iterator[str]:
-    """Why this code, here, might give other bytes than a block has."""
+def _obstacles(record: BlockRecord, now: Provenance, code: str) -> Iterator[str]:
+    """Why this code, on this machine, might give other bytes than a block has."""
     if record.code_digest != code:
         yield f"trained by code {record.code_digest}, now {code}"
-    for package in sorted(record.versions.keys() | here.versions.keys()):
-        before, now = record.versions.get(package, "none"), here.versions.get(package, "none")
-        if before != now:
-            yield f"trained with {package} {before}, now {now}"
+    for package in sorted(record.versions.keys() | now.versions.keys()):
+        old, new = record.versions.get(package, "none"), now.versions.get(package, "none")
+        if old != new:
+            yield f"trained with {package} {old}, now {new}"
     for processor in dict.fromkeys(machine.processor for machine in record.machines):
-        if processor != here.machine.processor:
-            yield f"trained on {processor}, here {here.machine.processor}"
+        if processor != now.machine.processor:
+            yield f"trained on {processor}, here {now.machine.processor}"

@@ -1,7 +1,7 @@
-"""Loops as machine code, for what torch and numpy can only do in many small steps.
+"""Loops as machine code, for work that torch and NumPy can do only in many small steps.
 
-An operation of torch or numpy costs microseconds to call, on small arrays more than its arithmetic. Numba makes one
-function of many such operations. What is compiled here has a naive twin in the tests.
+Calling an operation of torch or NumPy costs microseconds; on small arrays that is more than its arithmetic. Numba
+compiles many such operations into one function. The tests hold a naive version of each compiled function.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def compiled(function: Function, reordered: bool = False) -> Function:
-    """The function compiled at its first call, by kinds of arguments, and kept for later processes.
+    """The function, compiled for each kind of arguments at the first call, and cached for later processes.
 
-    A product and a sum may become one rounded operation, and division by zero gives what IEEE 754 says. Sums keep
-    the order in which they are written, unless `reordered` lets a vector of terms be added at a time. Numba
-    compiles a kept function again when its own file has changed and not when another has, so functions that call
-    each other stand in one file.
+    A product and a sum may be rounded once instead of twice. Division by zero gives what IEEE 754 says. Sums keep
+    the order in which they are written, unless `reordered` allows adding a vector of terms at a time. Numba
+    compiles a cached function again if its own file has changed, but not if another file has; functions that call
+    each other must therefore stand in one file.
     """
     freedom = {"contract", "reassoc", "nsz"} if reordered else {"contract"}
     return cast(Function, numba.njit(cache=True, fastmath=freedom, error_model="numpy")(function))

@@ -1,4 +1,4 @@
-"""Where the files of the checkout are; the package works only from its checkout (`pip install --editable`)."""
+"""Where the checkout's files are. The package works only from its checkout (`pip install --editable`)."""
 
 from __future__ import annotations
 

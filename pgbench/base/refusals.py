@@ -10,6 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 LONGEST_QUOTE = 80
+"""Characters of a value that a message shows."""
+LONGEST_LIST = 40
+"""Names that a message lists when none is near."""
 
 
 def _printable(text: str) -> str:
@@ -20,7 +23,7 @@ class Refusal(ValueError):  # noqa: N818 - an input is refused; nothing has gone
     """An input that cannot be used; the message names the place, the fault and the remedy.
 
     Args:
-        lines: of the message; what cannot be printed in them is escaped.
+        lines: of the message; signs that cannot be printed are escaped.
     """
 
     def __init__(self, *lines: str) -> None:
@@ -28,14 +31,17 @@ class Refusal(ValueError):  # noqa: N818 - an input is refused; nothing has gone
 
 
 class Breakdown(RuntimeError):  # noqa: N818 - what broke down is the machine, not the input
-    """Work that could not be finished here; the message says why, what is left of it and what to do."""
+    """Work that this machine could not finish; the message says why, what remains of the work and what to do."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A clause that names the nearest known spelling, or all known words when none is near."""
+    """A clause that names the nearest known spelling or, if none is near, the known words."""
     words = sorted(set(known))
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(words)}"
+    if close:
+        return f"did you mean '{close[0]}'?"
+    further = len(words) - LONGEST_LIST
+    return f"there are: {', '.join(words[:LONGEST_LIST])}" + (f" and {further} more" if further > 0 else "")
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -47,7 +53,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _known_keys(models: list[type[BaseModel]], location: tuple[int | str, ...]) -> list[str]:
-    """The keys allowed at a location inside any of the models (union tags and list indices pass through)."""
+    """The keys allowed at a location in any of the models; union tags and list indices are passed over."""
     for part in location:
         fields = [model.model_fields[part] for model in models if part in model.model_fields]
         if fields:
@@ -66,7 +72,7 @@ def _quote(value: Any) -> str:
 
 
 def explain(error: ValidationError, where: str, model: type[BaseModel]) -> Refusal:
-    """Turn a validation error into a refusal: a line a fault, with place, key and nearest spelling."""
+    """A validation error as a refusal: one line a fault, with place, key and nearest spelling."""
     lines = []
     for fault in error.errors(include_url=False):
         location = fault["loc"]

@@ -1,4 +1,4 @@
-"""What every specification is: frozen, closed to unknown keys, and named by its content."""
+"""Specifications: models that are frozen, closed to unknown keys, and named by their content."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
 class Specification(BaseModel):
-    """Base of every model of this package: frozen, and closed to unknown keys."""
+    """The base of every model in this package."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @property
     def digest(self) -> str:
-        """Eight hexadecimal digits over the fully resolved specification."""
+        """Eight hexadecimal digits over all values, defaults included."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 
 def _named_by_kind(value: Any) -> Any:
-    """Let a component without parameters be written as its bare name: `baseline: no_baseline`."""
+    """Allow the bare name of a component that needs no parameters: `baseline: no_baseline`."""
     return {"kind": value} if isinstance(value, str) else value
 
 
 SLOT = (BeforeValidator(_named_by_kind), Field(discriminator="kind"))
+"""Annotations of a field that holds one of several components, told apart by `kind`."""

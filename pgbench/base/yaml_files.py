@@ -10,15 +10,17 @@ import yaml
 from pgbench.base.refusals import Refusal
 
 MAXIMAL_DEPTH = 30
+"""Levels of nesting."""
 MAXIMAL_SIZE = 100_000
+"""Values in a file, with aliases written out."""
 
 
 class _PlainLoader(yaml.SafeLoader):
     """The YAML that people write: safe, of bounded size and depth, and without silent surprises.
 
-    Tags ask for other types, and of a repeated key all values but the last would be lost: they are errors. Aliases,
-    and `<<`, which merges another mapping, are read, but could make a short text stand for more than any memory
-    holds: what counts is the size with all of them written out. Dates stay texts.
+    Tags are errors, because they ask for other types. Repeated keys are errors, because all values but the last
+    would be lost. Aliases, and `<<`, which merges another mapping, are allowed. They could make a short text stand
+    for more values than fit into memory, so the size is counted with all of them written out. Dates stay texts.
     """
 
     def __init__(self, text: str) -> None:
@@ -32,13 +34,13 @@ class _PlainLoader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             alias = super().compose_node(parent, index)
             if id(alias) not in self.sizes:
-                raise _fault(f"'*{event.anchor}' stands within what it stands for", event)
+                raise _fault(f"'*{event.anchor}' stands inside the value that it repeats", event)
             self.grow(self.sizes[id(alias)], event)
             return alias
         if getattr(event, "tag", None) is not None:
-            raise _fault("tags such as '!!name' are not read: leave it out", event)
+            raise _fault("tags such as '!!name' are not allowed: leave it out", event)
         if self.depth == MAXIMAL_DEPTH:
-            raise _fault("this is nested too deeply", event)
+            raise _fault("this value is nested too deeply", event)
         self.depth += 1
         self.grow(1, event)
         node = super().compose_node(parent, index)
@@ -49,7 +51,9 @@ class _PlainLoader(yaml.SafeLoader):
     def grow(self, values: int, event: yaml.Event) -> None:
         self.size += values
         if self.size > MAXIMAL_SIZE:
-            raise _fault(f"with its aliases written out this has more than {MAXIMAL_SIZE:,} values", event)
+            raise _fault(
+                f"with its aliases written out this file has more than {MAXIMAL_SIZE:,} values", event
+            )
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -65,7 +69,7 @@ class _PlainLoader(yaml.SafeLoader):
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         value: int = super().construct_yaml_int(node)
         if abs(value) > 2**53:
-            raise _fault("this whole number is beyond 2⁵³", node)
+            raise _fault("this whole number is larger than 2⁵³", node)
         return value
 
 
@@ -84,7 +88,7 @@ def parse_yaml(text: str, where: str) -> Any:
     """The value that a YAML text stands for.
 
     Raises:
-        Refusal: if it is not YAML, or has tags, repeated keys, or numbers, nesting or size beyond reason.
+        Refusal: if it is not YAML, or has tags, repeated keys, or too large numbers, nesting or size.
     """
     try:
         return yaml.load(text, Loader=_PlainLoader)

@@ -1,4 +1,4 @@
-"""What studies will cost, as text for people: runs, steps, and time on one core and on so many."""
+"""Text for people: what studies cost in runs, steps and hours."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgbench.base.wording import text_table
+from pgbench.base.wording import count, duration, text_table
 from pgbench.costs.model import CostEstimate, CostModel, makespan
 from pgbench.methods import runs
+from pgbench.storage.layout import RECORD, Layout
 from pgbench.studies.plans import StudyPlan
 
 
 @dataclass(frozen=True)
 class PlannedBlock:
-    """A block of a plan: `<run>/<seeds>`, its replicas, its environment steps in all, and its estimated cost."""
+    """A block of a plan.
+
+    Attributes:
+        name: `<run>/<block>`.
+        replicas: trained in lockstep.
+        steps: environment steps of all replicas together.
+        cost: as estimated.
+    """
 
     name: str
     replicas: int
@@ -41,41 +49,41 @@ def planned_blocks(plans: Iterable[StudyPlan], model: CostModel) -> list[Planned
 
 
 def describe(plans: Sequence[StudyPlan], model: CostModel, cores: int, results: Path) -> str:
-    """Each run, each study, and all of them: what they are and what they cost.
+    """What each run, each study, and all studies together are and cost.
 
     Args:
         plans: under one preset.
         model: what training costs.
-        cores: that train side by side.
-        results: where finished blocks are looked for.
+        cores: the number of jobs that train side by side.
+        results: the results folder, whose finished blocks need no more training.
     """
-    everything = planned_blocks(plans, model)
-    left = [block for block in everything if not (results / "runs" / block.name / "run.json").exists()]
+    blocks, layout = planned_blocks(plans, model), Layout(results)
+    unfinished = [block for block in blocks if not (layout.block(block.name) / RECORD).exists()]
     return "\n\n".join(
-        [_runs(plans, everything), _studies(plans, model, cores), _total(everything, left, cores)]
+        [_runs(plans, blocks), _studies(plans, model, cores), _total(blocks, unfinished, cores)]
     )
 
 
 def scaling(plans: Iterable[StudyPlan], model: CostModel, overhead: float) -> str:
-    """All studies on 2 to 512 cores: how long, how busy the cores are, and what bounds it.
+    """How long all studies take on 2 to 512 cores, how busy the cores are, and which job bounds the time.
 
     Args:
         plans: under one preset.
         model: what training costs.
-        overhead: seconds that each job takes besides, to be submitted and to start.
+        overhead: seconds that each job needs in addition, to be submitted and to start.
     """
     blocks = planned_blocks(plans, model)
     seconds = [block.cost.seconds for block in blocks]
-    jobs = [each + overhead for each in seconds]
+    jobs = [block.cost.seconds + overhead for block in blocks]
     rows = []
     for cores in (2**power for power in range(1, 10)):
         end = makespan(jobs, cores)
-        rows.append((f"{cores}", _time(end), f"{sum(seconds) / (cores * end):.0%}"))
+        rows.append((f"{cores}", duration(end), f"{sum(seconds) / (cores * end):.0%}"))
     longest = max(blocks, key=lambda block: block.cost.seconds)
     return (
         f"{text_table(('cores', 'time', 'busy'), rows)}\n\n"
-        f"together {len(blocks)} jobs, {_time(sum(seconds))} of one core\n"
-        f"no number of cores is faster than the longest job: {_time(longest.cost.seconds)}, {longest.name}"
+        f"together {count(len(blocks), 'job')}, {duration(sum(seconds))} of one core\n"
+        f"no number of cores is faster than the longest job: {duration(longest.cost.seconds)}, {longest.name}"
     )
 
 
@@ -86,7 +94,7 @@ def _runs(plans: Sequence[StudyPlan], blocks: Sequence[PlannedBlock]) -> str:
     for plan in plans:
         for planned in plan.runs:
             of_run = [costs[f"{planned.name}/{seeds}"] for seeds in planned.blocks]
-            time = _time(sum(cost.seconds for cost in of_run))
+            time = duration(sum(cost.seconds for cost in of_run))
             steps, seeds = f"{planned.run.steps:,}", " ".join(planned.blocks)
             about = (plan.name, planned.variant, planned.environment, steps, seeds)
             rows.append((*about, time, of_run[0].basis, planned.name))
@@ -99,48 +107,41 @@ def _studies(plans: Iterable[StudyPlan], model: CostModel, cores: int) -> str:
     rows = []
     for plan in plans:
         blocks = planned_blocks([plan], model)
-        counts = (_runs_in(blocks), len(blocks), *(sum(column) for column in _sizes(blocks)))
+        numbers = (_distinct_runs(blocks), len(blocks), _replicas(blocks), _steps(blocks))
         seconds = [block.cost.seconds for block in blocks]
-        times = (_time(sum(seconds)), _time(max(seconds)), _time(makespan(seconds, cores)))
-        rows.append((plan.name, *(f"{count:,}" for count in counts), *times))
+        times = (sum(seconds), max(seconds), makespan(seconds, cores))
+        rows.append((plan.name, *(f"{number:,}" for number in numbers), *map(duration, times)))
     head = ("study", "runs", "blocks", "replicas", "environment steps", "core time", "longest block")
-    return text_table((*head, f"on {_cores(cores)}"), rows)
+    return text_table((*head, f"on {count(cores, 'core')}"), rows)
 
 
-def _total(blocks: Sequence[PlannedBlock], left: Sequence[PlannedBlock], cores: int) -> str:
-    """What all studies cost, counting what they share once, and what of it is left to do."""
-    replicas, steps = (sum(column) for column in _sizes(blocks))
-    size = (
-        f"{_runs_in(blocks)} runs in {len(blocks)} blocks, {replicas:,} replicas, {steps:,} environment steps"
-    )
-    lines = [f"{size}: {_cost(blocks, cores)}"]
-    if len(left) < len(blocks):
-        lines.append(f"{len(blocks) - len(left)} blocks are finished; for the others {_cost(left, cores)}")
+def _total(blocks: Sequence[PlannedBlock], unfinished: Sequence[PlannedBlock], cores: int) -> str:
+    """What all studies cost, with blocks that they share counted once, and what is still to be trained."""
+    parts = [
+        f"{count(_distinct_runs(blocks), 'run')} in {count(len(blocks), 'block')}",
+        count(_replicas(blocks), "replica"),
+        count(_steps(blocks), "environment step"),
+    ]
+    lines = [f"{', '.join(parts)}: {_cost(blocks, cores)}"]
+    if len(unfinished) < len(blocks):
+        finished = count(len(blocks) - len(unfinished), "finished block")
+        lines.append(f"without {finished}: {_cost(unfinished, cores)}")
     return "\n".join(lines)
 
 
 def _cost(blocks: Sequence[PlannedBlock], cores: int) -> str:
     seconds = [block.cost.seconds for block in blocks]
-    together = _time(makespan(seconds, cores))
-    return f"about {_time(sum(seconds))} of training on one core, {together} on {_cores(cores)}"
+    time = duration(makespan(seconds, cores))
+    return f"about {duration(sum(seconds))} of training on one core, {time} on {count(cores, 'core')}"
 
 
-def _cores(count: int) -> str:
-    return "1 core" if count == 1 else f"{count} cores"
+def _replicas(blocks: Iterable[PlannedBlock]) -> int:
+    return sum(block.replicas for block in blocks)
 
 
-def _sizes(blocks: Sequence[PlannedBlock]) -> tuple[list[int], list[int]]:
-    return [block.replicas for block in blocks], [block.steps for block in blocks]
+def _steps(blocks: Iterable[PlannedBlock]) -> int:
+    return sum(block.steps for block in blocks)
 
 
-def _runs_in(blocks: Iterable[PlannedBlock]) -> int:
+def _distinct_runs(blocks: Iterable[PlannedBlock]) -> int:
     return len({block.run for block in blocks})
-
-
-def _time(seconds: float) -> str:
-    """Seconds as a person says them: in seconds, minutes or hours."""
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    if seconds < 99.5 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

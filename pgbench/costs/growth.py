@@ -1,31 +1,39 @@
-"""How training grows: steps a second and memory of PPO with more replicas, wider networks, more environments.
+"""Measures how the speed and the memory of PPO grow with replicas, width and environments.
 
-Measured by `pgbench measure-growth` and kept in `workflows/growth.csv` with its origin, for the report and for the
-choice of `block_size`. Imports no tensor library.
+The block size is chosen by it. Time is CPU time, as in `costs.measure`. Each measurement is a process, so that its
+largest memory is that of a job, with all that a job loads.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+import resource
+import statistics
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from typing import NamedTuple
 
-from pydantic import PositiveFloat, PositiveInt, ValidationError
+import torch
 
-from pgbench.base.refusals import Refusal, explain
-from pgbench.base.specification import Specification
-from pgbench.costs.measured import ORIGIN, read_measured
+import pgbench.running.block  # noqa: F401 - a job loads it: its memory counts
+from pgbench.base import wording
+from pgbench.base.refusals import Breakdown
+from pgbench.costs.measure import origin, training_cost
+from pgbench.methods import lineage, paths, runs
+from pgbench.studies.configuration import Configuration
+from pgbench.training.loop import train
 
-REMEDY = "`python -m pgbench measure-growth` writes it"
 ENVIRONMENT = "HalfCheetah-v5"
-JOB_MEGABYTES = 2000
-"""Memory that the workflow grants a job that trains, in 10⁶ bytes."""
-JOB_MEBIBYTES = JOB_MEGABYTES * 10**6 / 2**20
+BUDGET = 1_000_000
+BATCH = 2048
+"""Steps of a replica in an update, however many environments take them."""
+WARM_UP = 64
+"""Steps of a replica in an update that is not measured: one minibatch."""
 
 
-class Setting(NamedTuple):
+class GrowthSetting(NamedTuple):
     """What is measured: replicas in lockstep, units of each hidden layer, environments of a replica."""
 
     replicas: int
@@ -36,8 +44,8 @@ class Setting(NamedTuple):
         return ", ".join(f"{factor} {value}" for factor, value in self._asdict().items())
 
 
-DEFAULT = Setting(replicas=10, width=64, environments=1)
-"""Where one factor is varied at a time: the block size, the width and the environments that nobody chose."""
+DEFAULT = GrowthSetting(replicas=10, width=64, environments=1)
+"""The defaults of block size, width and environments; one of these factors is varied at a time."""
 FACTORS = {
     "replicas": (1, 2, 4, 8, 10, 16, 32, 64),
     "width": (64, 128, 256, 512),
@@ -45,95 +53,118 @@ FACTORS = {
 }
 
 
-class Growth(Specification):
-    """A line of `growth.csv`: medians of `rounds`; steps are of all replicas together, in a second of CPU time."""
+class Growth(NamedTuple):
+    """What a setting takes.
 
-    replicas: PositiveInt
-    width: PositiveInt
-    environments: PositiveInt
-    steps_per_second: PositiveFloat
-    mebibytes: PositiveFloat
-    rounds: PositiveInt
+    Attributes:
+        steps_per_second: of all replicas together, in a second of CPU time.
+        mebibytes: the largest memory of the process.
+    """
 
-    @property
-    def setting(self) -> Setting:
-        """What was measured."""
-        return Setting(self.replicas, self.width, self.environments)
-
-    @property
-    def share(self) -> float:
-        """Steps a second of one replica."""
-        return self.steps_per_second / self.replicas
+    steps_per_second: float
+    mebibytes: float
 
 
-@dataclass(frozen=True)
-class GrowthTable:
-    """What was measured, and when, on which machine and with which versions, in words."""
-
-    origin: str
-    rows: tuple[Growth, ...]
-
-    def along(self, factor: str) -> list[Growth]:
-        """The default and the settings that differ from it in this factor alone, in its order."""
-        return sorted(
-            (row for row in self.rows if _varied(row.setting) <= {factor}),
-            key=lambda row: getattr(row.setting, factor),
-        )
-
-
-def settings() -> list[Setting]:
-    """The settings that are measured: one factor at a time is varied, the default is there once."""
+def settings() -> list[GrowthSetting]:
+    """The default, and the settings that differ from it in one factor."""
     varied = (DEFAULT._replace(**{factor: value}) for factor, values in FACTORS.items() for value in values)
     return list(dict.fromkeys(varied))
 
 
-def fastest(rows: Iterable[Growth], mebibytes: float) -> Growth | None:
-    """The row with the most steps a second of those that need at most so much memory; None if all need more."""
-    return max(
-        (row for row in rows if row.mebibytes <= mebibytes),
-        key=lambda row: row.steps_per_second,
-        default=None,
-    )
-
-
-def read_growth(path: Path) -> GrowthTable:
-    """Read what was measured.
+def measure_growth(rounds: int) -> dict[GrowthSetting, Growth]:
+    """Measure every setting; settings take turns, so that a busy moment does not hit one of them alone.
 
     Args:
-        path: lines of `Growth`, after comments that begin with '#'.
+        rounds: measurements of each setting, of which the median is kept.
 
     Raises:
-        Refusal: if the file cannot be read or does not say where its figures come from, a line in it is wrong, or
-            the settings are not the default and others that differ from it in one factor.
+        Breakdown: if a process that measures is ended from outside.
     """
-    comments, lines = read_measured(path, REMEDY)
-    _, found, origin = comments.rpartition(ORIGIN)
-    if not found:
-        raise Refusal(f"{path}: no comment says '# {ORIGIN}…', when and on which machine; {REMEDY}")
-    table = GrowthTable(
-        found + origin, tuple(_row(path, number, line) for number, line in enumerate(lines, start=1))
-    )
-    counts = Counter(row.setting for row in table.rows)
-    if not counts[DEFAULT]:
-        raise Refusal(f"{path}: the default ({DEFAULT}) was not measured; {REMEDY}")
-    for setting, count in counts.items():
-        if count > 1:
-            raise Refusal(f"{path}: {setting} stands there {count} times; keep one of them")
-        if len(_varied(setting)) > 1:
-            raise Refusal(
-                f"{path}: {setting} differs from the default ({DEFAULT}) in more than one factor; {REMEDY}"
-            )
-    return table
+    figures: dict[GrowthSetting, list[Growth]] = {setting: [] for setting in settings()}
+    for number in range(1, rounds + 1):
+        for setting, of_setting in figures.items():
+            print(f"round {number} of {rounds}: {setting}", file=sys.stderr)
+            of_setting.append(measure_in_new_process(setting))
+    return {setting: medians(of_setting) for setting, of_setting in figures.items()}
 
 
-def _row(path: Path, number: int, line: dict[str, str]) -> Growth:
+def medians(figures: Sequence[Growth]) -> Growth:
+    """The median speed and the median memory."""
+    return Growth(*(statistics.median(column) for column in zip(*figures, strict=True)))
+
+
+def measure_in_new_process(setting: GrowthSetting) -> Growth:
+    """`measure_setting` in a new process."""
     try:
-        return Growth.model_validate(line)
-    except ValidationError as error:
-        raise explain(error, f"{path}: row {number}", Growth) from None
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+            return executor.submit(measure_setting, setting).result()
+    except BrokenProcessPool:
+        raise Breakdown(
+            f"measure-growth: the process that measured {setting} was ended, perhaps because memory ran out; "
+            "nothing was written: run it again with more memory"
+        ) from None
 
 
-def _varied(setting: Setting) -> set[str]:
-    """The factors in which a setting differs from the default."""
-    values = setting._asdict()
-    return {factor for factor, value in DEFAULT._asdict().items() if values[factor] != value}
+def measure_setting(setting: GrowthSetting) -> Growth:
+    """Measure a setting in this process, after an update on a small batch: the first use of torch is slow."""
+    torch.set_num_threads(1)
+    next(train(run_at(setting, WARM_UP), range(setting.replicas)))
+    microseconds = training_cost(run_at(setting, BATCH), setting.replicas)
+    # A process begins with the largest memory of its parent; ours has loaded the same modules and trains nothing.
+    return Growth(1e6 / microseconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def run_at(setting: GrowthSetting, batch: int) -> runs.Run:
+    """PPO as practised at a setting; a replica takes `batch` steps an update."""
+    changes = {
+        "networks.hidden": [setting.width] * 2,
+        "data.environments": setting.environments,
+        "data.steps": batch // setting.environments,
+    }
+    algorithm = paths.with_values(lineage.LINEAGE["ppo"].algorithm, changes)
+    return runs.Run(algorithm=algorithm, environment=ENVIRONMENT, steps=BUDGET)
+
+
+def growth_table(measured: dict[GrowthSetting, Growth], rounds: int) -> str:
+    """The text of a `growth.csv`."""
+    return "\n".join(
+        [
+            f"""\
+# How training grows; docs/benchmarks.md shows it. Written by `python -m pgbench measure-growth`.
+# PPO as practised on {ENVIRONMENT}, one core: `replicas` in lockstep, `width` units in each of two hidden layers,
+# `environments` of each replica, which take {BATCH} steps an update together. One of the three is varied at a time.
+# `steps_per_second` of CPU time, of all replicas together; `mebibytes`, the largest memory of the process.
+# Whole updates at the beginning of training, after a warm-up; medians of `rounds`, in which settings take turns.
+{origin()}""",
+            ",".join([*GrowthSetting._fields, *Growth._fields, "rounds"]),
+            *(
+                f"{','.join(map(str, setting))},{growth.steps_per_second:.0f},{growth.mebibytes:.0f},{rounds}"
+                for setting, growth in measured.items()
+            ),
+        ]
+    )
+
+
+def advice(measured: dict[GrowthSetting, Growth], configuration: Configuration) -> str:
+    """Which block size makes the most of a core in a job's memory, and what the configured block size makes."""
+    blocks = {setting.replicas: growth for setting, growth in measured.items() if _varies_replicas(setting)}
+    memory = configuration.job_megabytes * 10**6 / 2**20
+    fitting = {replicas: growth for replicas, growth in blocks.items() if growth.mebibytes <= memory}
+    limit = f"the {wording.number(memory)} MiB that a job has (job_megabytes)"
+    configured = f"the configured block of {configuration.block_size} (block_size)"
+    if not fitting:
+        return f"No measured block fits into {limit}; {configured} must become smaller, or the memory larger."
+    best = max(fitting, key=lambda replicas: fitting[replicas].steps_per_second)
+    speed = wording.number(fitting[best].steps_per_second)
+    block = f"a block of {wording.count(best, 'replica')}"
+    advised = f"In {limit}, {block} makes the most of a core: {speed} steps a second"
+    if configuration.block_size not in blocks:
+        return f"{advised}; {configured} was not measured."
+    made = blocks[configuration.block_size].steps_per_second
+    share = wording.percent(made / fitting[best].steps_per_second)
+    return f"{advised}; {configured} makes {wording.number(made)}, {share} of that."
+
+
+def _varies_replicas(setting: GrowthSetting) -> bool:
+    """Whether a setting differs from the default in its replicas alone, or not at all."""
+    return setting == DEFAULT._replace(replicas=setting.replicas)

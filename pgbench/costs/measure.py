@@ -1,18 +1,20 @@
-"""Measuring on this machine what training costs, for `pgbench plan`; see `pgbench.costs.model`.
+"""Measures on this machine what training costs; `costs.model` reads what is written.
 
-All figures are CPU time of one thread, so that other work on the machine disturbs them little; what waiting for
-memory or for the other half of a core costs is not in them.
+All figures are CPU time of one thread, so that other work on the machine disturbs them little. They do not contain
+the time that a thread waits for memory or for the other half of a core.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -20,14 +22,14 @@ import torch
 from numpy.typing import NDArray
 
 from pgbench import environments
-from pgbench.costs.measured import origin
-from pgbench.costs.model import MeasuredCost, each_step
+from pgbench.costs.model import MeasuredCost, step_time
 from pgbench.environments.classic import SYSTEMS
 from pgbench.environments.mujoco_tasks import TASKS
 from pgbench.methods import lineage
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.naming import label
 from pgbench.methods.runs import Run
+from pgbench.storage.provenance import Provenance, provenance
 from pgbench.studies.plans import StudyPlan
 from pgbench.training.loop import train
 from pgbench.training.meaning import data
@@ -38,43 +40,49 @@ REPLICAS = (1, 10)
 ROWS = (1, 10, 100)
 BUDGET = 10_000_000
 SECONDS = 1.0
-"""CPU time of a measurement, at least."""
+"""The least CPU time of a measurement."""
 
 
-def measure(plans: Sequence[StudyPlan], rounds: int) -> str:
-    """Measure every member of the lineage, every batched environment, and what studies have besides.
+def measure_costs(plans: Sequence[StudyPlan], rounds: int) -> str:
+    """Measure every member of the lineage, every batched environment, and those that only studies have.
 
     Args:
         plans: of the studies.
-        rounds: the medians of so many measurements are kept, which are taken in turns.
+        rounds: measurements of each, taken in turns, of which the median is kept.
 
     Returns:
         The text of a `costs.csv`.
     """
     torch.set_num_threads(1)
-    head = _head()  # before measuring: a checkout may be edited meanwhile
-    chosen = [member.algorithm for member in lineage.LINEAGE.values()]
-    chosen += [algorithm for plan in plans for algorithm in plan.algorithms.values()]
-    algorithms = {label(algorithm): algorithm for algorithm in chosen}
+    comments = _comments()  # before measuring: a checkout may be edited meanwhile
+    known = [member.algorithm for member in lineage.LINEAGE.values()]
+    planned = [algorithm for plan in plans for algorithm in plan.algorithms.values()]
+    algorithms = {label(algorithm): algorithm for algorithm in known + planned}
     ids = sorted({*SYSTEMS, *TASKS, *(name for plan in plans for name in plan.study.environments)})
     _learning(lineage.LINEAGE["reinforce"].algorithm, 1)  # the first use of torch is slow
     stepping = {(name, rows): [_stepping(name, rows) for _ in range(rounds)] for name in ids for rows in ROWS}
-    points = {rows: statistics.median(stepping[REFERENCE, rows]) for rows in ROWS}
+    simulation = {rows: statistics.median(stepping[REFERENCE, rows]) for rows in ROWS}
     learning: dict[tuple[str, int], list[float]] = {}
     for _ in range(rounds):
         for name, algorithm in algorithms.items():
             for replicas in REPLICAS:
                 print(f"{name} × {replicas}", file=sys.stderr)
                 rows = replicas * data.environments_each(algorithm.data)
-                net = _learning(algorithm, replicas) - each_step(points, rows)
+                net = _learning(algorithm, replicas) - step_time(simulation, rows)
                 learning.setdefault((name, replicas), []).append(max(net, 0.0))
-    return "\n".join([head, *_lines(stepping, learning, algorithms, [_start() for _ in range(rounds)])])
+    lines = [",".join(MeasuredCost.model_fields)]
+    lines.append(_line("job", "start", 1, 1, [_start() for _ in range(rounds)]))
+    lines += [_line("environment", name, rows, 1, figures) for (name, rows), figures in stepping.items()]
+    for (name, replicas), figures in learning.items():
+        environments_each = data.environments_each(algorithms[name].data)
+        lines.append(_line("algorithm", name, replicas, environments_each, figures))
+    return "\n".join([comments, *lines])
 
 
 def training_cost(run: Run, replicas: int) -> float:
-    """Microseconds of CPU time for a step of one replica, all told, at the beginning of training.
+    """Microseconds of CPU time for a step of one replica, everything included, at the beginning of training.
 
-    The first iteration is left out, unless it takes so long alone that it is the measurement.
+    The first iteration is left out, unless it alone lasts long enough to be the measurement.
 
     Args:
         run: its budget must outlast the measurement.
@@ -121,7 +129,7 @@ def _random(
 
 
 def _start() -> float:
-    """Microseconds of CPU time of a job that trains next to nothing."""
+    """Microseconds of CPU time of a job that trains for one step."""
     begin = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as directory:
         verb = [sys.executable, "-m", "pgbench", "train", lineage.LINEAGE["reinforce"].name, "CartPole-v1"]
@@ -131,35 +139,31 @@ def _start() -> float:
     return (end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime) * 1e6
 
 
-def _lines(
-    stepping: Mapping[tuple[str, int], list[float]],
-    learning: Mapping[tuple[str, int], list[float]],
-    algorithms: Mapping[str, Algorithm],
-    start: list[float],
-) -> list[str]:
-    """The lines of a `costs.csv`."""
-    rows = [",".join(MeasuredCost.model_fields), _line("job", "start", 1, 1, start)]
-    rows += [_line("environment", name, count, 1, figures) for (name, count), figures in stepping.items()]
-    for (name, replicas), figures in learning.items():
-        each = data.environments_each(algorithms[name].data)
-        rows.append(_line("algorithm", name, replicas, each, figures))
-    return rows
-
-
 def _line(part: str, name: str, replicas: int, environments_each: int, figures: list[float]) -> str:
     quoted = '"' + name.replace('"', '""') + '"'
     cost = f"{statistics.median(figures):.1f}"
     return f"{part},{quoted},{replicas},{environments_each},{cost},{len(figures)}"
 
 
-def _head() -> str:
-    """Comments that say where the figures come from."""
+def _comments() -> str:
+    """What the figures are, and where they come from."""
     return f"""\
-# What training costs, for `python -m pgbench plan`. Written by `python -m pgbench measure`; see pgbench/costs.py.
+# What training costs, for `python -m pgbench plan`, by `python -m pgbench measure`; see pgbench/costs/model.py.
 # Microseconds of CPU time of one thread for one step of one environment.
 # `job`: what a whole job takes that trains nothing. `environment`: stepping alone, `replicas` rows at a time.
 # `algorithm`: acting, preparing and learning on {REFERENCE}, whose stepping is taken off, with `replicas` in
 # lockstep and `environments` in each, at the beginning of training. Methods that take whole episodes cost more a
 # step where episodes are shorter than the 200 steps there, most of all on CartPole-v1 before they learn.
-# Short runs, medians of `rounds`. Waiting, for memory or for whatever else ran, is not in CPU time.
+# Short runs, medians of `rounds`. CPU time leaves out waiting, for memory or for other programs.
 {origin()}"""
+
+
+def origin() -> str:
+    """Comments that say where figures come from: when, on which machine, with which versions and commit."""
+    source = Provenance.model_validate(provenance())
+    versions = ", ".join(f"{name} {version}" for name, version in source.versions.items())
+    busy, _, _ = os.getloadavg()
+    return f"""\
+# Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {source.machine.processor}, {source.machine.cores} cores, \
+{busy:.1f} jobs running; {source.machine.platform};
+# {versions}; commit {source.commit}."""

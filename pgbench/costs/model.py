@@ -1,16 +1,18 @@
-"""What training costs, in seconds of one core: a model of two measured parts, held against finished blocks.
+"""What training costs, in seconds of one core: a model of two measured parts, corrected by finished blocks.
 
-A step of an environment costs what stepping that environment costs, with so many rows at a time, and what acting,
-preparing and learning cost, with so many replicas in lockstep. Both are measured by `pgbench measure` and kept in
-`workflows/costs.csv` with their origin. Where blocks of the same method have finished on the same environment, the
-model is multiplied by how long they took in truth. Imports no tensor library.
+A step costs the simulation, which depends on how many rows are stepped together, plus acting and learning, which
+depend on the number of replicas in lockstep. `python -m pgbench measure` measures both and writes them, with their
+origin, to `workflows/costs.csv`. Where blocks of the same method have finished on the same environment, the model
+is multiplied by the ratio of their time to the model's. Imports no tensor library.
 """
 
 from __future__ import annotations
 
+import csv
 import heapq
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,20 +20,21 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, ValidationError
 
+from pgbench.base import wording
 from pgbench.base.refusals import Refusal, explain
 from pgbench.base.specification import Specification
-from pgbench.costs.measured import read_measured
 from pgbench.environments import time_limit
 from pgbench.methods import lineage, naming
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.naming import label
 from pgbench.methods.runs import Run
+from pgbench.storage.layout import RECORD, Layout
 
 REMEDY = "`python -m pgbench measure` writes it"
 LONGEST = 1000
-"""Steps that an episode is thought to last in an environment that never cuts one."""
+"""The assumed steps of an episode in an environment without a time limit."""
 TELLING = 30.0
-"""Seconds that a finished block must have taken to count: shorter ones mostly show how training begins."""
+"""Seconds that a finished block must have taken to count: shorter blocks mostly show how training begins."""
 
 Kind = tuple[str, str]
 """The nearest member of the lineage, and an environment."""
@@ -61,11 +64,11 @@ class FinishedBlock(BaseModel):
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What a block is thought to cost.
+    """The estimated cost of a block.
 
     Attributes:
         seconds: of one core, the start of the job included.
-        basis: what the figure rests on, in words.
+        basis: in words, what the estimate is made of.
     """
 
     seconds: float
@@ -74,11 +77,11 @@ class CostEstimate:
 
 @dataclass(frozen=True)
 class Learning:
-    """What acting, preparing and learning cost: microseconds a step at each number of replicas measured.
+    """What acting, preparing and learning cost.
 
     Attributes:
-        environments: E, side by side in each replica.
-        points: replicas → microseconds an environment step.
+        environments: E, the environments of each replica.
+        points: replicas in lockstep → microseconds an environment step, as measured.
     """
 
     environments: int
@@ -90,10 +93,10 @@ class CostModel:
     """Costs as measured.
 
     Attributes:
-        environments: id → rows stepped together → microseconds a step of one of them.
+        environments: id → rows stepped together → microseconds a step of one row.
         algorithms: label of an algorithm → its learning.
         start: seconds that a job takes before it trains.
-        corrections: kind → finished blocks' times over the model's, one a block.
+        corrections: kind → for each finished block, its time divided by the model's.
     """
 
     environments: Mapping[str, Mapping[int, float]]
@@ -111,26 +114,27 @@ class CostModel:
         corrections = self.corrections.get(kind(run), ())
         if corrections:
             factor = statistics.median(corrections)
-            plural = "" if len(corrections) == 1 else "s"
-            return CostEstimate(self.start + factor * seconds, f"{len(corrections)} finished block{plural}")
+            basis = wording.count(len(corrections), "finished block")
+            return CostEstimate(self.start + factor * seconds, basis)
         return CostEstimate(self.start + seconds, basis)
 
     def training(self, run: Run, replicas: int, steps: int) -> tuple[float, str]:
-        """Seconds that so many steps take in a block by the measured parts alone, and the basis."""
+        """Seconds that a block takes for this number of steps by the measured parts alone, and the basis."""
         learning, relative = self._learning(run.algorithm)
         stepping = self._stepping(run.environment, replicas * learning.environments)
-        unknown = run.environment not in self.environments
-        missing = [relative] * (relative is not None) + ["the median environment"] * unknown
-        basis = f"nearest: {', '.join(filter(None, missing))}" if missing else "measured"
-        microseconds = steps * (stepping + each_step(learning.points, replicas))
+        substitutes = [] if relative is None else [relative]
+        if run.environment not in self.environments:
+            substitutes.append("the median environment")
+        basis = f"nearest: {', '.join(substitutes)}" if substitutes else "measured"
+        microseconds = steps * (stepping + step_time(learning.points, replicas))
         return (microseconds + self._evaluating(run, replicas)) / 1e6, basis
 
     def _stepping(self, environment: str, rows: int) -> float:
-        """Microseconds a step of one of so many rows; the median environment's where this one was not measured."""
+        """Microseconds a step of one row; the median environment's if this one was not measured."""
         points = self.environments.get(environment)
         if points is None:
-            return statistics.median(each_step(other, rows) for other in self.environments.values())
-        return each_step(points, rows)
+            return statistics.median(step_time(other, rows) for other in self.environments.values())
+        return step_time(points, rows)
 
     def _evaluating(self, run: Run, replicas: int) -> float:
         """Microseconds of a block's evaluations, if every episode lasts as long as it may."""
@@ -141,7 +145,7 @@ class CostModel:
         return steps * self._stepping(run.environment, rows)
 
     def _learning(self, algorithm: Algorithm) -> tuple[Learning, str | None]:
-        """What was measured of an algorithm, or of its nearest relative and whose it is."""
+        """The learning of an algorithm and None, or that of its nearest measured ancestor and its name."""
         if label(algorithm) in self.algorithms:
             return self.algorithms[label(algorithm)], None
         name: str | None = naming.nearest_member(algorithm).name
@@ -152,11 +156,15 @@ class CostModel:
         raise Refusal(f"costs: no relative of {label(algorithm)} was measured; {REMEDY}")
 
 
-def each_step(points: Mapping[int, float], rows: int) -> float:
-    """Microseconds a step of one row, when so many rows go together.
+def step_time(points: Mapping[int, float], rows: int) -> float:
+    """Microseconds a step of one row, when `rows` rows are stepped together.
 
-    Rows together take an overhead that they share and what each adds, so between two measurements the time of all
-    together is linear in the rows. Outside of them a row's time is that of the nearest.
+    Rows share an overhead, and each row adds its own time. Between two measurements the time of all rows together
+    is therefore linear in their number. Outside the measurements a row's time is that of the nearest one.
+
+    Args:
+        points: rows stepped together → microseconds a step of one row, as measured.
+        rows: stepped together.
     """
     known = sorted(points)
     if not known[0] < rows < known[-1]:
@@ -167,32 +175,32 @@ def each_step(points: Mapping[int, float], rows: int) -> float:
 
 
 def kind(run: Run) -> Kind:
-    """What a finished block tells something about: the nearest member of the lineage, and the environment."""
+    """The runs whose cost a finished block corrects: those of the same nearest member on the same environment."""
     return naming.nearest_member(run.algorithm).name, run.environment
 
 
 def read_costs(path: Path, finished: Iterable[FinishedBlock]) -> CostModel:
-    """The model from a file of measurements, held against finished blocks.
+    """The model from a file of measurements, corrected by finished blocks.
 
     Args:
-        path: lines of `Measurement`, after comments that begin with '#'.
-        finished: see `finished_blocks`; those of less than `TELLING` seconds do not count.
+        path: a CSV of `MeasuredCost`, below comments that begin with '#'.
+        finished: see `finished_blocks`; blocks of less than `TELLING` seconds do not count.
 
     Raises:
         Refusal: if the file cannot be read, or a line in it is wrong.
     """
-    measured = list(_read_measurements(path))
+    costs = list(_read_measurements(path))
     points: dict[tuple[str, str], dict[int, float]] = {}
-    for row in measured:
-        points.setdefault((row.part, row.name), {})[row.replicas] = row.microseconds
+    for cost in costs:
+        points.setdefault((cost.part, cost.name), {})[cost.replicas] = cost.microseconds
     model = CostModel(
-        environments={name: found for (part, name), found in points.items() if part == "environment"},
+        environments={name: measured for (part, name), measured in points.items() if part == "environment"},
         algorithms={
-            row.name: Learning(row.environments, points[row.part, row.name])
-            for row in measured
-            if row.part == "algorithm"
+            cost.name: Learning(cost.environments, points[cost.part, cost.name])
+            for cost in costs
+            if cost.part == "algorithm"
         },
-        start=sum(row.microseconds for row in measured if row.part == "job") / 1e6,
+        start=sum(cost.microseconds for cost in costs if cost.part == "job") / 1e6,
         corrections={},
     )
     corrections: dict[Kind, list[float]] = {}
@@ -200,11 +208,17 @@ def read_costs(path: Path, finished: Iterable[FinishedBlock]) -> CostModel:
         if block.seconds >= TELLING:
             expected, _ = model.training(block.run, len(block.seeds), block.steps)
             corrections.setdefault(kind(block.run), []).append(block.seconds / expected)
-    return replace(model, corrections={each: tuple(factors) for each, factors in corrections.items()})
+    return replace(model, corrections={kind: tuple(ratios) for kind, ratios in corrections.items()})
 
 
 def _read_measurements(path: Path) -> Iterator[MeasuredCost]:
-    for row in read_measured(path, REMEDY).rows:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from None
+    except ValueError as error:
+        raise Refusal(f"{path}: is not a text file ({error}); {REMEDY}") from None
+    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
         try:
             yield MeasuredCost.model_validate(row)
         except ValidationError as error:
@@ -213,19 +227,18 @@ def _read_measurements(path: Path) -> Iterator[MeasuredCost]:
 
 def finished_blocks(results: Path) -> Iterator[FinishedBlock]:
     """The blocks among the results that this version can read."""
-    for path in sorted(results.glob("runs/*/*/run.json")):
-        try:
-            yield FinishedBlock.model_validate_json(path.read_bytes())
-        except ValidationError:  # of an older version, or damaged: no help for an estimate
-            continue
+    for record in (directory / RECORD for directory in Layout(results).blocks()):
+        if record.exists():
+            with suppress(ValidationError):  # a record of another version, or damaged, corrects no estimate
+                yield FinishedBlock.model_validate_json(record.read_bytes())
 
 
 def makespan(seconds: Iterable[float], cores: int) -> float:
-    """How long jobs of one core take, when each begins in turn on the first core that is free.
+    """How long jobs of one core take, if they begin in turn, each on the first core that is free.
 
     At least the longest job and at least total / cores; at most 2 − 1/cores times the best schedule (Graham 1966).
     """
     busy_until = [0.0] * cores
-    for each in seconds:
-        heapq.heapreplace(busy_until, busy_until[0] + each)
+    for duration in seconds:
+        heapq.heapreplace(busy_until, busy_until[0] + duration)
     return max(busy_until)

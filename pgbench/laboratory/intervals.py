@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats  # type: ignore[import-untyped]
 from torch import Tensor
 
+from pgbench.analysis.inference import mean
 from pgbench.analysis.statistics import LEVEL, Array, Estimate
 from pgbench.functional.ratios import effective_sample_size
 
@@ -25,19 +26,6 @@ def exactly(value: float | Tensor | Array) -> Estimate:
     """A number without sampling error: its interval has no width."""
     number = np.asarray(float(value))
     return Estimate(number, number, number)
-
-
-def mean(sample: Array) -> Estimate:
-    """The mean of a sample `[S]` with Student's interval.
-
-    Raises:
-        ValueError: if there are fewer than two batches.
-    """
-    if len(sample) < 2:
-        raise ValueError(f"an interval needs at least 2 batches, not {len(sample)}")
-    value = np.mean(sample)
-    half = stats.t.ppf(0.5 + LEVEL / 2, len(sample) - 1) * stats.sem(sample)
-    return Estimate(np.asarray(value), np.asarray(value - half), np.asarray(value + half))
 
 
 def _deviations(estimates: Tensor) -> Array:

@@ -24,7 +24,8 @@ import numpy as np
 import pandas as pd
 
 from pgbench.base.refusals import Refusal, nearest
-from pgbench.storage.blocks import METRIC_KEYS, RECORD, Block, BlockRecord, read_block
+from pgbench.storage.blocks import METRICS, Block, BlockRecord, read_block
+from pgbench.storage.layout import PLAN, RECORD, Layout
 from pgbench.studies import plans
 
 PROJECT = "pgbench"
@@ -135,7 +136,7 @@ def history(block: Block, seed: int) -> pd.DataFrame:
     )
     if len(evaluations):
         charts = charts.join(evaluations.rename("charts/evaluation_return"), how="outer")
-    losses = metrics.drop(columns=[key for key in METRIC_KEYS if key in metrics])
+    losses = metrics.drop(columns=[key for key in METRICS.columns if key in metrics])
     losses = losses.rename(columns=lambda metric: CLEANRL_NAMES.get(metric, f"losses/{metric}"))
     return charts.join(losses, how="outer").rename_axis("global_step").reset_index()
 
@@ -195,8 +196,8 @@ def find_blocks(path: Path, results: Path) -> list[Path]:
     """
     if (path / RECORD).exists():
         return [path]
-    if (path / "plan.json").exists():
-        blocks = [results / "runs" / block for block in plans.read_plan(path / "plan.json").blocks()]
+    if (path / PLAN).exists():
+        blocks = [Layout(results).block(name) for name in plans.read_plan(path / PLAN).blocks()]
         missing = [block for block in blocks if not (block / RECORD).exists()]
         if missing:
             raise Refusal(
@@ -207,8 +208,8 @@ def find_blocks(path: Path, results: Path) -> list[Path]:
     finished = sorted(record.parent for record in path.glob(f"*/{RECORD}"))
     if not finished:
         raise Refusal(
-            f"{path}: is neither a block (results/runs/<run>/<seeds>), nor a run (results/runs/<run>), nor a "
-            "study's results (results/studies/<preset>/<study>)"
+            f"{path}: is neither a block ({Layout().block('<run>/<seeds>')}), nor a run "
+            f"({Layout().run('<run>')}), nor a study's results ({Layout().study('<preset>', '<study>')})"
         )
     return finished
 
@@ -216,7 +217,7 @@ def find_blocks(path: Path, results: Path) -> list[Path]:
 def study_labels(results: Path) -> dict[str, dict[str, dict[str, str]]]:
     """Run → study → preset → variant, from the plans among the results."""
     labels: dict[str, dict[str, dict[str, str]]] = {}
-    for path in sorted(results.glob("studies/*/*/plan.json")):
+    for path in Layout(results).plans():
         try:
             plan = plans.read_plan(path)
         except Refusal:  # the plan of an older version, which nobody asked to track

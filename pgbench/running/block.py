@@ -1,4 +1,4 @@
-"""Training one block from beginning to end: the unit of work of the workflow."""
+"""Trains one block, from its beginning or its checkpoint, and writes it: the workflow's unit of work."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def train_block(
 ) -> None:
     """Train replicas of a run on one thread, and write the block to its directory.
 
-    A block that this code and these versions have finished is left as it is, or given back if only its files were
-    deleted: to train it again, delete its directory. One that was interrupted goes on from its last checkpoint, and
-    ends with the same bytes as one that never was.
+    A block that this code and these versions have finished is not trained again; if only its files were deleted,
+    they are given back (see `blocks.KEPT`). To train it again, delete its directory. An interrupted block
+    continues from its last checkpoint, and ends with the same bytes as a block that was never interrupted.
 
     Args:
         run: algorithm, environment and budget.
         seeds: one for each replica.
         directory: receives a file for each of `blocks.BlockTables` and, last, `run.json`.
         every: seconds between two checkpoints.
-        look: adds metrics of its own.
+        look: observes each update and adds metrics.
 
     Raises:
         Refusal: if another process writes the directory, or a checkpoint in it is damaged.
         Breakdown: if disk or memory do not suffice.
     """
     torch.set_num_threads(1)
-    # taken before training: a checkout may be edited while it runs
+    # Before training: the checkout may be edited while it runs.
     start = History(
         **provenance(),
         code_digest=digests.training_code_digest(),
@@ -88,13 +88,13 @@ def _train(trainer: Trainer, identity: Identity, directory: Path, start: History
 
 
 def _resume(trainer: Trainer, saved: Checkpoints, start: History) -> History:
-    """Go to where the last checkpoint was taken, if there is one; how the block came to where it is now."""
+    """Restore the last checkpoint, if there is one; the history of the block until now."""
     before = saved.load(trainer)
     if before is None:
         return start
     say(f"goes on from a checkpoint after {trainer.iteration:,} iterations")
-    here = Resumption(at=start.started, steps=before.steps, commit=start.commit, machine=start.machine)
-    return before.model_copy(update={"resumptions": (*before.resumptions, here)})
+    resumption = Resumption(at=start.started, steps=before.steps, commit=start.commit, machine=start.machine)
+    return before.model_copy(update={"resumptions": (*before.resumptions, resumption)})
 
 
 def _is_finished(directory: Path, identity: Identity) -> bool:
@@ -114,8 +114,8 @@ def _is_finished(directory: Path, identity: Identity) -> bool:
 
 @contextmanager
 def _breakdowns(directory: Path) -> Iterator[None]:
-    """Say of an exhausted disk or memory what it means; add to any other error where it happened."""
-    advice = "what was done until the last checkpoint is kept, and training goes on from it"
+    """Explain an exhausted disk or memory; to any other error, add where it happened."""
+    advice = "the last checkpoint is kept, and training goes on from it"
     try:
         yield
     except Refusal:
@@ -127,5 +127,5 @@ def _breakdowns(directory: Path) -> Iterator[None]:
             error.add_note(f"while training {directory}; {advice}")
             raise
         raise Breakdown(
-            f"{directory}: there is not enough memory; give it more, or make the blocks smaller: {advice}"
+            f"{directory}: there is not enough memory; give the job more, or make the blocks smaller: {advice}"
         ) from None

@@ -1,11 +1,12 @@
-"""Saving a block in the middle of its training, and going on from there to the bit.
+"""Checkpoints: the state of a block in the middle of its training, from which training continues to the bit.
 
-A checkpoint is the directory `checkpoint-<identity>` in the block's own: a sealed record, the arrays of the state,
-and the rows of the tables so far, to which each checkpoint adds a part instead of writing all of them again. The
-identity is a digest of all that decides the numbers, the machine aside, so that edited mathematics or another
-version of a library never goes on from here, and finds its own checkpoint again when it comes back.
+A checkpoint is the directory `checkpoint-<identity>` in the block's directory. It holds a sealed record, the
+arrays of the state, and the rows of the tables so far; each save adds a part to these rows instead of writing them
+all again. The identity is a digest of everything that decides the numbers, except the machine. Edited mathematics
+or another version of a library therefore never continues from a checkpoint that is not its own, and finds its own
+again when the edit is taken back.
 
-Nothing in it is code: JSON, Parquet, and NumPy arrays that are loaded without pickle.
+A checkpoint contains no code: it is JSON, Parquet, and NumPy arrays that are loaded without pickle.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ from pgbench.storage.provenance import History
 from pgbench.training.loop import Trainer
 
 SHARE = 0.01
-"""Of the time, at most so much is spent on checkpoints: after a slow one, the next has to wait longer."""
+"""The largest share of the time that checkpoints may take: after a slow save, the next one waits longer."""
 
 SAVING_CODE = ("running", "training/gradient_reference.py")
 RECORD, ARRAY = "checkpoint.json", "array"
 
 
 class Identity(Specification):
-    """What decides a block's numbers, the machine aside, and how they are saved."""
+    """Everything that decides a block's numbers, except the machine, and how they are saved."""
 
     run: Run
     seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
@@ -63,18 +64,18 @@ class Checkpoint(Specification):
 
     identity: Identity
     history: History
-    iteration: PositiveInt = Field(description="Iterations that were done.")
+    iteration: PositiveInt = Field(description="Iterations so far.")
     state: str = Field(description="SHA-256 of the file with the state.")
     parts: tuple[TableRecords, ...]
 
 
 class Checkpoints:
-    """The checkpoints of one block, each in the place of the one before.
+    """The checkpoints of one block; each replaces the one before.
 
     Args:
         directory: the block's.
-        identity: whose they are.
-        every: seconds between two; 0 saves as often as `SHARE` allows.
+        identity: the block's.
+        every: seconds between two checkpoints; 0 saves as often as `SHARE` allows.
     """
 
     def __init__(self, directory: Path, identity: Identity, every: float) -> None:
@@ -87,17 +88,20 @@ class Checkpoints:
         self._parts: tuple[TableRecords, ...] = ()
 
     def load(self, trainer: Trainer) -> History | None:
-        """Restore the latest checkpoint, whose rows stay on the disk; how it came about, or None if there is none.
+        """Restore the latest checkpoint; its rows stay on the disk.
+
+        Returns:
+            The block's history until the checkpoint, or None if there is no checkpoint.
 
         Raises:
-            Refusal: if it is truncated, edited or another block's.
+            Refusal: if the checkpoint is truncated, edited or another block's.
         """
         path = self._directory / RECORD
         try:
             checkpoint = read_record(path, Checkpoint, self._remedy)
         except FileNotFoundError:
             for other in sorted(self._block.glob("checkpoint-*")):
-                self._say(f"{other.name} is of other code, versions, seeds or values, and is not used")
+                self._say(f"{other.name} belongs to other code, versions, seeds or values, and is not used")
             return None
         if checkpoint.identity != self._identity:
             raise Refusal(f"{path}: belongs to another run, seeds, code or version; {self._remedy}")
@@ -118,12 +122,12 @@ class Checkpoints:
         return time.monotonic() >= self._next
 
     def save(self, trainer: Trainer, tables: Tables, history: History) -> None:
-        """Save where training is. If that fails, it can go on, and the checkpoint before stays.
+        """Save the state of training. If that fails, training goes on, and the checkpoint before stays valid.
 
         Args:
             trainer: between two iterations.
-            tables: the rows since the last checkpoint; once they are saved they are forgotten there.
-            history: so far.
+            tables: the rows since the last checkpoint; they are cleared once they are saved.
+            history: the block's, so far.
         """
         begin = time.monotonic()
         try:
@@ -140,16 +144,16 @@ class Checkpoints:
         self._next = now + max(self._every, (now - begin) / SHARE)
 
     def rows(self, tables: Tables) -> BlockTables:
-        """All rows of the block's tables: those that were saved, and those since."""
+        """All rows of the block's tables: the saved rows, and the rows since."""
         return BlockTables(*map(_joined, zip(*self._rows(), tables.rows(), strict=True)))
 
     def remove(self) -> None:
-        """Delete the block's checkpoints, those of other code and versions too: it is finished."""
+        """Delete all checkpoints of a finished block, also those of other code and versions."""
         for directory in self._block.glob("checkpoint-*"):
             shutil.rmtree(directory)
 
     def _write(self, trainer: Trainer, tables: Tables, history: History) -> None:
-        """Write all that is new, then the record, which makes it valid, then delete what that replaces."""
+        """Write the new files, then the record, which makes them valid, then delete the files that they replace."""
         self._directory.mkdir(parents=True, exist_ok=True)
         number = len(self._parts)
         part = TableRecords(
@@ -177,10 +181,10 @@ class Checkpoints:
                 old.unlink()
 
     def _rows(self) -> list[BlockTables]:
-        """The parts that were saved."""
+        """The saved parts of the tables."""
         return [
             BlockTables(
-                **{name: read_table(self._table(name, number), found, self._remedy) for name, found in part}
+                **{name: read_table(self._table(name, number), record, self._remedy) for name, record in part}
             )
             for number, part in enumerate(self._parts)
         ]
@@ -196,29 +200,38 @@ class Checkpoints:
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All rows, in the format of the tables that have some."""
+    """The rows of all tables, in the format of the tables that have rows."""
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
 
 def _dump(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a state as JSON, and the arrays (or tensors) in it, which the JSON counts from 1, one by one."""
+    """Write a state: first its structure as JSON, then its arrays one by one."""
     arrays: list[NDArray[Any]] = []
-
-    def keep(value: Any) -> dict[str, int]:
-        arrays.append(np.asarray(value))
-        return {ARRAY: len(arrays)}
-
-    structure = np.array(json.dumps(state, default=keep))
+    structure = np.array(json.dumps(_with_numbers(state, arrays)))
     with path.open("wb") as file:
         np.savez(file, structure, *arrays, allow_pickle=False)
+
+
+def _with_numbers(value: Any, arrays: list[NDArray[Any]]) -> Any:
+    """The value with each array (or tensor) replaced by its number, from 1, and appended to `arrays`."""
+    match value:
+        case Mapping():
+            return {key: _with_numbers(part, arrays) for key, part in value.items()}
+        case list() | tuple():
+            return [_with_numbers(part, arrays) for part in value]
+        case bool() | int() | float() | str() | None:
+            return value
+        case _:
+            arrays.append(np.asarray(value))
+            return {ARRAY: len(arrays)}
 
 
 def _load(path: Path) -> dict[str, Any]:
     """The state in a file that `_dump` wrote."""
     with np.load(path, allow_pickle=False) as stored:
 
-        def fetch(value: dict[str, Any]) -> Any:
+        def with_array(value: dict[str, Any]) -> Any:
             return stored[f"arr_{value[ARRAY]}"] if value.keys() == {ARRAY} else value
 
-        state: dict[str, Any] = json.loads(str(stored["arr_0"]), object_hook=fetch)
+        state: dict[str, Any] = json.loads(str(stored["arr_0"]), object_hook=with_array)
         return state

@@ -1,4 +1,4 @@
-"""Lines for the person who waits."""
+"""Lines that tell a waiting person how far training is."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 def say(text: str, output: TextIO | None = None) -> None:
-    """Print a line, to standard error by default; on a full disk what is said must not end what is done."""
+    """Print a line, by default to standard error; if that fails, for example on a full disk, work goes on."""
     with suppress(OSError):
         print(text, file=output or sys.stderr, flush=True)
 
 
 class Progress:
-    """Says now and then how far a block is, how fast, and how long it will still take.
+    """Prints how far a block is, how fast it trains, and how long it will still take.
 
     Args:
         name: what is being trained.
         budget: environment steps of each replica.
         output: where the lines go; standard error by default.
-        before: environment steps of all replicas that an earlier process has done.
+        before: environment steps of all replicas together that earlier processes have done.
     """
 
     def __init__(self, name: str, budget: int, output: TextIO | None = None, before: int = 0) -> None:
@@ -40,7 +40,7 @@ class Progress:
         self._returns: dict[int, list[float]] = {}
 
     def add(self, record: Iteration) -> None:
-        """Take note of a record, and print a line if the last one is some time ago or all is done."""
+        """Count an iteration; print a line if the last line is `SECONDS_BETWEEN_LINES` old or the block is done."""
         for episode in record.episodes:
             recent = self._returns.setdefault(episode.seed, [])
             recent.append(episode.episodic_return)
@@ -53,11 +53,11 @@ class Progress:
 
     def _line(self, record: Iteration, done: float, seconds: float) -> str:
         rate = (record.steps.sum() - self._before) / seconds
-        left = timedelta(seconds=round(len(record.steps) * self._budget * (1.0 - done) / rate))
+        remaining = timedelta(seconds=round(len(record.steps) * self._budget * (1.0 - done) / rate))
         returns = [float(np.mean(recent)) for recent in self._returns.values()]
         score = f"{np.mean(returns):.1f}" if returns else "no episode finished yet"
         return (
             f"{self._name}: {done:4.0%} · {int(record.steps.max()):,} of {self._budget:,} steps · "
-            f"{rate:,.0f} steps/s over {len(record.steps)} replicas · {left} left · "
+            f"{rate:,.0f} steps/s over {len(record.steps)} replicas · {remaining} left · "
             f"return of the last 100 episodes: {score}"
         )

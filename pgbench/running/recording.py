@@ -1,4 +1,4 @@
-"""Where the records of training go: tables for the results, lines for the person who waits."""
+"""The iterations of training as rows of a block's tables."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from pgbench.storage.blocks import KEYS, BlockTables
+from pgbench.storage.blocks import FORMATS, BlockTables
 from pgbench.training.experience import Episode
 from pgbench.training.iteration import Iteration
 
 
 class Tables:
-    """The rows of a block's tables as they come: all episodes and evaluations, and the metrics that were measured.
+    """Collects rows of a block's tables: all episodes and evaluations, and the metrics that were measured.
 
     Args:
         seeds: one for each replica.
@@ -40,15 +40,14 @@ class Tables:
         self._metrics.append(pd.DataFrame(columns)[record.measured])
 
     def rows(self) -> BlockTables:
-        """All rows so far; a table that has none has its keys as columns."""
-        found = {name: pd.DataFrame([asdict(each) for each in rows]) for name, rows in self._episodes.items()}
+        """All rows so far; a table that has none has its format's columns."""
+        tables = {name: table_format.empty() for name, table_format in FORMATS.items()}
+        for name, episodes in self._episodes.items():
+            if episodes:
+                tables[name] = pd.DataFrame([asdict(episode) for episode in episodes])
         if self._metrics:
-            found["metrics"] = pd.concat(self._metrics, ignore_index=True)
-        empty = {
-            name: pd.DataFrame({key: pd.Series(dtype=kind) for key, kind in keys.items()})
-            for name, keys in KEYS.items()
-        }
-        return BlockTables(**(empty | {name: table for name, table in found.items() if len(table)}))
+            tables["metrics"] = pd.concat(self._metrics, ignore_index=True)
+        return BlockTables(**tables)
 
     def clear(self) -> None:
         """Forget all rows so far; they are kept elsewhere."""

@@ -1,14 +1,13 @@
 """What a block of replicas leaves on disk: three tables, and the record that says they are whole.
 
 A block is a directory with `episodes.parquet`, `metrics.parquet`, `evaluations.parquet` and `run.json`. The record
-is written last and carries each table's rows and SHA-256: a block without it was never finished, and one that
-disagrees with it is refused. Nothing in the tables depends on time or place: a block trained twice has the same
-bytes.
+is written last and carries the number of rows and the SHA-256 of each table. A block without a record was never
+finished, and a block whose files do not match its record is refused. Nothing in the tables depends on time or
+place, so a block that is trained twice has the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +20,26 @@ from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
 from pgbench.methods.runs import Run
 from pgbench.storage.files import TableRecord, force, put_table, read_record, read_table, replacing, sealed
+from pgbench.storage.layout import RECORD
 from pgbench.storage.provenance import History
+from pgbench.storage.table_format import TableFormat
 
 KEPT = ".kept"
-RECORD = "run.json"
-EPISODE_COLUMNS = {
-    "seed": "int64",
-    "step": "int64",
-    "episodic_return": "float64",
-    "episodic_length": "int64",
-    "terminated": "bool",
-}
-METRIC_KEYS = {"seed": "int64", "iteration": "int64", "step": "int64"}
+"""The folder in a block's directory with second names (hard links, which cost no space) of its finished files.
+
+Snakemake deletes the outputs of a job whose end it has not seen, for example because the job outlived it. The block
+then still exists under its second names: `keep` makes them, and `give_back` makes the first names from them.
+"""
+EPISODES = TableFormat(
+    {
+        "seed": "int64",
+        "step": "int64",
+        "episodic_return": "float64",
+        "episodic_length": "int64",
+        "terminated": "bool",
+    }
+)
+METRICS = TableFormat({"seed": "int64", "iteration": "int64", "step": "int64"}, others="float64")
 REMEDY = "delete the block's directory and run the workflow again"
 STABLE: Any = {"kind": "stable", "ignore_index": True}
 
@@ -41,11 +48,11 @@ class BlockTables(NamedTuple):
     """The tables of a block, or of a part of one.
 
     Attributes:
-        episodes: one row a finished training episode, columns `EPISODE_COLUMNS`; `step` counts the
-            environment steps of the replica when the episode ended.
-        metrics: one row a seed and kept iteration, columns `METRIC_KEYS` and then one a metric.
-        evaluations: one row an evaluation episode, columns `EPISODE_COLUMNS`; `step` counts the environment steps
-            of the replica's training when it was evaluated.
+        episodes: one row a finished training episode, in the format `EPISODES`; `step` counts the environment
+            steps of the replica when the episode ended.
+        metrics: one row a seed and kept iteration, in the format `METRICS`, with a column for each metric.
+        evaluations: one row an evaluation episode, in the format `EPISODES`; `step` counts the environment steps
+            that the replica had trained when it was evaluated.
     """
 
     episodes: pd.DataFrame
@@ -54,7 +61,7 @@ class BlockTables(NamedTuple):
 
 
 FILES = {name: f"{name}.parquet" for name in BlockTables._fields}
-KEYS = {"episodes": EPISODE_COLUMNS, "metrics": METRIC_KEYS, "evaluations": EPISODE_COLUMNS}
+FORMATS = {"episodes": EPISODES, "metrics": METRICS, "evaluations": EPISODES}
 ORDERS = {"episodes": ["seed", "step"], "metrics": ["seed", "iteration"], "evaluations": ["seed", "step"]}
 
 
@@ -94,12 +101,12 @@ class Block:
 
 
 def write_block(directory: Path, tables: BlockTables, record: dict[str, Any]) -> None:
-    """Write a block so that it exists whole or not at all; if it cannot be written, one that was there stays.
+    """Write a block so that it exists whole or not at all; if that fails, an earlier block stays as it was.
 
     Args:
         directory: the block's directory; made if missing.
         tables: each is written in the order of `ORDERS`.
-        record: the fields of `Record` without `tables`.
+        record: the fields of `BlockRecord` without `tables`.
 
     Raises:
         ValueError: if a table's columns are not those of the format, or the record's fields are not.
@@ -107,7 +114,7 @@ def write_block(directory: Path, tables: BlockTables, record: dict[str, Any]) ->
     """
     directory.mkdir(parents=True, exist_ok=True)
     for name, table in tables._asdict().items():
-        _check_columns(name, table, name)
+        FORMATS[name].check(table, name)
     # Files take their names in the opposite order, the record's last, once all of them are on the disk.
     with ExitStack() as stack:
         commit = stack.enter_context(replacing(directory / RECORD))
@@ -152,7 +159,7 @@ def _read(directory: Path, name: str, record: BlockRecord) -> pd.DataFrame:
     path = directory / FILES[name]
     table = read_table(path, getattr(record.tables, name), REMEDY)
     try:
-        _check_columns(name, table, str(path))
+        FORMATS[name].check(table, str(path))
     except ValueError as error:
         raise Refusal(f"{error}; {REMEDY}") from None
     if not set(table["seed"].unique()) <= set(record.seeds):
@@ -161,11 +168,7 @@ def _read(directory: Path, name: str, record: BlockRecord) -> pd.DataFrame:
 
 
 def keep(directory: Path) -> None:
-    """Give the files of a finished block second names, which cost no space, where the file system can.
-
-    Snakemake deletes the outputs of a job whose end it has not seen, such as one that outlived it. The block is
-    then still there under these names; see `give_back`.
-    """
+    """Give the files of a finished block their second names, where the file system can; see `KEPT`."""
     (directory / KEPT).mkdir(exist_ok=True)
     for file in (*FILES.values(), RECORD):
         with suppress(OSError), replacing(directory / KEPT / file) as link:
@@ -173,7 +176,7 @@ def keep(directory: Path) -> None:
 
 
 def give_back(directory: Path) -> None:
-    """Give a block that was kept its names again.
+    """Give a block's files their first names again; see `KEPT`.
 
     Raises:
         OSError: if that cannot be done.
@@ -181,17 +184,3 @@ def give_back(directory: Path) -> None:
     for file in (*FILES.values(), RECORD):
         with replacing(directory / file) as link:
             link.hardlink_to(directory / KEPT / file)
-
-
-def _columns(name: str, table: pd.DataFrame) -> Mapping[str, str]:
-    """The columns that a table must have: its keys and, if it is of metrics, whatever else it has as floats."""
-    others = table.columns if name == "metrics" else ()
-    return KEYS[name] | {str(column): "float64" for column in others if column not in KEYS[name]}
-
-
-def _check_columns(name: str, table: pd.DataFrame, where: str) -> None:
-    columns = _columns(name, table)
-    found = {str(name): str(dtype) for name, dtype in table.dtypes.items()}
-    if list(found.items()) != list(columns.items()):
-        expected = ", ".join(f"{name} {dtype}" for name, dtype in columns.items())
-        raise ValueError(f"{where}: must have the columns {expected}; has {found}")

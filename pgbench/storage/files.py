@@ -1,7 +1,7 @@
-"""Files that exist whole or not at all, that show if they were changed, and that one process writes at a time.
+"""Files that exist whole or not at all, that show whether they were changed, and that have one writer at a time.
 
-Everything goes to a temporary name, is forced to the disk and then takes the place of what was there. A table has
-its SHA-256 in a record, and a record its own, so that neither can be truncated or edited unnoticed.
+Every file is written under a temporary name, forced to the disk, and then takes the place of the file before. A
+record holds the SHA-256 of each table and its own, so that neither can be truncated or edited unnoticed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Model = TypeVar("Model", bound=Specification)
 
 
 class TableRecord(Specification):
-    """What a table must look like to be the one that was written."""
+    """What identifies a table that was written."""
 
     rows: NonNegativeInt
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -40,12 +40,13 @@ class TableRecord(Specification):
 
 @contextmanager
 def sole_writer(directory: Path) -> Iterator[None]:
-    """Be the only process that writes a directory, which is made if it is missing.
+    """Be the only process that writes a directory; the directory is made if it is missing.
 
-    The kernel ends the lock with the process, however that ends. What a killed one left half written is deleted.
+    The kernel ends the lock with the process, however the process ends. Temporary files of a killed process are
+    deleted.
 
     Raises:
-        Refusal: if another process is writing it; the message names that process.
+        Refusal: if another process is writing the directory; the message names that process.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / LOCK).open("a+", encoding="utf-8") as lock:
@@ -68,7 +69,7 @@ def sole_writer(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside a file; if the body ends well, it takes the file's place in one step."""
+    """Yield a temporary path beside a file; if the body succeeds, it replaces the file in one step."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")  # as `TEMPORARY` has it
     try:
         yield temporary
@@ -80,7 +81,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def force(path: Path) -> None:
-    """Have the disk hold a file, or the names in a directory."""
+    """Force a file, or the names in a directory, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -89,20 +90,20 @@ def force(path: Path) -> None:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> TableRecord:
-    """Write a table as Parquet, read it back, and only then give it its name.
+    """Write a table as Parquet, read it back, and only then give the file its name.
 
     Returns:
-        What `read_table` needs to know it again.
+        The record by which `read_table` recognises the table.
 
     Raises:
-        OSError: if it cannot be written, or what is read back differs.
+        OSError: if the table cannot be written, or reads back differently.
     """
     with replacing(path) as temporary:
         return put_table(temporary, table)
 
 
 def put_table(path: Path, table: pd.DataFrame) -> TableRecord:
-    """`write_table` without the temporary name, for a path that is one."""
+    """`write_table` for a path that already is temporary."""
     table.to_parquet(path, index=False)
     if not pd.read_parquet(path).equals(table):
         raise _differs(path)
@@ -110,19 +111,19 @@ def put_table(path: Path, table: pd.DataFrame) -> TableRecord:
 
 
 def read_table(path: Path, expected: TableRecord, remedy: str) -> pd.DataFrame:
-    """The table in a file, if it is the one that its record describes.
+    """The table in a file, if it is the table that its record describes.
 
     Args:
         path: a Parquet file.
         expected: what `write_table` returned.
-        remedy: what to do about any other, as a clause.
+        remedy: what to do about any other table, as a clause.
 
     Raises:
         Refusal: if the file is missing, truncated, altered or not a table.
     """
     check_file(path, expected.sha256, remedy)
     try:
-        # pandas' reader looks for folders and far stores too, which takes longer than to read a table
+        # The reader of pandas also looks for folders and remote stores, which takes longer than reading the table.
         with ParquetFile(path) as file:
             table: pd.DataFrame = file.read(use_threads=False).to_pandas(use_threads=False)
     except (OSError, ValueError) as error:
@@ -143,10 +144,10 @@ def check_file(path: Path, expected: str, remedy: str) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text, read it back, and only then give it its name.
+    """Write a text, read it back, and only then give the file its name.
 
     Raises:
-        OSError: if it cannot be written, or what is read back differs.
+        OSError: if the text cannot be written, or reads back differently.
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -155,7 +156,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sealed(record: Specification) -> str:
-    """A record as JSON, with the SHA-256 of all that it says; see `read_record`."""
+    """A record as JSON, with the SHA-256 of its content; see `read_record`."""
     content = record.model_dump(mode="json")
     return json.dumps(content | {SEAL: seal(content)}, indent=2, ensure_ascii=False) + "\n"
 
@@ -165,16 +166,16 @@ def read_record(path: Path, model: type[Model], remedy: str) -> Model:
 
     Args:
         path: a JSON file.
-        model: what it must hold.
-        remedy: what to do about any other, as a clause.
+        model: the class of the record.
+        remedy: what to do about any other file, as a clause.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        Refusal: if it is truncated, of another format or edited.
+        Refusal: if the file is truncated, edited or of another format.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found = content.pop(SEAL, None) if isinstance(content, dict) else None
+        checksum = content.pop(SEAL, None) if isinstance(content, dict) else None
         record = model.model_validate_json(json.dumps(content))
     except FileNotFoundError:
         raise
@@ -184,15 +185,15 @@ def read_record(path: Path, model: type[Model], remedy: str) -> Model:
         raise Refusal(*str(explain(error, str(path), model)).splitlines(), f"{path}: {remedy}") from None
     except (ValueError, RecursionError) as error:
         raise Refusal(f"{path}: is not a record ({error}); {remedy}") from None
-    if found is None:
-        raise Refusal(f"{path}: carries no checksum; it was written by an older version, or edited; {remedy}")
-    if found != seal(content):
+    if checksum is None:
+        raise Refusal(f"{path}: has no checksum: an older version wrote it, or it was edited; {remedy}")
+    if checksum != seal(content):
         raise Refusal(f"{path}: does not match its own checksum: it was edited since; {remedy}")
     return record
 
 
 def seal(content: dict[str, Any]) -> str:
-    """The SHA-256 of JSON-able values, however they are laid out."""
+    """The SHA-256 of JSON values; the layout of the text does not matter."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -204,4 +205,6 @@ def sha256(path: Path) -> str:
 
 
 def _differs(path: Path) -> OSError:
-    return OSError(f"{path}: what was written reads back differently; is the disk full or failing?")
+    return OSError(
+        f"{path}: the file reads back differently from what was written; is the disk full or failing?"
+    )

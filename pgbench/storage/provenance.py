@@ -1,6 +1,6 @@
-"""Where a result comes from: the code, the versions of what it stands on, and the machine.
+"""Where a result comes from: the code, the versions of the packages that it uses, and the machine.
 
-Nothing that is described here is imported: versions come from the installed packages' metadata.
+The packages are not imported: their versions come from the metadata of the installation.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, Pos
 from pgbench.base.places import CHECKOUT
 from pgbench.base.specification import Specification
 
-# What decides a number, and, with the last two, the bytes of the table that it stands in.
 PACKAGES = ("torch", "numba", "numpy", "gymnasium", "mujoco", "pgbench", "pandas", "pyarrow")
+"""The packages that decide a number; the last two decide the bytes of the table that holds it."""
 
 
 class Machine(Specification):
@@ -32,14 +32,14 @@ class Machine(Specification):
 class Provenance(Specification):
     """The code, its versions and its machine."""
 
-    commit: str | None = Field(description="Git commit of the checkout; none outside one.")
-    dirty: bool | None = Field(description="Whether the checkout had changes that no commit holds.")
+    commit: str | None = Field(description="Git commit of the checkout; none outside a checkout.")
+    dirty: bool | None = Field(description="Whether the checkout had uncommitted changes.")
     versions: dict[str, str] = Field(description="Package (and python) → version.")
     machine: Machine
 
 
 class Resumption(Specification):
-    """Training that went on from a checkpoint in another process."""
+    """A process that continued training from a checkpoint."""
 
     at: AwareDatetime
     steps: NonNegativeInt = Field(description="Environment steps of all replicas that the checkpoint held.")
@@ -48,22 +48,22 @@ class Resumption(Specification):
 
 
 class History(Provenance):
-    """How a block has been trained so far; commit, versions and machine are those with which it began."""
+    """How a block has been trained so far; commit, versions and machine are those of the first process."""
 
     code_digest: str = Field(description="Digest of the training code.")
     started: AwareDatetime
     seconds: NonNegativeFloat = Field(description="Wall time spent on training.")
     steps: NonNegativeInt = Field(description="Environment steps of all the block's replicas together.")
-    resumptions: tuple[Resumption, ...] = Field((), description="Where it went on from a checkpoint.")
+    resumptions: tuple[Resumption, ...] = Field((), description="The processes that continued it.")
 
     @property
     def machines(self) -> list[Machine]:
-        """The machines that trained, in turn."""
+        """The machines that trained, in order."""
         return [self.machine, *(resumption.machine for resumption in self.resumptions)]
 
 
 def provenance() -> dict[str, Any]:
-    """Commit, dirtiness, versions and machine of this process, as plain values; see `Provenance`."""
+    """The `Provenance` of this process, as plain values."""
     commit, dirty = _checkout(CHECKOUT)
     versions = {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
     machine = Machine(platform=platform.platform(), processor=_processor(), cores=os.cpu_count() or 1)
@@ -78,7 +78,7 @@ def _version(package: str) -> str:
 
 
 def _git(directory: Path, *arguments: str) -> str | None:
-    """What git prints, or none where git, or a checkout that it trusts, is missing."""
+    """What git prints; None if there is no git, or no checkout that it trusts."""
     try:
         run = subprocess.run(
             ["git", "-C", str(directory), *arguments], capture_output=True, check=True, text=True, timeout=60
@@ -89,9 +89,9 @@ def _git(directory: Path, *arguments: str) -> str | None:
 
 
 def _checkout(directory: Path) -> tuple[str | None, bool | None]:
-    """Commit and dirtiness of a checkout whose root is the directory."""
+    """Commit of the checkout whose root is the directory, and whether it has uncommitted changes."""
     root = _git(directory, "rev-parse", "--show-toplevel")
-    # An installed copy may lie inside another project's checkout, whose commit says nothing about this code.
+    # The directory may lie inside another project's checkout, whose commit says nothing about this code.
     if root is None or Path(root).resolve() != directory.resolve():
         return None, None
     changes = _git(directory, "status", "--porcelain")
@@ -99,7 +99,7 @@ def _checkout(directory: Path) -> tuple[str | None, bool | None]:
 
 
 def _processor() -> str:
-    """The processor's model: from the kernel where it tells, else from the platform."""
+    """The processor's model: from the kernel if it tells, else from the platform."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What the laboratory can measure: names, questions and sources. Imports no tensor library."""
+"""What the laboratory can measure: names, questions and sources."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Size(Specification):
     """How much a measurement samples.
 
     Attributes:
-        batches: independent batches that an estimator is measured on.
+        batches: independent batches on which an estimator is measured.
         points: points of a grid, such as horizons or step lengths.
-        worlds: random worlds or policies that a statement is checked on.
+        worlds: random worlds or policies on which a statement is checked.
     """
 
     batches: PositiveInt
@@ -30,16 +30,16 @@ SIZES = {
     "standard": Size(batches=4000, points=13, worlds=30),
     "paper": Size(batches=40000, points=25, worlds=100),
 }
-"""By the names of the presets."""
+"""Preset → size."""
 
 
 class Measurement(Specification):
-    """One entry of the catalogue; what it does is the module of its name in `pgbench.laboratory.measurements`.
+    """One entry of the catalogue; the module of its name in `pgbench.laboratory.measurements` performs it.
 
     Attributes:
-        name: as the command line knows it.
+        name: on the command line and in the configuration.
         title: what is measured, in a few words.
-        question: what is asked, as a sentence.
+        question: as one sentence.
         source: where the statements come from.
         caption: what the figure shows.
     """
@@ -153,30 +153,29 @@ CATALOGUE: dict[str, Measurement] = {
         ),
     )
 }
-"""Every measurement by its name."""
+"""Name → measurement. The place of a measurement in this order seeds its random stream: add new ones at the end."""
 
 
-def measurement(name: str) -> Measurement:
-    """The measurement of this name.
+def check_measurement(name: str) -> str:
+    """The name, if there is such a measurement.
 
     Raises:
         Refusal: if there is none, with the nearest name.
     """
     if name not in CATALOGUE:
         raise Refusal(f"there is no measurement '{name}'; {nearest(name, CATALOGUE)}")
-    return CATALOGUE[name]
+    return name
 
 
-Name = Annotated[str, AfterValidator(lambda name: measurement(name).name)]
-"""A key of `CATALOGUE`."""
-
-
-def size(preset: str) -> Size:
-    """How much a preset samples.
+def check_size(preset: str) -> None:
+    """Refuse a preset that has no size.
 
     Raises:
-        Refusal: if there is no such preset, with the nearest name.
+        Refusal: with the nearest name.
     """
     if preset not in SIZES:
         raise Refusal(f"there is no preset '{preset}' of the laboratory; {nearest(preset, SIZES)}")
-    return SIZES[preset]
+
+
+MeasurementName = Annotated[str, AfterValidator(check_measurement)]
+"""A key of `CATALOGUE`."""

@@ -1,73 +1,79 @@
-"""What makes a claim unusable beside a study: refused when the study is loaded, before anything is trained."""
+"""Checks claims against their study, when it is loaded and before anything is trained."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.methods.algorithm import Algorithm
-from pgbench.methods.runs import Evaluation
 from pgbench.studies.claims import AgainstReference, Claim, Hypothesis, hypothesis
 from pgbench.studies.references import PublishedScore, read_papers, read_references, world
-from pgbench.studies.scores import NORMALISED, Score, metric_score, unrecorded
+from pgbench.studies.scores import NORMALISED, metric_score, unrecorded
+from pgbench.studies.study import Study
 
 
-def check_claims(
-    claims: Mapping[str, Claim],
-    algorithms: Mapping[str, Algorithm],
-    environments: Mapping[str, int],
-    evaluation: Evaluation | None,
-    where: str,
-) -> None:
+class Known(NamedTuple):
+    """What claims may refer to.
+
+    Attributes:
+        study: whose claims they are.
+        algorithms: the study's variants by label, resolved.
+        references: published scores by id.
+        papers: keys of the bibliography.
+    """
+
+    study: Study
+    algorithms: Mapping[str, Algorithm]
+    references: Mapping[str, PublishedScore]
+    papers: Collection[str]
+
+
+def check_claims(study: Study, algorithms: Mapping[str, Algorithm], where: str) -> None:
     """Refuse claims that the study cannot judge.
 
     Args:
-        claims: by id.
+        study: with its claims.
         algorithms: the study's variants by label, resolved.
-        environments: the study's, Gymnasium id → steps.
-        evaluation: the study's, if it has one.
         where: the study's file.
 
     Raises:
         Refusal: a line for each fault, naming the claim, the key and the nearest spelling.
     """
-    if not claims:
+    if not study.claims:
         return
-    references, papers, lacking = read_references(), read_papers(), unrecorded(evaluation)
+    known = Known(study, algorithms, read_references(), read_papers())
     lines = [
         f"{where}: claim '{name}': {fault}"
-        for name, claim in claims.items()
-        for fault in _faults(claim, algorithms, environments, lacking, references, papers)
+        for name, claim in study.claims.items()
+        for fault in _faults(claim, known)
     ]
     if lines:
         raise Refusal("\n".join(lines))
 
 
-def _faults(
-    claim: Claim,
-    algorithms: Mapping[str, Algorithm],
-    environments: Mapping[str, int],
-    lacking: Mapping[Score, str],
-    references: Mapping[str, PublishedScore],
-    papers: Collection[str],
-) -> Iterator[str]:
-    """Names that stand for nothing; where there are none, what is wrong with the things that are named."""
+def _faults(claim: Claim, known: Known) -> Iterator[str]:
+    """The names that do not exist; if all exist, what is wrong with the things that they name."""
+    study, algorithms, references, papers = known
     unknown = [*_unknown("papers.bib has no entry", [claim.source.paper], papers)]
     unknown += _unknown("there is no reference", claim.references, references)
-    unknown += _unknown("the study has no environment", claim.environments or (), environments)
+    unknown += _unknown("the study has no environment", claim.environments or (), study.environments)
     unknown += _unknown("the study has no variant", claim.published, algorithms)
     if not unknown:
         tested = hypothesis(claim, references)
-        named = dict.fromkeys(label for pair in tested.pairs for label in pair if label is not None)
-        unknown += _unknown("the study has no variant", named, algorithms)
+        compared = dict.fromkeys(label for pair in tested.pairs for label in pair if label is not None)
+        unknown += _unknown("the study has no variant", compared, algorithms)
     if unknown:
         yield from unknown
         return
-    if claim.score in lacking:
-        yield f"the score '{claim.score}' is of evaluations that the runs do not make: {lacking[claim.score]}"
-    yield from _reference_faults(claim, environments, references)
+    unrecorded_scores = unrecorded(study.evaluation)
+    if claim.score in unrecorded_scores:
+        remedy = unrecorded_scores[claim.score]
+        yield f"the score '{claim.score}' is of evaluations that the runs do not make: {remedy}"
+    if isinstance(claim, AgainstReference):
+        yield from _reference_faults(claim, references[claim.reference], study.environments)
     yield from _pair_faults(tested, algorithms)
-    yield from _unit_faults(claim, tested, environments)
+    yield from _unit_faults(claim, tested, study.environments)
 
 
 def _unknown(fault: str, names: Iterable[str], known: Collection[str]) -> Iterator[str]:
@@ -75,12 +81,9 @@ def _unknown(fault: str, names: Iterable[str], known: Collection[str]) -> Iterat
 
 
 def _reference_faults(
-    claim: Claim, environments: Mapping[str, int], references: Mapping[str, PublishedScore]
+    claim: AgainstReference, reference: PublishedScore, environments: Mapping[str, int]
 ) -> Iterator[str]:
-    """Why a run cannot be judged by a published score; what only has to be said is left to the report."""
-    if not isinstance(claim, AgainstReference):
-        return
-    reference = references[claim.reference]
+    """Why a published score cannot judge the runs; the report tells differences that do not prevent it."""
     if reference.statistic == "unknown":
         yield (
             f"the statistic of '{reference.id}' is not known, so nothing can be judged by it; "
@@ -88,16 +91,16 @@ def _reference_faults(
         )
     elif claim.score not in reference.scores:
         yield f"'{reference.id}' is another statistic ({reference.statistic}) than the score '{claim.score}'"
-    ours = {world(each) for each in claim.environments or environments}
-    theirs = {world(each) for each in reference.environments}
+    claimed = claim.environments or tuple(environments)
+    ours, theirs = ({world(name) for name in names} for names in (claimed, reference.environments))
     if ours != theirs:
         yield f"'{reference.id}' is about {', '.join(sorted(theirs))}, the claim about {', '.join(sorted(ours))}"
-    budgets = {environments[each] for each in claim.environments or environments}
+    budgets = {environments[environment] for environment in claimed}
     if budgets != {reference.steps}:
-        spent = ", ".join(f"{each:,}" for each in sorted(budgets))
+        spent = ", ".join(f"{steps:,}" for steps in sorted(budgets))
         yield f"'{reference.id}' was measured at {reference.steps:,} steps, the study's runs at {spent}"
     if reference.interval is None and claim.margin is None:
-        yield f"no spread over seeds is published for '{reference.id}', so that the claim needs a margin"
+        yield f"no spread over seeds is published for '{reference.id}', so the claim needs a margin"
 
 
 def _pair_faults(tested: Hypothesis, algorithms: Mapping[str, Algorithm]) -> Iterator[str]:
@@ -109,7 +112,7 @@ def _pair_faults(tested: Hypothesis, algorithms: Mapping[str, Algorithm]) -> Ite
 
 
 def _unit_faults(claim: Claim, tested: Hypothesis, environments: Collection[str]) -> Iterator[str]:
-    """Scores of different environments have different scales, and are not averaged; metrics have no range."""
+    """Margins that do not suit the score: metrics have no range, and scales differ between environments."""
     if tested.unit == "range" and metric_score(claim.score) is not None:
         yield f"the range is one of returns, not of '{claim.score}'; give the margin of the comparator or the score"
     several = len(claim.environments or environments) > 1

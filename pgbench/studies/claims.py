@@ -1,8 +1,8 @@
 """Claims: what a paper says, as a comparison that can fail.
 
-A claim has a statement, a source, a score, and a kind, which says what is compared. Whatever its kind, it comes
-down to one form, its `Hypothesis`: effects (a variant's score less another's, or alone) and the bounds between
-which each must lie. `pgbench.analysis.judging` judges that. Imports no tensor library.
+A claim has a statement, a source, a score, and a kind, which says what is compared. Every kind is translated to one
+form, the `Hypothesis`: effects (a variant's score less another's, or alone) and the bounds between which they must
+lie. `pgbench.analysis.judging` judges hypotheses.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pgbench.base.specification import Specification
 from pgbench.studies.references import PublishedScore
 from pgbench.studies.scores import Score
 
-Label = Annotated[str, Field(min_length=1)]
+NonEmpty = Annotated[str, Field(min_length=1)]
 Unit = Literal["score", "comparator", "range"]
 
 
@@ -32,94 +32,96 @@ class Source(Specification):
 class Margin(Specification):
     """The smallest difference that matters.
 
-    With several environments it must be a fraction, since their returns differ in scale: of the comparator's mean
-    score (its absolute value), or of the environment's range, which is the mean score of the study's best variant
-    there less that of the untrained policy.
+    Environments differ in the scale of their returns, so with several environments the margin must be a fraction:
+    of the absolute value of the comparator's mean score, or of the environment's range. The range is the mean
+    score of the study's best variant in that environment, less that of the untrained policy.
     """
 
     size: PositiveFloat
-    of: Unit = Field(description="score: in its own units; comparator, range: a fraction of that.")
+    of: Unit = Field(description="score: in units of the score; comparator, range: a fraction of these.")
 
 
 def _one_or_several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-class _Claim(Specification):
+class _Common(Specification):
     """What every claim says."""
 
     statement: str = Field(min_length=1, description="The claim as one sentence.")
     source: Source
     score: Score = Field(description="What a replica is judged by.")
-    environments: Annotated[tuple[Label, ...], Field(min_length=1)] | None = Field(
-        None, description="Those of the study that the claim is about; by default all."
+    environments: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] | None = Field(
+        None, description="The study's environments that the claim is about; by default all."
     )
     across: Literal["mean", "each"] = Field(
         "mean", description="Whether it must hold on average over environments, or on each of them."
     )
     published: dict[
-        Label, Annotated[tuple[Label, ...], BeforeValidator(_one_or_several), Field(min_length=1)]
-    ] = Field({}, description="Variant → published scores to print beside its own, by their ids.")
-    caveat: str | None = Field(None, min_length=1, description="Where this test departs from the paper's.")
+        NonEmpty, Annotated[tuple[NonEmpty, ...], BeforeValidator(_one_or_several), Field(min_length=1)]
+    ] = Field({}, description="Variant → ids of published scores to print beside the variant's own score.")
+    caveat: str | None = Field(None, min_length=1, description="How this test departs from the paper's.")
 
     @property
     def references(self) -> tuple[str, ...]:
         """Ids of the published scores that the claim names."""
-        return tuple(reference for each in self.published.values() for reference in each)
+        return tuple(reference for ids in self.published.values() for reference in ids)
 
 
-class Directional(_Claim):
+class Directional(_Common):
     """One variant scores higher than another, by more than the margin."""
 
     kind: Literal["directional"] = "directional"
-    higher: Label
-    lower: Label
+    higher: NonEmpty
+    lower: NonEmpty
     margin: Margin
 
 
-class Equivalence(_Claim):
-    """What distinguishes a variant from its comparator makes no difference: less than the margin, either way."""
+class Equivalence(_Common):
+    """A variant scores as its comparator does: the difference is less than the margin in either direction."""
 
     kind: Literal["equivalence"] = "equivalence"
-    variant: Label
-    comparator: Label
+    variant: NonEmpty
+    comparator: NonEmpty
     margin: Margin
 
 
-class Ordering(_Claim):
+class Ordering(_Common):
     """Each variant scores higher than the next, by more than the margin."""
 
     kind: Literal["ordering"] = "ordering"
-    order: Annotated[tuple[Label, ...], Field(min_length=2, description="From the highest to the lowest.")]
+    order: Annotated[tuple[NonEmpty, ...], Field(min_length=2, description="From the highest to the lowest.")]
     margin: Margin
 
 
-class Optimum(_Claim):
-    """The best of a sweep is found among some of its variants: each other one is beaten by one of these."""
+class Optimum(_Common):
+    """The best of a sweep is among some of its variants: one of these beats each of the others."""
 
     kind: Literal["optimum"] = "optimum"
-    best: Annotated[tuple[Label, ...], Field(min_length=1, description="Where the claim finds the best.")]
-    others: Annotated[tuple[Label, ...], Field(min_length=1, description="The rest of the sweep.")]
+    best: Annotated[tuple[NonEmpty, ...], Field(min_length=1, description="Where the claim finds the best.")]
+    others: Annotated[tuple[NonEmpty, ...], Field(min_length=1, description="The rest of the sweep.")]
     margin: Margin
 
 
-class Level(_Claim):
-    """A variant's mean score lies above a level, such as that of a solved task, or below it."""
+class Level(_Common):
+    """A variant's mean score lies above or below a level, such as the level of a solved task."""
 
     kind: Literal["level"] = "level"
-    variant: Label
+    variant: NonEmpty
     side: Literal["above", "below"]
     level: FiniteFloat = Field(description="In units of the score.")
 
 
-class AgainstReference(_Claim):
+class AgainstReference(_Common):
     """A variant's mean score lies within, above or below a published interval, widened by the margin."""
 
     kind: Literal["reference"] = "reference"
-    variant: Label
+    variant: NonEmpty
     relation: Literal["within", "above", "below"]
-    reference: Label = Field(description="Id of a row in workflows/references.")
-    margin: Margin | None = Field(None, description="Of the score, or of the published score (comparator).")
+    reference: NonEmpty = Field(description="Id of a row in workflows/references.")
+    margin: Margin | None = Field(
+        None, description="In units of the score, or a fraction of the published score (comparator)."
+    )
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -129,7 +131,9 @@ class AgainstReference(_Claim):
     @model_validator(mode="after")
     def _margin_has_a_meaning(self) -> Self:
         if self.margin is not None and self.margin.of == "range":
-            raise ValueError("a margin on a published score is of the score or of the comparator")
+            raise ValueError(
+                "the margin of a published score must be of the score or of the comparator, not of the range"
+            )
         return self
 
 
@@ -146,10 +150,10 @@ class Pair(NamedTuple):
 
 
 class Hypothesis(NamedTuple):
-    """What a claim comes down to: of each group of effects, one at least lies between two bounds.
+    """A claim as a test: in each group of effects, at least one effect lies between two bounds.
 
     Attributes:
-        groups: each holds the effects of which one suffices.
+        groups: the groups of effects.
         low: lower bound, in the unit.
         high: upper bound, in the unit.
         unit: what effects are divided by.
@@ -162,16 +166,16 @@ class Hypothesis(NamedTuple):
 
     @property
     def pairs(self) -> Iterator[Pair]:
-        """Every effect that it mentions."""
+        """Every effect in the groups."""
         return (pair for group in self.groups for pair in group)
 
 
 def hypothesis(claim: Claim, references: Mapping[str, PublishedScore]) -> Hypothesis:
-    """Give each kind of claim its meaning.
+    """The hypothesis that a claim stands for.
 
     Args:
-        claim: any.
-        references: published scores by id; of these, the one that the claim is about, if any.
+        claim: of any kind.
+        references: published scores by id; they must hold the score that the claim is about, if there is one.
     """
     match claim:
         case Directional(higher=higher, lower=lower, margin=margin):
@@ -179,7 +183,7 @@ def hypothesis(claim: Claim, references: Mapping[str, PublishedScore]) -> Hypoth
         case Equivalence(variant=variant, comparator=comparator, margin=margin):
             return Hypothesis(((Pair(variant, comparator),),), -margin.size, margin.size, margin.of)
         case Ordering(order=order, margin=margin):
-            steps = tuple((Pair(*each),) for each in pairwise(order))
+            steps = tuple((Pair(higher, lower),) for higher, lower in pairwise(order))
             return Hypothesis(steps, margin.size, math.inf, margin.of)
         case Optimum(best=best, others=others, margin=margin):
             groups = tuple(tuple(Pair(one, other) for one in best) for other in others)

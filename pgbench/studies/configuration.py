@@ -1,4 +1,4 @@
-"""What to replicate and how much to spend: presets and the workflow's configuration."""
+"""The workflow's configuration: what to replicate, and how much to spend."""
 
 from __future__ import annotations
 
@@ -6,45 +6,51 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, PositiveInt, ValidationError
 
 from pgbench.base.refusals import Refusal, explain, nearest
 from pgbench.base.specification import Specification
 from pgbench.studies import catalogue
 from pgbench.studies.study import FileName, Replicas, Steps, file_name
 
-RULES = ("all", "gather", "index", "laboratory", "measure", "misspelt", "page", "resolve", "track", "train")
-"""Names of the workflow's rules, which a study may not have."""
+RULES = (
+    *("all", "gather", "index", "laboratory", "laboratory_measurement", "misspelt", "page", "resolve"),
+    *("track", "train"),
+)
+"""Names of the workflow's rules. A study may not have one of them."""
 
-
-StudyEnvironments = Annotated[tuple[str, ...], Field(min_length=1)] | None
+KeptEnvironments = Annotated[tuple[str, ...], Field(min_length=1)] | None
 
 
 class Preset(Specification):
-    """How much to spend: which studies, and bounds on their seeds and steps. None: as the study says."""
+    """How much to spend: which studies, and bounds on their seeds and steps. A missing bound: as the study says."""
 
-    seeds: Replicas | None = Field(None, description="At most so many replicas of each run.")
-    steps: Steps | None = Field(None, description="At most so many environment steps of each replica.")
-    studies: Annotated[dict[str, StudyEnvironments], Field(min_length=1)] | None = Field(
+    seeds: Replicas | None = Field(None, description="The most replicas of each run.")
+    steps: Steps | None = Field(None, description="The most environment steps of each replica.")
+    studies: Annotated[dict[str, KeptEnvironments], Field(min_length=1)] | None = Field(
         None,
-        description="Study → those of its environments that are kept, or nothing for all of them. "
-        "By default every study in workflows/studies, whole.",
+        description="Study → the environments to keep, or nothing to keep all of them. "
+        "By default every study in workflows/studies, with all its environments.",
     )
 
 
 class Configuration(Specification):
-    """What `workflows/config.yaml` may say."""
+    """What `workflows/config.yaml` may contain."""
 
     preset: str = Field(description="One of the presets below.")
     studies: Annotated[list[str], Field(min_length=1)] | None = Field(
         None,
-        description="Names of files in workflows/studies, or paths of other YAML files; instead of the preset's.",
+        description="Names of files in workflows/studies, or paths of other YAML files; they replace the preset's.",
     )
-    laboratory: list[catalogue.Name] = Field([], description="What the laboratory measures.")
+    laboratory: list[catalogue.MeasurementName] = Field([], description="What the laboratory measures.")
     block_size: Replicas = Field(10, description="Replicas that one job trains in lockstep.")
+    job_megabytes: PositiveInt = Field(
+        2000, description="Memory of a job that trains, in 10⁶ bytes; a cluster ends a job that needs more."
+    )
     presets: dict[FileName, Preset]
     tracking: Literal["wandb"] | None = Field(
-        None, description="Where finished blocks are shown besides: in Weights & Biases, or nowhere."
+        None,
+        description="`wandb` shows finished blocks in Weights & Biases too; nothing: they are only on disk.",
     )
 
     @property
@@ -72,11 +78,11 @@ def parse_configuration(values: Mapping[str, Any], where: str) -> Configuration:
 def study_files(configuration: Configuration, directory: Path) -> dict[str, Path]:
     """Name → file of each study to plan: `<name>.yaml` in the directory, or any path that ends in `.yaml`.
 
-    They are those that the configuration names, else those of its preset, else all in the directory.
+    The studies are those that the configuration names, else those of its preset, else all in the directory.
 
     Raises:
-        Refusal: if the directory has no such study, with the nearest name, or if a name is not to be had: two have
-            it, a rule of the workflow has it, or no file could.
+        Refusal: if the directory has no such study, with the nearest name; or if a study cannot have its name,
+            because another study or a rule of the workflow has it, or because no file could be called so.
     """
     known = sorted(file.stem for file in directory.glob("*.yaml"))
     files: dict[str, Path] = {}
@@ -90,7 +96,7 @@ def study_files(configuration: Configuration, directory: Path) -> dict[str, Path
             raise Refusal(f"studies: {file} cannot be called '{file.stem}': {error}") from None
         if file.stem in RULES:
             raise Refusal(
-                f"studies: {file} is called as a rule of the workflow is; give the file another name"
+                f"studies: {file} has the name of a rule of the workflow; give the file another name"
             )
         if file.stem in files:
             raise Refusal(f"studies: the name '{file.stem}' stands for {files[file.stem]} and for {file}")

@@ -1,4 +1,4 @@
-"""Plans: studies resolved under a preset into named runs and blocks."""
+"""Plans: the named runs and blocks that studies need under a preset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pgbench.methods.naming import run_name
 from pgbench.methods.paths import difference
 from pgbench.methods.runs import Run, blocks_of
 from pgbench.studies.configuration import Configuration
-from pgbench.studies.study import FileName, Study, load_study, resolve_variant
+from pgbench.studies.loading import load_study
+from pgbench.studies.study import FileName, Study, resolve_variant
 
 
 class PlannedRun(Specification):
@@ -31,7 +32,7 @@ class PlannedRun(Specification):
 
 
 class StudyPlan(Specification):
-    """A study with every variant resolved, under one preset; its environments are those that the preset keeps."""
+    """A study under one preset: every variant resolved, and only the environments that the preset keeps."""
 
     name: FileName
     preset: FileName
@@ -48,14 +49,14 @@ class StudyPlan(Specification):
         )
 
     def differences(self) -> dict[str, dict[str, tuple[Any, Any]]]:
-        """Variant → where it differs from the variant before it (the first: nothing)."""
+        """Variant → its differences from the variant before it, path → (before, after); none for the first."""
         labels = list(self.algorithms)
         pairs = zip([labels[0], *labels[:-1]], labels, strict=True)
         return {label: difference(self.algorithms[before], self.algorithms[label]) for before, label in pairs}
 
 
 def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPlan:
-    """Resolve a study under the configured preset: every variant on every environment that it keeps.
+    """Resolve a study under the configured preset: every variant on every environment that the preset keeps.
 
     Raises:
         Refusal: if the preset would keep an environment that the study does not have.
@@ -89,12 +90,12 @@ def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPl
         parents={label: parent for label, (parent, _) in resolved.items()},
         algorithms={label: algorithm for label, (_, algorithm) in resolved.items()},
         runs=tuple(runs),
-        left_out=tuple(each for each in study.environments if each not in environments),
+        left_out=tuple(name for name in study.environments if name not in environments),
     )
 
 
 def _kept_environments(name: str, study: Study, configuration: Configuration) -> dict[str, int]:
-    """Environment → steps, for those of the study that the preset keeps."""
+    """Environment → steps, for the study's environments that the preset keeps."""
     kept = (configuration.spending.studies or {}).get(name) or study.environments
     for environment in kept:
         if environment not in study.environments:
@@ -130,4 +131,4 @@ def read_plan(path: Path) -> StudyPlan:
 
 def runs_by_name(plans: Iterable[StudyPlan]) -> dict[str, Run]:
     """Every distinct run of the plans."""
-    return {planned.name: planned.run for study in plans for planned in study.runs}
+    return {planned.name: planned.run for plan in plans for planned in plan.runs}

@@ -1,16 +1,18 @@
 """Published scores and the papers that they come from: `workflows/references/*.csv` and `papers.bib`.
 
-A published score is a number of its own statistic, environment, steps and seeds; whoever compares a run with it is
-told of every difference in these.
+A published score has a statistic, environments, steps and seeds. `PublishedScore.mismatches` names every respect in
+which a run's score differs.
 """
 
 from __future__ import annotations
 
 import csv
+import logging
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import scipy  # type: ignore[import-untyped]
 from pydantic import (
@@ -28,7 +30,10 @@ from pgbench.base.refusals import Refusal, explain
 from pgbench.base.specification import Specification
 from pgbench.studies.scores import NORMALISED, RETURNS, Score
 
-Statistic = Literal[
+if TYPE_CHECKING:
+    from bibtexparser.model import Entry
+
+StatisticName = Literal[
     "last_100",
     "normalised",
     "deterministic_evaluation",
@@ -38,9 +43,9 @@ Statistic = Literal[
     "unknown",
 ]
 
-STATISTICS: dict[Statistic, str] = {
+STATISTICS: dict[StatisticName, str] = {
     "last_100": "mean return of the last 100 training episodes",
-    "normalised": "last_100, scaled over environments: untrained 0, best 1; it is not said what the best is of",
+    "normalised": "last_100, scaled over environments: untrained 0, best 1; the source does not say which best",
     "deterministic_evaluation": "evaluation episodes with the mean action, after training",
     "maximum_of_evaluations": "the best evaluation during training",
     "curve_end": "the end of a learning curve, read off a graph",
@@ -63,12 +68,12 @@ class PublishedScore(Specification):
     environments: Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)] = Field(
         description="One id with its version; several where the score is an average over them."
     )
-    statistic: Statistic
+    statistic: StatisticName
     value: FiniteFloat
     spread_kind: Literal[
         "none", "ci_95", "standard_deviation", "standard_error", "over_episodes", "unknown"
     ] = Field(
-        description="Of what the spread is; over seeds but for `over_episodes`, which says nothing of seeds."
+        description="What the spread is: over seeds, except `over_episodes`, which says nothing about seeds."
     )
     spread: NonNegativeFloat | None = None
     low: FiniteFloat | None = Field(None, description="Lower end of a published 95 % interval.")
@@ -104,34 +109,35 @@ class PublishedScore(Specification):
                 error = self.spread
             case _:
                 return None
-        # SciPy loads `special` at its first use, which nothing but this needs before training begins.
+        # SciPy loads `special` at its first use; nothing else needs it before training begins.
         width = float(scipy.special.stdtrit(self.seeds - 1, 0.975)) * error
         return self.value - width, self.value + width
 
     @property
     def scores(self) -> frozenset[Score]:
-        """The scores of a run that are this statistic, where any is."""
+        """The scores of a run that are this statistic; empty if none is."""
         if self.statistic == "normalised":
             return frozenset(NORMALISED)
         return frozenset({self.statistic} & {*RETURNS})
 
     def mismatches(self, environments: Iterable[str], score: Score, steps: Collection[int]) -> list[str]:
-        """Every respect in which runs' scores are another measurement than this one, as clauses.
+        """Every respect in which the scores of runs are another measurement than this one, as clauses.
 
         Args:
             environments: of the runs.
             score: of the runs.
             steps: the budgets of the runs.
         """
-        found = []
+        mismatches = []
         if score not in self.scores:
-            found.append(f"statistic: {self.statistic}, not {score}")
+            mismatches.append(f"statistic: {self.statistic}, not {score}")
         theirs, ours = " ".join(sorted(self.environments)), " ".join(sorted(environments))
         if theirs != ours:
-            found.append(f"environment: {theirs}, not {ours or 'in this study'}")
+            mismatches.append(f"environment: {theirs}, not {ours or 'in this study'}")
         if ours and set(steps) != {self.steps}:
-            found.append(f"steps: {self.steps:,}, not {' or '.join(f'{each:,}' for each in sorted(steps))}")
-        return found
+            budgets = " or ".join(f"{budget:,}" for budget in sorted(steps))
+            mismatches.append(f"steps: {self.steps:,}, not {budgets}")
+        return mismatches
 
 
 def world(environment: str) -> str:
@@ -146,17 +152,17 @@ def read_references(directory: Path = REFERENCES) -> dict[str, PublishedScore]:
         Refusal: if a row is not valid, or two have the same id; it names the file and the row.
     """
     papers = read_papers(directory / "papers.bib")
-    found: dict[str, PublishedScore] = {}
+    references: dict[str, PublishedScore] = {}
     for path in sorted(directory.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), start=2):
                 reference = _parse(row, f"{path}: line {number}")
-                if reference.id in found:
+                if reference.id in references:
                     raise Refusal(f"{path}: line {number}: the id '{reference.id}' appears twice")
                 if reference.paper not in papers:
                     raise Refusal(f"{path}: line {number}: papers.bib has no entry '{reference.paper}'")
-                found[reference.id] = reference
-    return found
+                references[reference.id] = reference
+    return references
 
 
 def _parse(row: Mapping[str, str], where: str) -> PublishedScore:
@@ -168,9 +174,8 @@ def _parse(row: Mapping[str, str], where: str) -> PublishedScore:
 
 def citation(entry: str) -> str:
     """How a BibTeX entry is cited in a text: "Schulman et al. 2017"; its title, if it lacks an author or a year."""
-    fields = {
-        name.lower(): value for name, value in re.findall(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", entry, re.MULTILINE)
-    }
+    (parsed,) = _parse_bibtex(entry, "an entry of papers.bib")
+    fields = {field.key.lower(): str(field.value) for field in parsed.fields}
     if "author" not in fields or "year" not in fields:
         return re.sub(r"[{}]", "", fields.get("title", ""))
     surnames = [author.split(",")[0].strip() for author in fields["author"].split(" and ")]
@@ -179,18 +184,43 @@ def citation(entry: str) -> str:
 
 
 def read_papers(path: Path = REFERENCES / "papers.bib") -> dict[str, str]:
-    """The entries of a BibTeX file, as written, by their keys; each begins with `@` at the start of a line.
+    """The entries of a BibTeX file, as written, by their keys.
 
     Raises:
-        Refusal: if the file cannot be read, or two entries have the same key.
+        Refusal: if the file cannot be read, or an entry in it is not valid; it names the line.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise Refusal(f"{path}: cannot be read ({error.strerror})") from None
-    entries: dict[str, str] = {}
-    for match in re.finditer(r"^@\w+\{([^,\s]+),.*?^\}", text, re.MULTILINE | re.DOTALL):
-        if match[1] in entries:
-            raise Refusal(f"{path}: the key '{match[1]}' appears twice")
-        entries[match[1]] = match[0]
-    return entries
+    return {entry.key: entry.raw or "" for entry in _parse_bibtex(text, str(path))}
+
+
+@cache
+def _parse_bibtex(text: str, where: str) -> tuple[Entry, ...]:
+    """The entries of a BibTeX text.
+
+    Raises:
+        Refusal: if a part is not valid, uses an abbreviation, or repeats a key. Entries are printed as written, far
+            from the abbreviations that they would need.
+    """
+    # Here because they are slow to import, and training reads no papers.
+    from bibtexparser.entrypoint import parse_string  # noqa: PLC0415
+    from bibtexparser.model import DuplicateBlockKeyBlock  # noqa: PLC0415
+
+    logging.getLogger("bibtexparser").addHandler(logging.NullHandler())  # faults are said once, below
+    library = parse_string(text)
+    for block in library.failed_blocks:
+        line = f"{where}: line {(block.start_line or 0) + 1}"
+        if isinstance(block, DuplicateBlockKeyBlock):
+            raise Refusal(f"{line}: the key '{block.key}' appears twice")
+        raise Refusal(f"{line}: is not valid BibTeX: {getattr(block.error, 'abort_reason', block.error)}")
+    for string in library.strings:
+        raise Refusal(f"{where}: '@string' of '{string.key}' is not allowed: write the text into each entry")
+    for entry in library.entries:
+        for field, enclosing in entry.parser_metadata["removed_enclosing"].items():
+            if enclosing == "no-enclosing":
+                raise Refusal(
+                    f"{where}: entry '{entry.key}': the value of '{field}' must stand in braces, before a comma"
+                )
+    return tuple(library.entries)

@@ -1,8 +1,8 @@
 """Scores: what a replica is judged by, each published statistic under its own name.
 
-A score is a return, of which more is better, or a metric of the updates, such as `mean(kl)`: its mean over
-iterations, its maximum, or its final value. Returns are of the training episodes that ended within the budget or,
-where a study asks for them, of evaluation episodes.
+A score is a return, where more is better, or a metric of the updates, such as `mean(kl)`: its mean over iterations,
+its maximum, or its final value. Returns come from the training episodes that ended within the budget or, if a study
+asks for evaluations, from evaluation episodes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EVALUATIONS: dict[str, str] = {
     "deterministic_evaluation": "mean return of the last evaluation, with the mean action",
     "maximum_of_evaluations": "highest mean return of an evaluation during training",
 }
-"""Scores of evaluation episodes, with their meanings; see `unrecorded`."""
+"""Scores of evaluation episodes, with their meanings; `unrecorded` says which runs have them."""
 
 RETURNS: dict[str, str] = {
     "last_100": "mean return of the last 100 training episodes, with the policy's own exploration",
@@ -35,9 +35,11 @@ NORMALISED: dict[str, str] = {
         "last_100, scaled so that the untrained policy has 0 and the mean of the best variant 1"
     ),
 }
-"""Scores that are free of an environment's scale. PPO's Table 1 (Schulman et al. 2017, section 6.1) does not say
-whether "the best result" is a run or the mean of a setting; both readings are computed. Both depend on which
-variants a study has."""
+"""Scores without an environment's scale, with their meanings.
+
+PPO's Table 1 (Schulman et al. 2017, section 6.1) does not say whether "the best result" is a run or the mean of a
+setting, so both readings are computed. Both depend on the study's variants.
+"""
 
 METRICS: dict[str, str] = {
     "kl": "mean KL(old ‖ new) of an update, in nats",
@@ -56,7 +58,7 @@ METRICS: dict[str, str] = {
     "line_search_accepted": "share of updates whose line search found a step",
     "beta": "weight of the KL penalty",
 }
-"""Metrics of updates that a score may be made of; not every method records every one."""
+"""Metrics of updates that a score may be made of; a method records only some of them."""
 
 OverIterations = Literal["mean", "maximum", "final"]
 OVER_ITERATIONS: dict[OverIterations, str] = {
@@ -93,7 +95,7 @@ def meaning(score: str) -> str:
 
 
 def unrecorded(evaluation: Evaluation | None) -> dict[str, str]:
-    """Scores that runs with this evaluation, or none, cannot have; each with what the study must say instead."""
+    """Scores that runs with this evaluation, or none, do not have: score → what the study must say for it."""
     if evaluation is None:
         return dict.fromkeys(EVALUATIONS, "say 'evaluation: {episodes: 10}' in the study")
     match evaluation.actions:

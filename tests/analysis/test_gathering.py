@@ -238,8 +238,8 @@ def test_evaluations_are_scored_by_the_last_and_by_the_best(table, plan, results
 
 def test_an_evaluation_that_is_not_finite_is_no_score():
     episodes = pd.DataFrame({"step": [5, 5, 9, 9], "episodic_return": [1.0, 2.0, np.inf, 3.0]})
-    np.testing.assert_array_equal(replicas._evaluated(episodes), [1.5, np.nan])
-    assert not len(replicas._evaluated(episodes[:0]))
+    np.testing.assert_array_equal(replicas.evaluation_means(episodes), [1.5, np.nan])
+    assert not len(replicas.evaluation_means(episodes[:0]))
 
 
 @pytest.mark.parametrize(

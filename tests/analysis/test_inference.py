@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from pgbench.analysis import inference
-from pgbench.analysis.inference import Contrast, Findings
+from pgbench.analysis.inference import Contrast, PValues
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_between_agrees_with_the_interval(rng):
 
 
 def test_all_groups_must_hold_and_in_each_one_suffices():
-    first, second, third = (Findings(np.array(holds), np.array(1 - holds)) for holds in (0.01, 0.2, 0.004))
+    first, second, third = (PValues(np.array(holds), np.array(1 - holds)) for holds in (0.01, 0.2, 0.004))
     found = inference.combine([[first, second], [third]])
     assert found.holds == pytest.approx(max(2 * 0.01, 0.004))
     assert found.fails == pytest.approx(min(1.0, 2 * min(max(0.99, 0.8), 0.996)))

@@ -52,19 +52,19 @@ def test_a_run_a_study_and_everything(plans: list[StudyPlan], tmp_path: Path) ->
     runs, each, total = budgets.describe(plans, MODEL, 2, tmp_path).split("\n\n")
     # three replicas of three steps, at an hour each and at half an hour
     name = plans[0].runs[0].name
-    assert line(runs, "one", "ppo")[3:] == ["3", "0-1 2-2", "9.0 h", "measured", name]
-    assert line(runs, "one", "reinforce")[5] == "4.5 h"
+    assert line(runs, "one", "ppo")[3:] == ["3", "0-1 2-2", "9 h 0 min", "measured", name]
+    assert line(runs, "one", "reinforce")[5] == "4 h 30 min"
     # blocks of 6, 3, 3 and 1.5 hours on two cores, in turn: 6 | 3 + 3, then 1.5 on either
-    assert line(each, "one")[1:] == ["2", "4", "6", "18", "13.5 h", "6.0 h", "7.5 h"]
-    assert line(each, "two")[1:] == ["1", "2", "3", "9", "9.0 h", "6.0 h", "6.0 h"]
+    assert line(each, "one")[1:] == ["2", "4", "6", "18", "13 h 30 min", "6 h 0 min", "7 h 30 min"]
+    assert line(each, "two")[1:] == ["1", "2", "3", "9", "9 h 0 min", "6 h 0 min", "6 h 0 min"]
     assert total == (
         "2 runs in 4 blocks, 6 replicas, 18 environment steps: "
-        "about 13.5 h of training on one core, 7.5 h on 2 cores"
+        "about 13 h 30 min of training on one core, 7 h 30 min on 2 cores"
     )
 
 
 @pytest.mark.parametrize(
-    ("seconds", "hours", "text"), [(29.0, 0, "29 s"), (40.0, 1, "61 min"), (0.0, 30, "30.0 h")]
+    ("seconds", "hours", "text"), [(29.0, 0, "29 s"), (40.0, 1, "1 h 1 min"), (0.0, 30, "30 h 0 min")]
 )
 def test_times_are_said_in_seconds_minutes_or_hours(
     tmp_path: Path, seconds: float, hours: int, text: str
@@ -82,15 +82,15 @@ def test_finished_blocks_are_not_counted_again(plans: list[StudyPlan], tmp_path:
     (block / "run.json").touch()
     total = budgets.describe(plans, MODEL, 2, tmp_path).rpartition("\n\n")[2]
     assert total.splitlines()[1] == (
-        "1 blocks are finished; for the others about 7.5 h of training on one core, 4.5 h on 2 cores"
+        "without 1 finished block: about 7 h 30 min of training on one core, 4 h 30 min on 2 cores"
     )
 
 
 def test_many_cores_are_bounded_by_the_longest_block(plans: list[StudyPlan]) -> None:
     """Blocks of 6, 3, 3 and 1.5 hours, and an hour more for each job's start."""
     text = budgets.scaling(plans, MODEL, overhead=3600.0)
-    assert line(text, "2")[1:] == ["9.5 h", "71%"]
-    assert line(text, "4")[1:] == ["7.0 h", "48%"]
-    assert line(text, "512")[1:] == ["7.0 h", "0%"]
-    assert "4 jobs, 13.5 h of one core" in text
-    assert "longest job: 6.0 h, ppo.CartPole-v1" in text
+    assert line(text, "2")[1:] == ["9 h 30 min", "71%"]
+    assert line(text, "4")[1:] == ["7 h 0 min", "48%"]
+    assert line(text, "512")[1:] == ["7 h 0 min", "0%"]
+    assert "4 jobs, 13 h 30 min of one core" in text
+    assert "longest job: 6 h 0 min, ppo.CartPole-v1" in text

@@ -15,10 +15,10 @@ from pgbench.costs.model import (
     TELLING,
     CostModel,
     FinishedBlock,
-    each_step,
     finished_blocks,
     makespan,
     read_costs,
+    step_time,
 )
 from pgbench.environments.classic import SYSTEMS
 from pgbench.environments.mujoco_tasks import TASKS
@@ -64,11 +64,11 @@ def test_between_measurements_rows_share_an_overhead(shared: float, each: float,
     """If rows together take `shared + each · rows`, any two measurements tell the cost at all between them."""
     points = {count: (shared + each * count) / count for count in (min(rows), max(rows))}
     for count in rows:
-        assert each_step(points, count) == pytest.approx((shared + each * count) / count)
+        assert step_time(points, count) == pytest.approx((shared + each * count) / count)
 
 
 def test_beyond_the_measurements_a_row_costs_what_it_does_at_the_nearest() -> None:
-    assert [each_step({2: 8.0, 10: 3.0}, rows) for rows in (1, 2, 10, 500)] == [8.0, 8.0, 3.0, 3.0]
+    assert [step_time({2: 8.0, 10: 3.0}, rows) for rows in (1, 2, 10, 500)] == [8.0, 8.0, 3.0, 3.0]
 
 
 def test_a_block_costs_its_start_its_stepping_and_its_learning(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_evaluations_cost_their_episodes_stepping(tmp_path: Path) -> None:
     model, run = read(tmp_path), run_of(environment="CartPole-v1")
     evaluated = run.model_copy(update={"evaluation": runs.Evaluation(episodes=3, times=7)})
     more = model.estimate(evaluated, 2).seconds - model.estimate(run, 2).seconds
-    each = each_step({1: 20.0, 10: 4.0}, 6)
+    each = step_time({1: 20.0, 10: 4.0}, 6)
     assert more == pytest.approx(7 * 6 * 500 * each / 1e6)
 
 

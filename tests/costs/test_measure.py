@@ -38,7 +38,7 @@ def test_what_is_measured_can_be_planned_with(tmp_path: Path) -> None:
     configuration = Configuration(preset="paper", studies=["study"], presets=presets)
     plan = plans.plan_study("study", study, configuration)
     path = tmp_path / "costs.csv"
-    path.write_text(measure.measure([plan], 2), encoding="utf-8")
+    path.write_text(measure.measure_costs([plan], 2), encoding="utf-8")
     model = read_costs(path, [])
     assert model.start == 3.0
     assert set(model.environments) == {measure.REFERENCE, "CartPole-v1"}

@@ -5,6 +5,8 @@ import torch
 
 from pgbench.methods import components, lineage, paths, runs
 from pgbench.training import credit, iteration
+from pgbench.training.diagnostics import after_update, before_update
+from pgbench.training.meaning import updates
 from pgbench.training.meaning.data import collect
 from pgbench.training.start import start_learner, start_sampler
 
@@ -28,3 +30,10 @@ def progress(running=(True, True, True), remaining=1.0):
     return iteration.Moment(
         0, SEEDS, torch.tensor(running), torch.full((len(SEEDS),), remaining, dtype=torch.float64)
     )
+
+
+def updated(algorithm, learner, batch):
+    """All that is seen of an update, in the order of the loop."""
+    before = before_update(learner, batch)
+    done = updates.update(algorithm, learner, batch, progress())
+    return before | after_update(algorithm, learner, batch) | done

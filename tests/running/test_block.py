@@ -67,7 +67,9 @@ def test_tables_hold_only_the_metrics_that_were_measured():
 def test_without_an_episode_the_table_is_empty_and_has_its_columns():
     tables = Tables([7, 8])
     tables.add(record(0))
-    assert {name: str(kind) for name, kind in tables.rows().episodes.dtypes.items()} == blocks.EPISODE_COLUMNS
+    assert {
+        name: str(kind) for name, kind in tables.rows().episodes.dtypes.items()
+    } == blocks.EPISODES.columns
 
 
 def test_progress_says_how_far_and_how_long():

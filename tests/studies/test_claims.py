@@ -8,7 +8,8 @@ import yaml
 from helpers.places import STUDIES
 from pgbench.base.refusals import Refusal
 from pgbench.studies.claims import Hypothesis, Pair, hypothesis
-from pgbench.studies.study import Study, load_study
+from pgbench.studies.loading import load_study
+from pgbench.studies.study import Study
 
 CLAIM = {
     "statement": "Clipping helps.",
@@ -121,7 +122,7 @@ def test_sampled_actions_make_no_deterministic_evaluation(load):
         ({"reference": "ppo-table1-clip-eps-0.2"}, "another statistic (normalised)"),
         (
             {"margin": {"size": 1, "of": "range"}},
-            "a margin on a published score is of the score or of the comparator",
+            "the margin of a published score must be of the score or of the comparator",
         ),
     ],
 )

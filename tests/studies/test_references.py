@@ -97,6 +97,31 @@ def test_repeated_ids_are_refused(directory):
         read_references(directory(ROW, bib=BIB * 2))
 
 
+@pytest.mark.parametrize(
+    ("bib", "message"),
+    [
+        (BIB.replace("{Title}", "{Title"), "papers.bib: line 1: is not valid BibTeX"),
+        ("% a comment\n\n" + BIB.replace("@misc{p,", "@misc{p"), "papers.bib: line 3: is not valid BibTeX"),
+        (
+            BIB.replace("  year", "  title = {B},\n  year"),
+            "line 1: is not valid BibTeX: Duplicate field keys",
+        ),
+        ("@string{acm = {ACM}}\n" + BIB, "papers.bib: '@string' of 'acm' is not allowed"),
+        (BIB.replace("{1999}", "acm"), "entry 'p': the value of 'year' must stand in braces"),
+        (BIB.replace("}},", "}}"), "entry 'p': the value of 'title' must stand in braces, before a comma"),
+    ],
+)
+def test_bibtex_that_would_be_misread_is_refused(directory, bib, message):
+    with pytest.raises(Refusal, match=re.escape(message)):
+        read_references(directory(ROW, bib=bib))
+
+
+def test_an_entry_is_kept_as_written(directory):
+    papers = read_papers(directory(ROW, bib=f"% a comment\n\n{BIB}") / "papers.bib")
+    assert papers == {"p": BIB.strip()}
+    assert citation(papers["p"]) == "Doe and Roe 1999"
+
+
 def test_every_mismatch_is_named():
     reference = PublishedScore.model_validate(ROW)
     assert reference.mismatches(["Hopper-v2"], "last_100", {1000}) == []

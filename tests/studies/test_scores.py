@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.batches import progress, setting
+from helpers.batches import setting, updated
 from pgbench.methods.runs import Evaluation
 from pgbench.studies.scores import (
     EVALUATIONS,
@@ -13,7 +13,6 @@ from pgbench.studies.scores import (
     metric_score,
     unrecorded,
 )
-from pgbench.training import updates
 
 
 def test_every_score_has_a_meaning():
@@ -45,5 +44,5 @@ def test_every_metric_is_recorded_by_some_method():
     recorded = set()
     for name in ("ppo", "ppo_adaptive_kl", "trpo"):
         algorithm, learner, _, batch = setting(name)
-        recorded |= updates.update(algorithm, learner, batch, progress()).keys()
+        recorded |= updated(algorithm, learner, batch).keys()
     assert METRICS.keys() <= recorded

@@ -18,8 +18,8 @@ from pgbench.methods.paths import difference
 from pgbench.methods.runs import Evaluation, blocks_of, seeds_of
 from pgbench.storage import digests
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
+from pgbench.studies.loading import describe_run, load_study
 from pgbench.studies.plans import StudyPlan, plan_studies, plan_study, read_plan, runs_by_name
-from pgbench.studies.study import describe_run, load_study
 
 TINY = DATA / "studies" / "tiny.yaml"
 
@@ -257,7 +257,7 @@ def test_differences_are_to_the_variant_before() -> None:
 
 
 def test_run_name_names_the_nearest_member() -> None:
-    run = describe_run("ppo", "CartPole-v1", 1000, {"gamma": 0.9}, "test")
+    run = describe_run("ppo", {"gamma": 0.9}, {"environment": "CartPole-v1", "steps": 1000}, "test")
     assert naming.run_name(run) == f"ppo.CartPole-v1.{run.digest}"
 
 

@@ -3,18 +3,10 @@
 import pytest
 import torch
 
-from helpers.batches import progress, setting
+from helpers.batches import setting, updated
 from pgbench.functional.moments import signal_to_noise
 from pgbench.methods import components
-from pgbench.training.diagnostics import STRETCH, after_update, before_update
-from pgbench.training.meaning import updates
-
-
-def updated(algorithm, learner, batch):
-    """All that is seen of an update, in the order of the loop."""
-    before = before_update(learner, batch)
-    done = updates.update(algorithm, learner, batch, progress())
-    return before | after_update(algorithm, learner, batch) | done
+from pgbench.training.diagnostics import STRETCH, before_update
 
 
 def naive_parts(learner, batch, masks):

@@ -227,7 +227,7 @@ def test_the_papers_budgets_can_be_planned(tmp_path: Path) -> None:
     run = snakemake(tmp_path, "--dry-run")
     assert run.returncode == 0, run.stdout
     assert planned_jobs(run.stdout)["train"] >= 36
-    assert planned_jobs(run.stdout)["measure"] == len(CATALOGUE)
+    assert planned_jobs(run.stdout)["laboratory_measurement"] == len(CATALOGUE)
     assert "profiles/default for setting default command line arguments" in run.stdout
 
 

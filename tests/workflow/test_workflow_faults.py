@@ -20,7 +20,7 @@ from pgbench.base.refusals import Refusal
 from pgbench.methods import naming, runs
 from pgbench.running import block
 from pgbench.storage import blocks, files
-from pgbench.studies import study
+from pgbench.studies import loading
 
 pytestmark = pytest.mark.faults
 
@@ -122,7 +122,7 @@ def test_snakemake_killed_with_jobs_in_flight(project: Path) -> None:
     logs = "".join(log.read_text() for log in project.glob("results/logs/train/*/*.log"))
     assert logs.count("goes on from a checkpoint") == 1
 
-    run = study.describe_run("reinforce", "CartPole-v1", 20_000, {}, "test")
+    run = loading.describe_run("reinforce", {}, {"environment": "CartPole-v1", "steps": 20_000}, "test")
     for directory in (project / "results" / "runs" / naming.run_name(run)).iterdir():
         block.train_block(run, runs.seeds_of(directory.name), project / "whole" / directory.name)
         for table in blocks.FILES.values():

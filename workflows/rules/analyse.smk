@@ -5,9 +5,9 @@ rule resolve:
     input:
         study=study_file,
     output:
-        plan=f"{TABLES}/plan.json",
+        plan=f"{TABLES}/{PLAN}",
     log:
-        "results/logs/resolve/{study}.log",
+        LAYOUT.log("resolve", "{study}"),
     localrule: True
     conda:
         "../../environment.yml"
@@ -38,9 +38,9 @@ rule gather:
         claims=multiext(f"{TABLES}/claims", ".parquet", ".csv"),
         verdicts=multiext(f"{TABLES}/verdicts", ".parquet", ".csv"),
         published=multiext(f"{TABLES}/published", ".parquet", ".csv"),
-        provenance=f"{TABLES}/provenance.json",
+        provenance=f"{TABLES}/{PROVENANCE}",
     log:
-        "results/logs/gather/{study}.log",
+        LAYOUT.log("gather", "{study}"),
     conda:
         "../../environment.yml"
     threads: 1

@@ -1,4 +1,4 @@
-# What the rules share: the plans of the configured studies, and functions that look something up in them.
+# Shared by the rules: the plans of the configured studies, functions that read them, and the paths of results.
 import os
 import re
 import shlex
@@ -7,19 +7,19 @@ from pathlib import Path
 
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.base.yaml_files import read_yaml
-from pgbench.costs import growth
 from pgbench.methods import naming
 from pgbench.storage import digests
+from pgbench.storage.layout import PLAN, PROVENANCE, RECORD, Layout
 from pgbench.studies import catalogue, configuration, plans
 
-# Jobs call `python`: let it be the one that runs Snakemake, whether or not its environment is activated.
+# Jobs call `python`: it must be the one that runs Snakemake, whether or not its environment is activated.
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 )
 
 
 def refuse(reason):
-    """End with a message for a person; an exception would add Snakemake's traceback."""
+    """End with a message for people; an exception would add Snakemake's traceback."""
     sys.exit(f"Refused, before any work: {reason}")
 
 
@@ -36,12 +36,12 @@ def refuse_target(wildcards):
 
 
 def study_file(wildcards):
-    """Where a study is written."""
+    """The file of a study."""
     return str(FILES[wildcards.study])
 
 
 def plan_digest(wildcards):
-    """Changes whenever a study resolves to something else, whatever the reason."""
+    """A digest that changes whenever a study resolves to another plan, for whatever reason."""
     return PLANS[wildcards.study].digest
 
 
@@ -57,28 +57,25 @@ def training_arguments(wildcards):
 
 def blocks(wildcards):
     """All files of all blocks of a study."""
-    return expand(
-        "results/runs/{block}/{file}",
-        block=PLANS[wildcards.study].blocks(),
-        file=BLOCK_FILES,
-    )
+    directories = [LAYOUT.block(name) for name in PLANS[wildcards.study].blocks()]
+    return [str(directory / file) for directory in directories for file in BLOCK_FILES]
 
 
 def plans_of_run(wildcards):
     """The plans of the studies that need a run."""
     needed = [name for name, plan in PLANS.items() if wildcards.run in plans.runs_by_name([plan])]
-    return expand(f"{TABLES}/plan.json", study=needed)
+    return expand(f"{TABLES}/{PLAN}", study=needed)
 
 
 def tracked(studies):
-    """What says that all blocks of some studies' plans were shown where the configuration wants them; maybe nothing."""
+    """The marks that all blocks of these plans were offered to tracking; none if the configuration wants none."""
     blocks = {block for plan in studies for block in plan.blocks()} if CONFIGURATION.tracking else ()
-    return expand("results/tracking/{block}.attempted", block=sorted(blocks))
+    return [str(LAYOUT.tracking_mark(block)) for block in sorted(blocks)]
 
 
 try:
     for file in workflow.configfiles:
-        read_yaml(Path(file))  # Snakemake has read it, but not refused what would get lost
+        read_yaml(Path(file))  # Snakemake has read it too, but does not refuse a repeated key
     CONFIGURATION = configuration.parse_configuration(config, configuration_sources())
     FILES = configuration.study_files(
         CONFIGURATION, Path(os.path.relpath(workflow.basedir), "workflows", "studies")
@@ -87,19 +84,21 @@ try:
 except Refusal as refusal:
     refuse(refusal)
 
-# Of every run once, and not of every block: most of the time of a large plan's own functions went there.
+# Once a run and not once a block: on a large plan, these functions took most of the time of planning.
 ARGUMENTS = {
     name: shlex.join(naming.training_arguments(run))
     for name, run in plans.runs_by_name(PLANS.values()).items()
 }
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
-BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet", "evaluations.parquet")
+LAYOUT = Layout()
+BLOCK = str(LAYOUT.block("{run}/{block}"))
+BLOCK_FILES = (RECORD, "episodes.parquet", "metrics.parquet", "evaluations.parquet")
 LABORATORY_CODE = (*digests.TRAINING_CODE, *digests.ANALYSIS_CODE, "laboratory")
-# A preset of one's own measures as much as `standard` does.
+# A preset that the laboratory does not know measures as much as `standard`.
 LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"
-MEASURED = f"results/laboratory/{LABORATORY_PRESET}/{{measurement}}"
-TABLES = f"results/studies/{CONFIGURATION.preset}/{{study}}"
+MEASURED = str(LAYOUT.measurement(LABORATORY_PRESET, "{measurement}"))
+TABLES = str(LAYOUT.study(CONFIGURATION.preset, "{study}"))
 
 
 wildcard_constraints:

@@ -1,7 +1,7 @@
-# Estimators against the exact policy gradient, on worlds small enough to know everything about.
+# Estimators against the exact policy gradient, on worlds so small that everything about them is known.
 
 
-rule measure:
+rule laboratory_measurement:
     output:
         table=f"{MEASURED}/table.parquet",
         spreadsheet=f"{MEASURED}/table.csv",
@@ -11,7 +11,7 @@ rule measure:
         pixels=f"{MEASURED}/figure.png",
         record=f"{MEASURED}/measurement.json",
     log:
-        "results/logs/laboratory/{measurement}.log",
+        LAYOUT.log("laboratory_measurement", "{measurement}"),
     conda:
         "../../environment.yml"
     threads: 1
@@ -30,14 +30,14 @@ rule measure:
 
 rule laboratory:
     input:
-        measurements=expand(rules.measure.output.record, measurement=CONFIGURATION.laboratory),
+        measurements=expand(rules.laboratory_measurement.output.record, measurement=CONFIGURATION.laboratory),
         templates=TEMPLATES,
     output:
         html="reports/laboratory.html",
         markdown="reports/laboratory.md",
         figures=directory("reports/figures/laboratory"),
     log:
-        "results/logs/laboratory.log",
+        LAYOUT.log("laboratory", "page"),
     conda:
         "../../environment.yml"
     threads: 1

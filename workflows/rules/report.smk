@@ -28,7 +28,7 @@ rule page:
             labels={"table": "{table}"},
         ),
     log:
-        "results/logs/page/{study}.log",
+        LAYOUT.log("page", "{study}"),
     conda:
         "../../environment.yml"
     threads: 1
@@ -56,7 +56,7 @@ rule index:
         markdown="reports/index.md",
         tables=directory("reports/tables/index"),
     log:
-        "results/logs/index.log",
+        LAYOUT.log("index", "page"),
     localrule: True
     conda:
         "../../environment.yml"

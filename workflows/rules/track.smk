@@ -1,4 +1,4 @@
-# Finished blocks in Weights & Biases, with `tracking: wandb` in the configuration; otherwise nobody asks for these.
+# Finished blocks in Weights & Biases. Without `tracking: wandb` in the configuration no rule asks for these files.
 
 
 rule track:
@@ -6,9 +6,9 @@ rule track:
         rules.train.output,
         plans=plans_of_run,
     output:
-        touch("results/tracking/{run}/{block}.attempted"),
+        touch(LAYOUT.tracking_mark("{run}/{block}")),
     log:
-        "results/logs/track/{run}/{block}.log",
+        LAYOUT.log("track", "{run}/{block}"),
     localrule: True
     conda:
         "../../environment.yml"
@@ -19,6 +19,6 @@ rule track:
         runtime="1h",
     params:
         block=subpath(input[0], parent=True),
-    # A view of the results: whatever becomes of it, it fails no job, and the last line says why.
+    # Tracking is a view of the results: it never fails a job, and the last line says what went wrong.
     shell:
         "python -m pgbench track {params.block} > {log} 2>&1 || tail --lines=1 {log}"

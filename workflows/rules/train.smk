@@ -1,26 +1,27 @@
-# The expensive part. A run's name is a digest of all that it does, so no two runs ever share a directory.
+# The expensive part. The name of a run ends with a digest of its specification, so no two runs share a directory.
 
 
 rule train:
     output:
-        record="results/runs/{run}/{block}/run.json",
-        episodes="results/runs/{run}/{block}/episodes.parquet",
-        metrics="results/runs/{run}/{block}/metrics.parquet",
-        evaluations="results/runs/{run}/{block}/evaluations.parquet",
+        record=f"{BLOCK}/{RECORD}",
+        episodes=f"{BLOCK}/episodes.parquet",
+        metrics=f"{BLOCK}/metrics.parquet",
+        evaluations=f"{BLOCK}/evaluations.parquet",
     log:
-        "results/logs/train/{run}/{block}.log",
+        LAYOUT.log("train", "{run}/{block}"),
     benchmark:
-        "results/benchmarks/train/{run}/{block}.tsv"
+        LAYOUT.benchmark("train", "{run}/{block}")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growth.JOB_MEGABYTES,
+        mem_mb=CONFIGURATION.job_megabytes,
         disk_mb=500,
         runtime="1d",
     params:
         run=training_arguments,
+        into=subpath(output.record, parent=True),
         code=digests.training_code_digest(),
     shell:
         "python -m pgbench train {params.run} --seeds {wildcards.block} --name {wildcards.run}"
-        " --into results/runs/{wildcards.run}/{wildcards.block} > {log} 2>&1"
+        " --into {params.into} > {log} 2>&1"

@@ -11,6 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from pgbench.analysis import inference
 from pgbench.figures import axes
 from pgbench.functional.second_order import fisher_vector_product
 from pgbench.laboratory import exact, intervals, worlds
@@ -50,7 +51,7 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
         directions = torch.from_numpy(rng.normal(size=(4 * size.worlds, len(ground.old))))
         for length in np.geomspace(NEAREST, FARTHEST, size.points).tolist():
             quantities = {
-                quantity: intervals.mean(values.numpy())
+                quantity: inference.mean(values.numpy())
                 for quantity, values in _along(ground, fisher, length * directions).items()
             }
             rows += intervals.tidy({"policy": name, "length": length}, quantities)

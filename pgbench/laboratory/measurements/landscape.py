@@ -10,6 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from pgbench.analysis import inference
 from pgbench.analysis.statistics import Estimate
 from pgbench.figures.axes import finish, legend, level, lines, look, panels
 from pgbench.laboratory import intervals
@@ -127,10 +128,10 @@ def _along(kind: str, ground: Ensemble, paths: dict[str, list[Tensor]]) -> list[
         for label, policy in policies.items():
             ratios = (policy / old - 1.0).abs().amax((1, 2))
             quantities = {
-                "divergence": intervals.mean(divergence(ground.states, old, policy).numpy()),
-                "gain of J": intervals.mean(gains[label].numpy()),
-                "gain of J over the ratio’s": intervals.mean((gains[label] - gains[RATIO]).numpy()),
-                "largest distance of a ratio from 1": intervals.mean(ratios.numpy()),
+                "divergence": inference.mean(divergence(ground.states, old, policy).numpy()),
+                "gain of J": inference.mean(gains[label].numpy()),
+                "gain of J over the ratio’s": inference.mean((gains[label] - gains[RATIO]).numpy()),
+                "largest distance of a ratio from 1": inference.mean(ratios.numpy()),
             }
             settings = {"advantages": kind, "surrogate": label, "at": float(iteration * STEPS)}
             rows += intervals.tidy(settings, quantities)
@@ -148,7 +149,7 @@ def _walk(ground: Ensemble, advantages: Tensor, end: Tensor, size: Size) -> list
         for label, gain in gains.items():
             settings = {"advantages": "exact", "surrogate": label, "at": share}
             quantities = {
-                "gain along the way": intervals.mean(gain.numpy()),
+                "gain along the way": inference.mean(gain.numpy()),
                 "largest gain over the ratio’s": intervals.exactly((gain - gains[RATIO]).max()),
             }
             rows += intervals.tidy(settings, quantities)

@@ -11,6 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from pgbench.analysis import inference
 from pgbench.analysis.statistics import Estimate
 from pgbench.figures.axes import finish, legend, level, lines, panels
 from pgbench.laboratory import intervals
@@ -171,12 +172,12 @@ def _guaranteed(ground: Ensemble, policy: Tensor) -> Tensor:
 def _measured(ground: Ensemble, policy: Tensor, limit: Tensor, best: Tensor, delta: float) -> dict[str, Any]:
     gains = ground.gains(policy)
     return {
-        "surrogate": intervals.mean((ground.surrogate(policy) / limit).numpy()),
-        "divergence": intervals.mean((divergence(ground.states, ground.policies, policy) / delta).numpy()),
+        "surrogate": inference.mean((ground.surrogate(policy) / limit).numpy()),
+        "divergence": inference.mean((divergence(ground.states, ground.policies, policy) / delta).numpy()),
         "largest divergence": intervals.exactly(
             (divergence(ground.states, ground.policies, policy) / delta).max()
         ),
-        "true gain": intervals.mean((gains / best).numpy()),
+        "true gain": inference.mean((gains / best).numpy()),
         "share of worlds improved": intervals.share((gains > 0.0).numpy()),
         "share of worlds with a guarantee": intervals.share((_guaranteed(ground, policy) > 0.0).numpy()),
     }
