@@ -237,14 +237,11 @@ def index(
         list[Path] | None,
         typer.Option(help="Directory of a measurement, whose page stands beside it; may be repeated."),
     ] = None,
-    growth: Annotated[
-        Path | None, typer.Option(help="How training grows, as measure-growth writes it; none: left out.")
-    ] = None,
 ) -> None:
     """Write the page that leads to all studies."""
     from pgbench.report import index_page
 
-    index_page.write_index(directories, html, markdown, laboratory or [], growth)
+    index_page.write_index(directories, html, markdown, laboratory or [])
 
 
 @app.command()

@@ -305,11 +305,7 @@ def test_pages_go_where_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         (Path("a"), Path("pages/a.html"), Path("pages/a.md")),
         (Path("studies/b"), Path("pages/b.html"), Path("pages/b.md")),
     ]
-    assert call(monkeypatch, "index", "a", *pages, "--growth", "growth.csv") == 0
-    assert indexed.calls == [
-        ([Path("a"), Path("b")], Path("page.html"), Path("page.md"), [], None),
-        ([Path("a")], Path("page.html"), Path("page.md"), [], Path("growth.csv")),
-    ]
+    assert indexed.calls == [([Path("a"), Path("b")], Path("page.html"), Path("page.md"), [])]
 
 
 def test_lineage_prints_every_member_and_its_change(

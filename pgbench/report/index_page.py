@@ -10,12 +10,10 @@ import pandas as pd
 from pgbench.analysis import study_tables
 from pgbench.analysis.judging import REPLICATED, VERDICT_NAMES
 from pgbench.analysis.study_tables import StudyTables, load
-from pgbench.costs.growth import read_growth
 from pgbench.laboratory.records import read_record, read_statements
 from pgbench.report import citing, illustrations
-from pgbench.report import growth as growing
 from pgbench.report.claim_rows import claim_rows, verdict_counts
-from pgbench.report.publishing import publish, published, render, write, write_tables
+from pgbench.report.publishing import published, render, write, write_tables
 from pgbench.report.statement_rows import VERDICTS, statement_rows
 from pgbench.report.study_page import headline_view
 from pgbench.report.tables import PageTable, View, printed_claims
@@ -23,11 +21,7 @@ from pgbench.studies.references import read_papers
 
 
 def write_index(
-    directories: Sequence[Path],
-    html: Path,
-    markdown: Path,
-    laboratory: Sequence[Path] = (),
-    growth: Path | None = None,
+    directories: Sequence[Path], html: Path, markdown: Path, laboratory: Sequence[Path] = ()
 ) -> None:
     """Write the scoreboard of claims and the list of studies, whose pages and figures must stand beside it.
 
@@ -36,7 +30,6 @@ def write_index(
         html: the self-contained page.
         markdown: the same page for code hosts.
         laboratory: directories of measurements, whose page stands beside it too, if there are any.
-        growth: how training grows, as `pgbench measure-growth` writes it; none: the page does not say.
 
     Raises:
         Refusal: if a plan, a record, a table or a study's figure is missing or unreadable.
@@ -50,18 +43,8 @@ def write_index(
     context = view | {
         "files": write_tables(index_tables(studies, view, laboratory), folder),
         "bibliography": write(folder / "citation.bib", view["entry"] + "\n"),
-        "growth": None if growth is None else _growth_view(growth, html.parent / "figures" / "index"),
     }
     render("index", context, html, markdown)
-
-
-def _growth_view(table: Path, folder: Path) -> View:
-    """How training grows: a figure, which is written to a folder, and a sentence on the block size."""
-    grown = read_growth(table)
-    return {
-        "figure": publish(growing.illustration(grown), folder),
-        "sentence": growing.block_size_sentence(grown, growing.configured_block_size()),
-    }
 
 
 LABORATORY = "laboratory"

@@ -86,7 +86,6 @@ def test_every_output_exists(finished: Path) -> None:
         assert (finished / "reports" / page).stat().st_size > 0
     figures = {path.name for path in (finished / "reports/figures/tiny").iterdir()}
     assert {"final-scores.svg", "final-scores.png", "learning-curves-CartPole-v1.svg"} <= figures
-    assert (finished / "reports/figures/index/growth.svg").stat().st_size > 0
     tables = {path.name for path in (finished / "reports/tables/tiny").iterdir()}
     assert {"final-scores.csv", "final-scores.tex", "citation.bib"} <= tables
 
@@ -139,17 +138,6 @@ def test_an_edited_plot_draws_again_and_does_not_retrain(finished: Path) -> None
         jobs = planned_jobs(smoke(finished, "--dry-run"))
     assert jobs["page"] == 1
     assert "train" not in jobs
-
-
-def test_without_a_table_of_growth_the_index_does_not_ask_for_it(finished: Path, tmp_path: Path) -> None:
-    table = finished.parent / "checkout/workflows/growth.csv"
-    arguments = ("--dry-run", "--printshellcmds", "--forcerun", "index")
-    assert "--growth" in smoke(finished, *arguments)
-    shutil.move(table, tmp_path / table.name)
-    output = smoke(finished, *arguments)
-    shutil.move(tmp_path / table.name, table)
-    assert planned_jobs(output)["index"] == 1
-    assert "--growth" not in output
 
 
 def test_a_study_is_a_target(finished: Path) -> None:

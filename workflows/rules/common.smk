@@ -94,8 +94,6 @@ ARGUMENTS = {
 }
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
-# Whoever has no such table has a report without it.
-GROWTH = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows").glob("growth.csv")))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet", "evaluations.parquet")
 LABORATORY_CODE = (*digests.TRAINING_CODE, *digests.ANALYSIS_CODE, "laboratory")
 # A preset of one's own measures as much as `standard` does.

@@ -45,13 +45,11 @@ rule index:
     input:
         pages=expand(rules.page.output.html, study=PLANS),
         laboratory=rules.laboratory.output.html if CONFIGURATION.laboratory else [],
-        growth=GROWTH,
         templates=TEMPLATES,
     output:
         html="reports/index.html",
         markdown="reports/index.md",
         tables=directory("reports/tables/index"),
-        figures=directory("reports/figures/index") if GROWTH else [],
     log:
         "results/logs/index.log",
     localrule: True
@@ -65,8 +63,7 @@ rule index:
     params:
         studies=expand(TABLES, study=PLANS),
         laboratory=expand(f"--laboratory {MEASURED}", measurement=CONFIGURATION.laboratory),
-        growth=[f"--growth {table}" for table in GROWTH],
         code=digests.code_digest(digests.ANALYSIS_CODE),
     shell:
-        "python -m pgbench index {params.studies} {params.laboratory} {params.growth}"
+        "python -m pgbench index {params.studies} {params.laboratory}"
         " --html {output.html} --markdown {output.markdown} > {log} 2>&1"
