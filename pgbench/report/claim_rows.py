@@ -1,11 +1,11 @@
-"""What a page says of claims, as plain values for its template; every number comes from the tables of `claims`."""
+"""Claims as rows of a page. Every number comes from the tables of `analysis.judging`."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,160 @@ from pgbench.studies.scores import meaning
 UNITS = {"score": "", "comparator": " of the comparator", "range": " of the range"}
 
 
-def claims_view(judgement: Judgement, papers: Mapping[str, str], seeds: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PublishedRow:
+    """A published score that a claim quotes, beside this study's score. All numbers are texts.
+
+    Attributes:
+        claim: the claim's key in the study.
+        variant: the variant that is compared with the published score.
+        source: the citation, the place in the paper, and the paper's name of the method.
+        statistic: what the paper computed.
+        score: what this study computed.
+        published: the published number.
+        published_interval: its interval, as far as the paper allows one.
+        own: this study's number.
+        own_interval: its interval.
+        environments: where this study measured.
+        mismatches: how the two numbers differ as measurements, in full; empty if they do not.
+        respects: the same as a list of nouns, such as "environment and steps".
+        note: what a reader of the published number must know.
+    """
+
+    claim: str
+    variant: str
+    source: str
+    statistic: str
+    score: str
+    published: str
+    published_interval: str
+    own: str
+    own_interval: str
+    environments: str
+    mismatches: str
+    respects: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A published statement and what was found: what studies' claims and the laboratory's statements share.
+
+    Attributes:
+        statement: what the source says.
+        paper: the citation.
+        source: the citation and the place in the paper.
+        verdict: one of `VERDICT_NAMES`.
+        reservation: how much of the paper's budget was spent; empty if all of it, or if nothing was judged.
+        reason: what a reader should know beside the numbers.
+        judged: whether there is an effect.
+        effect: the measured effect.
+        interval: its interval.
+        claimed: where the source puts the effect.
+        seeds: the number of seeds; empty for the laboratory.
+        published: the published scores that the claim quotes.
+    """
+
+    statement: str
+    paper: str
+    source: str
+    verdict: str
+    reservation: str
+    reason: str
+    judged: bool
+    effect: str
+    interval: str
+    claimed: str
+    seeds: str
+    published: tuple[PublishedRow, ...]
+
+
+@dataclass(frozen=True)
+class ClaimRow(Finding):
+    """A study's claim.
+
+    Attributes:
+        id: the claim's key in the study.
+        caveat: what the study says about the claim's test.
+        compared: the variants whose effect the verdict rests on.
+        score: the score that is compared.
+        environments: where it is compared.
+        across: `mean` or `each`: how several environments are put together.
+        detectable: the smallest distance from the bound that this many seeds would show.
+        settle: how many seeds would settle an inconclusive claim; else empty.
+        diverged: how many replicas diverged; empty if none.
+    """
+
+    id: str
+    caveat: str
+    compared: str
+    score: str
+    environments: str
+    across: str
+    detectable: str
+    settle: str
+    diverged: str
+
+
+@dataclass(frozen=True)
+class ClaimEffectRow:
+    """The effect between two variants in one environment, in units of the score."""
+
+    claim: str
+    compared: str
+    environment: str
+    effect: str
+    interval: str
+    seeds: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often 95 % intervals held the truth in simulations with one distribution of scores.
+
+    Attributes:
+        distribution: what the scores are, as an adjective.
+        difference: share of intervals of a paired difference that held it.
+        mean: share of intervals of one variant's mean that held it.
+    """
+
+    distribution: str
+    difference: str
+    mean: str
+
+
+@dataclass(frozen=True)
+class ClaimSection:
+    """All that a study's page says of claims.
+
+    Attributes:
+        rows: one a claim.
+        count: how many claims there are, with the noun.
+        tally: each verdict, and how many claims have it.
+        alpha: the probability that any verdict is wrong, at most.
+        interval_level: the level of the corrected intervals; empty without claims.
+        power: the power at which an effect is called detectable.
+        scores: each score that claims compare, and its meaning.
+        coverage: how well intervals keep their level; empty for one seed.
+        effects: one row a claim, pair of variants and environment.
+        published: one row a published score.
+        statistics: each published statistic, and its meaning.
+    """
+
+    rows: tuple[ClaimRow, ...]
+    count: str
+    tally: tuple[tuple[str, int], ...]
+    alpha: str
+    interval_level: str
+    power: str
+    scores: tuple[tuple[str, str], ...]
+    coverage: tuple[Coverage, ...]
+    effects: tuple[ClaimEffectRow, ...]
+    published: tuple[PublishedRow, ...]
+    statistics: tuple[tuple[str, str], ...]
+
+
+def claim_section(judgement: Judgement, papers: Mapping[str, str], seeds: int) -> ClaimSection:
     """Claims with their verdicts, the published scores beside the study's own, and what the words mean.
 
     Args:
@@ -28,102 +181,116 @@ def claims_view(judgement: Judgement, papers: Mapping[str, str], seeds: int) -> 
         seeds: replicas of each variant.
     """
     verdicts, published = judgement.verdicts, judgement.published
-    scores = dict.fromkeys(verdicts["score"])
-    return {
-        "rows": claim_rows(judgement, papers),
-        "count": wording.count(len(verdicts), "claim"),
-        "tally": verdict_counts(verdicts),
-        "alpha": wording.percent(inference.ALPHA),
-        "interval_level": wording.level(verdicts["level"].max()) if len(verdicts) else "",
-        "power": wording.percent(inference.POWER),
-        "scores": [(score, meaning(score)) for score in scores],
-        "coverage": _coverage(seeds),
-        "effects": [_effect_row(row) for _, row in judgement.claims.iterrows()],
-        "published": [_published_row(row, papers) for _, row in published.iterrows()],
-        "statistics": [(name, STATISTICS[name]) for name in dict.fromkeys(published["statistic"])],
-    }
+    return ClaimSection(
+        rows=claim_rows(judgement, papers),
+        count=wording.count(len(verdicts), "claim"),
+        tally=verdict_counts(verdicts["verdict"]),
+        alpha=wording.percent(inference.ALPHA),
+        interval_level=wording.level(verdicts["level"].max()) if len(verdicts) else "",
+        power=wording.percent(inference.POWER),
+        scores=tuple((score, meaning(score)) for score in dict.fromkeys(verdicts["score"])),
+        coverage=_coverage(seeds),
+        effects=tuple(_effect_row(row) for _, row in judgement.claims.iterrows()),
+        published=tuple(_published_row(row, papers) for _, row in published.iterrows()),
+        statistics=tuple((name, STATISTICS[name]) for name in dict.fromkeys(published["statistic"])),
+    )
 
 
-def verdict_counts(verdicts: pd.DataFrame) -> list[tuple[str, int]]:
-    """(verdict, how many claims have it), for every verdict that there is."""
-    counts = verdicts["verdict"].value_counts()
-    return [(name, int(counts.get(name, 0))) for name in VERDICT_NAMES]
+def verdict_counts(verdicts: pd.Series) -> tuple[tuple[str, int], ...]:
+    """Each verdict that a claim can have, and how often it occurs."""
+    counts = verdicts.value_counts()
+    return tuple((name, int(counts.get(name, 0))) for name in VERDICT_NAMES)
 
 
-def claim_rows(judgement: Judgement, papers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One row a claim, each with the published scores that it names.
+def claim_rows(judgement: Judgement, papers: Mapping[str, str]) -> tuple[ClaimRow, ...]:
+    """One row a claim, each with the published scores that it quotes.
 
     Args:
         judgement: the tables.
         papers: BibTeX entries by key.
     """
     published = [_published_row(row, papers) for _, row in judgement.published.iterrows()]
-    return [
-        _claim_row(row, papers) | {"published": [each for each in published if each["claim"] == row["claim"]]}
+    return tuple(
+        _claim_row(row, papers, tuple(score for score in published if score.claim == row["claim"]))
         for _, row in judgement.verdicts.iterrows()
-    ]
+    )
 
 
-def _claim_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
-    judged = row["verdict"] != NOT_JUDGED
-    settle = wording.number(row["seeds_to_settle"])
+def _claim_row(row: pd.Series, papers: Mapping[str, str], published: tuple[PublishedRow, ...]) -> ClaimRow:
+    judged, paper = row["verdict"] != NOT_JUDGED, citation(papers[row["paper"]])
+    return ClaimRow(
+        id=row["claim"],
+        statement=row["statement"],
+        paper=paper,
+        source=f"{paper}, {row['where']}",
+        caveat=row["caveat"],
+        verdict=row["verdict"],
+        reservation=row["reservation"].removeprefix("at ") if judged else "",
+        reason="; ".join(filter(None, (row["reason"], row["mismatches"]))),
+        compared=_compared(row),
+        score=row["score"],
+        environments=row["environments"].replace(" ", ", "),
+        across=row["across"],
+        judged=judged,
+        effect=_amount(row["effect"], row),
+        interval=f"[{_amount(row['low'], row)}, {_amount(row['high'], row)}]",
+        claimed=_bounds(row),
+        detectable=_amount(row["detectable"], row),
+        seeds=wording.number(row["seeds"]),
+        settle=_seeds_to_settle(row),
+        diverged=wording.count(row["diverged"], "replica") if row["diverged"] else "",
+        published=published,
+    )
+
+
+def _compared(row: pd.Series) -> str:
+    """The variant and its comparator, where it has one."""
+    return " − ".join(label for label in (row["variant"], row["comparator"]) if label)
+
+
+def _seeds_to_settle(row: pd.Series) -> str:
+    """How many seeds would settle an inconclusive claim; empty for any other."""
+    if row["verdict"] != INCONCLUSIVE:
+        return ""
     if row["seeds_to_settle"] == math.inf:
-        settle = f"more than {wording.number(inference.MOST_SEEDS)}"
-    return {
-        "id": row["claim"],
-        "statement": row["statement"],
-        "paper": citation(papers[row["paper"]]),
-        "source": f"{citation(papers[row['paper']])}, {row['where']}",
-        "caveat": row["caveat"],
-        "verdict": row["verdict"],
-        "reservation": row["reservation"].removeprefix("at ") if judged else "",
-        "reason": "; ".join(filter(None, (row["reason"], row["mismatches"]))),
-        "compared": " − ".join(label for label in (row["variant"], row["comparator"]) if label),
-        "score": row["score"],
-        "environments": row["environments"].replace(" ", ", "),
-        "across": row["across"],
-        "judged": judged,
-        "effect": _amount(row["effect"], row),
-        "interval": f"[{_amount(row['low'], row)}, {_amount(row['high'], row)}]",
-        "claimed": _bounds(row),
-        "detectable": _amount(row["detectable"], row),
-        "seeds": wording.number(row["seeds"]),
-        "settle": settle if row["verdict"] == INCONCLUSIVE else "",
-        "diverged": wording.count(row["diverged"], "replica") if row["diverged"] else "",
-    }
+        return f"more than {wording.number(inference.MOST_SEEDS)}"
+    return wording.number(row["seeds_to_settle"])
 
 
-def _effect_row(row: pd.Series) -> dict[str, Any]:
-    """The effect of one pair of variants in one environment, in units of the score."""
+def _effect_row(row: pd.Series) -> ClaimEffectRow:
     places = wording.decimals([row["difference"], row["low"], row["high"]])
-    return {
-        "claim": row["claim"],
-        "compared": " − ".join(label for label in (row["variant"], row["comparator"]) if label),
-        "environment": row["environment"],
-        "effect": wording.number(row["difference"], places),
-        "interval": wording.interval(row["low"], row["high"], places),
-        "seeds": wording.number(row["seeds"]),
-    }
+    return ClaimEffectRow(
+        claim=row["claim"],
+        compared=_compared(row),
+        environment=row["environment"],
+        effect=wording.number(row["difference"], places),
+        interval=wording.interval(row["low"], row["high"], places),
+        seeds=wording.number(row["seeds"]),
+    )
 
 
-def _coverage(seeds: int) -> list[tuple[str, str, str]]:
-    """Distribution, and how often 95 % intervals of a difference and of a mean held the truth in simulations."""
+def _coverage(seeds: int) -> tuple[Coverage, ...]:
     if seeds < 2:
-        return []
+        return ()
 
     def share(draw: calibration.Draw, paired: bool) -> str:
         return wording.percent(calibration.coverage(draw, seeds, np.random.default_rng(0), paired))
 
-    return [(name, share(draw, True), share(draw, False)) for name, draw in calibration.DISTRIBUTIONS.items()]
+    return tuple(
+        Coverage(name, share(draw, True), share(draw, False))
+        for name, draw in calibration.DISTRIBUTIONS.items()
+    )
 
 
 def _amount(value: float, row: pd.Series) -> str:
     """An effect: a percentage where its unit is a fraction, else a number."""
     if row["unit"] != "score":
         return wording.percent(value)
-    column = [each for each in (row["effect"], row["bound_low"], row["bound_high"]) if math.isfinite(each)]
-    small = max(map(abs, column), default=0.0) < 1
-    return wording.number(value, 3 if small else wording.decimals(column))
+    numbers = [
+        number for number in (row["effect"], row["bound_low"], row["bound_high"]) if math.isfinite(number)
+    ]
+    small = max(map(abs, numbers), default=0.0) < 1
+    return wording.number(value, 3 if small else wording.decimals(numbers))
 
 
 def _bounds(row: pd.Series) -> str:
@@ -137,20 +304,20 @@ def _bounds(row: pd.Series) -> str:
     return f"from {_amount(low, row)} to {_amount(high, row)}{unit}"
 
 
-def _published_row(row: pd.Series, papers: Mapping[str, str]) -> dict[str, Any]:
+def _published_row(row: pd.Series, papers: Mapping[str, str]) -> PublishedRow:
     places = wording.decimals(np.array([row["published"], row["own"]]))
-    return {
-        "claim": row["claim"],
-        "variant": row["variant"],
-        "source": f"{citation(papers[row['paper']])}, {row['where']}: {row['algorithm']}",
-        "statistic": row["statistic"],
-        "score": row["score"],
-        "published": wording.number(row["published"], places),
-        "published_interval": wording.interval(row["published_low"], row["published_high"], places),
-        "own": wording.number(row["own"], places),
-        "own_interval": wording.interval(row["own_low"], row["own_high"], places),
-        "environments": row["environments"].replace(" ", ", "),
-        "mismatches": row["mismatches"],
-        "respects": wording.enumeration(re.findall(r"(\w+): ", row["mismatches"])),
-        "note": row["note"],
-    }
+    return PublishedRow(
+        claim=row["claim"],
+        variant=row["variant"],
+        source=f"{citation(papers[row['paper']])}, {row['where']}: {row['algorithm']}",
+        statistic=row["statistic"],
+        score=row["score"],
+        published=wording.number(row["published"], places),
+        published_interval=wording.interval(row["published_low"], row["published_high"], places),
+        own=wording.number(row["own"], places),
+        own_interval=wording.interval(row["own_low"], row["own_high"], places),
+        environments=row["environments"].replace(" ", ", "),
+        mismatches=row["mismatches"],
+        respects=wording.enumeration(re.findall(r"(\w+): ", row["mismatches"])),
+        note=row["note"],
+    )

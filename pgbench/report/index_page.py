@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -12,12 +13,88 @@ from pgbench.analysis.judging import REPLICATED, VERDICT_NAMES
 from pgbench.analysis.study_tables import StudyTables, load
 from pgbench.laboratory.records import read_record, read_statements
 from pgbench.report import citing, illustrations
-from pgbench.report.claim_rows import claim_rows, verdict_counts
-from pgbench.report.publishing import published, render, write, write_tables
+from pgbench.report.claim_rows import Finding, claim_rows, verdict_counts
+from pgbench.report.headlines import Headline, headline
+from pgbench.report.publishing import ShownFigure, TableFiles, published, render, write, write_tables
 from pgbench.report.statement_rows import VERDICTS, statement_rows
-from pgbench.report.study_page import headline_view
-from pgbench.report.tables import PageTable, View, printed_claims
+from pgbench.report.tables import PageTable, printed_findings
 from pgbench.studies.references import read_papers
+
+LABORATORY = "laboratory"
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """A row of the scoreboard.
+
+    Attributes:
+        finding: the claim or statement, and what was found.
+        study: the study's name, or `LABORATORY`.
+        anchor: where on the page of the study the finding stands.
+    """
+
+    finding: Finding
+    study: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """A paper, and how its claims came out.
+
+    Attributes:
+        name: the citation.
+        total: how many of its claims studies test.
+        counts: how many of them have each verdict, in the order of `VERDICT_NAMES`.
+        measured: how many of its statements the laboratory replicates; empty if it tests none.
+    """
+
+    name: str
+    total: int
+    counts: tuple[int, ...]
+    measured: str
+
+
+@dataclass(frozen=True)
+class IndexView:
+    """All that the index says, but its figures.
+
+    Attributes:
+        rows: the scoreboard: claims of studies, then statements of the laboratory.
+        tally: each verdict, and how many claims have it.
+        laboratory: the same of the laboratory's statements; empty without a laboratory.
+        papers: one row a paper.
+        verdicts: the names of all verdicts.
+        studies: each study in a few sentences.
+        identity: the joint identifier of all results.
+        entry: BibTeX of them.
+    """
+
+    rows: tuple[BoardRow, ...]
+    tally: tuple[tuple[str, int], ...]
+    laboratory: tuple[tuple[str, int], ...]
+    papers: tuple[PaperRow, ...]
+    verdicts: tuple[str, ...]
+    studies: tuple[Headline, ...]
+    identity: str
+    entry: str
+
+
+@dataclass(frozen=True)
+class IndexPage:
+    """What the templates `index.html` and `index.md` receive.
+
+    Attributes:
+        board: what the page says.
+        overviews: name of a study → the figure of its final scores.
+        files: name of a table → its files.
+        bibliography: the BibTeX file.
+    """
+
+    board: IndexView
+    overviews: Mapping[str, ShownFigure]
+    files: Mapping[str, TableFiles]
+    bibliography: Path
 
 
 def write_index(
@@ -36,21 +113,22 @@ def write_index(
     """
     studies = [load(directory) for directory in directories]
     view = index_view(studies, laboratory)
-    for headline, tables in zip(view["studies"], studies, strict=True):
-        overview = illustrations.final_scores(tables)
-        headline["overview"] = published(overview, html.parent / "figures" / tables.plan.name)
     folder = html.parent / "tables" / "index"
-    context = view | {
-        "files": write_tables(index_tables(studies, view, laboratory), folder),
-        "bibliography": write(folder / "citation.bib", view["entry"] + "\n"),
-    }
-    render("index", context, html, markdown)
+    page = IndexPage(
+        board=view,
+        overviews={
+            tables.plan.name: published(
+                illustrations.final_scores(tables), html.parent / "figures" / tables.plan.name
+            )
+            for tables in studies
+        },
+        files=write_tables(index_tables(studies, view, laboratory), folder),
+        bibliography=write(folder / "citation.bib", view.entry + "\n"),
+    )
+    render("index", page, html, markdown)
 
 
-LABORATORY = "laboratory"
-
-
-def index_view(studies: Sequence[StudyTables], laboratory: Sequence[Path] = ()) -> View:
+def index_view(studies: Sequence[StudyTables], laboratory: Sequence[Path] = ()) -> IndexView:
     """Everything on the index but its figures.
 
     Args:
@@ -62,27 +140,27 @@ def index_view(studies: Sequence[StudyTables], laboratory: Sequence[Path] = ()) 
     """
     papers = read_papers()
     claims = [
-        row | {"study": tables.plan.name, "page": tables.plan.name, "anchor": f"claim-{row['id']}"}
+        BoardRow(claim, tables.plan.name, f"claim-{claim.id}")
         for tables in studies
-        for row in claim_rows(tables.judgement, papers)
+        for claim in claim_rows(tables.judgement, papers)
     ]
-    statements = [row for directory in laboratory for row in _measured(directory, papers)]
+    statements = [row for directory in laboratory for row in _statements(directory, papers)]
     measured = [study_tables.identifier(directory) for directory in laboratory]
     identity = study_tables.joint_identifier([*(tables.identity for tables in studies), *measured])
-    return {
-        "rows": claims + statements,
-        "tally": _tally(claims),
-        "laboratory": _tally(statements) if statements else [],
-        "papers": _by_paper(claims, statements),
-        "verdicts": VERDICT_NAMES,
-        "studies": [headline_view(tables) for tables in studies],
-        "identity": identity,
-        "entry": citing.index_entry(identity, [(tables.plan, tables.provenance) for tables in studies]),
-    }
+    return IndexView(
+        rows=(*claims, *statements),
+        tally=_tally(claims),
+        laboratory=_tally(statements) if statements else (),
+        papers=_by_paper(claims, statements),
+        verdicts=VERDICT_NAMES,
+        studies=tuple(headline(tables) for tables in studies),
+        identity=identity,
+        entry=citing.index_entry(identity, [(tables.plan, tables.provenance) for tables in studies]),
+    )
 
 
 def index_tables(
-    studies: Sequence[StudyTables], view: View, laboratory: Sequence[Path] = ()
+    studies: Sequence[StudyTables], view: IndexView, laboratory: Sequence[Path] = ()
 ) -> list[PageTable]:
     """The scoreboard as files: nothing where no study has a claim.
 
@@ -91,29 +169,39 @@ def index_tables(
         view: its result.
         laboratory: as in `index_view`.
     """
-    if not view["rows"]:
+    if not view.rows:
         return []
     verdicts = [tables.judgement.verdicts.assign(study=tables.plan.name) for tables in studies]
     verdicts += [_numbers(directory) for directory in laboratory]
-    numbers = pd.concat([each for each in verdicts if len(each)], ignore_index=True)
-    return [PageTable("claims", numbers, printed_claims(view["rows"]))]
+    numbers = pd.concat([table for table in verdicts if len(table)], ignore_index=True)
+    return [PageTable("claims", numbers, printed_findings([row.finding for row in view.rows]))]
 
 
-def _measured(directory: Path, papers: Mapping[str, str]) -> list[View]:
-    """The statements of a measurement as rows of the board; they have no margin, no seeds and no budget."""
-    name = read_record(directory).measurement.name
-    nothing = {"reservation": "", "reason": "", "published": [], "seeds": ""}
-    return [
-        nothing
-        | {key: row[key] for key in ("statement", "paper", "source", "verdict", "interval")}
-        | {"judged": True, "effect": row["estimate"], "claimed": f"{row['quantity']} {row['expected']}"}
-        | {"study": LABORATORY, "page": LABORATORY, "anchor": name}
+def _statements(directory: Path, papers: Mapping[str, str]) -> list[BoardRow]:
+    """The statements of a measurement as rows of the board; they have no seeds, budget or published score."""
+    anchor = read_record(directory).measurement.name
+    findings = [
+        Finding(
+            statement=row.statement,
+            paper=row.paper,
+            source=row.source,
+            verdict=row.verdict,
+            reservation="",
+            reason="",
+            judged=True,
+            effect=row.estimate,
+            interval=row.interval,
+            claimed=f"{row.quantity} {row.expected}",
+            seeds="",
+            published=(),
+        )
         for row in statement_rows(read_statements(directory), papers)
     ]
+    return [BoardRow(finding, LABORATORY, anchor) for finding in findings]
 
 
 def _numbers(directory: Path) -> pd.DataFrame:
-    """The statements of a measurement with the columns of verdicts that they have."""
+    """The statements of a measurement, in those columns of the verdicts that they have."""
     named = read_statements(directory).rename(
         columns={"estimate": "effect", "outcome": "verdict", "quantity": "score"}
     )
@@ -122,27 +210,27 @@ def _numbers(directory: Path) -> pd.DataFrame:
     return named[columns].assign(study=LABORATORY, claim=read_record(directory).measurement.name)
 
 
-def _tally(rows: Sequence[View]) -> list[tuple[str, int]]:
-    return verdict_counts(pd.DataFrame(rows, columns=["verdict"]))
+def _tally(rows: Sequence[BoardRow]) -> tuple[tuple[str, int], ...]:
+    return verdict_counts(pd.Series([row.finding.verdict for row in rows], dtype="str"))
 
 
-def _by_paper(claims: Sequence[View], statements: Sequence[View]) -> list[View]:
+def _by_paper(claims: Sequence[BoardRow], statements: Sequence[BoardRow]) -> tuple[PaperRow, ...]:
     """Each paper, with how many of its claims have which verdict; the most often tested first.
 
-    What the laboratory says is counted apart: statements that are exact would drown claims that take training.
+    The laboratory's statements are counted apart: those that are exact would drown the claims that take training.
     """
 
-    def verdicts(rows: Sequence[View], paper: str) -> list[str]:
-        return [row["verdict"] for row in rows if row["paper"] == paper]
+    def verdicts(rows: Sequence[BoardRow], paper: str) -> list[str]:
+        return [row.finding.verdict for row in rows if row.finding.paper == paper]
 
-    papers = sorted({row["paper"] for row in [*claims, *statements]})
+    papers = sorted({row.finding.paper for row in [*claims, *statements]})
     counted = [(paper, verdicts(claims, paper), verdicts(statements, paper)) for paper in papers]
-    return [
-        {
-            "name": paper,
-            "total": len(trained),
-            "counts": [trained.count(name) for name in VERDICT_NAMES],
-            "measured": f"{measured.count(REPLICATED)} of {len(measured)}" if measured else "",
-        }
-        for paper, trained, measured in sorted(counted, key=lambda each: (-len(each[1]), -len(each[2])))
-    ]
+    return tuple(
+        PaperRow(
+            name=paper,
+            total=len(trained),
+            counts=tuple(trained.count(name) for name in VERDICT_NAMES),
+            measured=f"{measured.count(REPLICATED)} of {len(measured)}" if measured else "",
+        )
+        for paper, trained, measured in sorted(counted, key=lambda row: (-len(row[1]), -len(row[2])))
+    )

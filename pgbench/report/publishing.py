@@ -10,8 +10,10 @@ import base64
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -20,11 +22,41 @@ from pgbench.base.places import TEMPLATES
 from pgbench.base.refusals import Refusal
 from pgbench.report import latex
 from pgbench.report.illustrations import Illustration
-from pgbench.report.tables import PageTable, View
+from pgbench.report.tables import PageTable
 from pgbench.storage.files import replacing, write_text
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-def publish(figure: Illustration, folder: Path) -> View:
+
+@dataclass(frozen=True)
+class ShownFigure:
+    """A figure as templates show it.
+
+    Attributes:
+        svg: its file with vectors.
+        png: its file with pixels.
+        uri: the vectors as a data URI, so that an HTML page needs no other file.
+        caption: the text below it.
+        alt: the text for a reader who cannot see it.
+    """
+
+    svg: Path
+    png: Path
+    uri: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """Where the files of a table are."""
+
+    csv: Path
+    tex: Path
+
+
+def publish(figure: Illustration, folder: Path) -> ShownFigure:
     """Write a figure as SVG and PNG; return what a template needs to show it."""
     folder.mkdir(parents=True, exist_ok=True)
     drawing = figure.draw()
@@ -34,26 +66,35 @@ def publish(figure: Illustration, folder: Path) -> View:
     return published(figure, folder)
 
 
-def published(figure: Illustration, folder: Path) -> View:
-    """What a template needs to show a figure that has been written to a folder."""
-    paths = {suffix: folder / f"{figure.name}.{suffix}" for suffix in ("svg", "png")}
+def published(figure: Illustration, folder: Path) -> ShownFigure:
+    """What a template needs to show a figure that has been written to a folder.
+
+    Raises:
+        Refusal: if the figure is not there.
+    """
+    svg, png = (folder / f"{figure.name}.{suffix}" for suffix in ("svg", "png"))
     try:
-        encoded = base64.b64encode(paths["svg"].read_bytes()).decode()
+        encoded = base64.b64encode(svg.read_bytes()).decode()
     except OSError as error:
         raise Refusal(
-            f"{paths['svg']}: cannot be read ({error.strerror}); `python -m pgbench report` writes it"
+            f"{svg}: cannot be read ({error.strerror}); `python -m pgbench report` writes it"
         ) from None
-    uri = f"data:image/svg+xml;base64,{encoded}"
-    return {**paths, "uri": uri, "caption": figure.caption, "alt": figure.alternative}
+    return ShownFigure(
+        svg=svg,
+        png=png,
+        uri=f"data:image/svg+xml;base64,{encoded}",
+        caption=figure.caption,
+        alt=figure.alternative,
+    )
 
 
-def write_tables(tables: Iterable[PageTable], folder: Path) -> dict[str, View]:
+def write_tables(tables: Iterable[PageTable], folder: Path) -> dict[str, TableFiles]:
     """Write tables as CSV and LaTeX; return name → where they are."""
     return {
-        table.name: {
-            "csv": write(folder / f"{table.name}.csv", table.numbers.to_csv(index=False)),
-            "tex": write(folder / f"{table.name}.tex", latex.booktabs(table.printed)),
-        }
+        table.name: TableFiles(
+            csv=write(folder / f"{table.name}.csv", table.numbers.to_csv(index=False)),
+            tex=write(folder / f"{table.name}.tex", latex.booktabs(table.printed)),
+        )
         for table in tables
     }
 
@@ -65,12 +106,20 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def render(page: str, context: View, html: Path, markdown: Path) -> None:
-    """Write a page from its two templates, `<page>.html` and `<page>.md`."""
+def render(name: str, page: DataclassInstance, html: Path, markdown: Path) -> None:
+    """Write a page from its two templates, `<name>.html` and `<name>.md`.
+
+    Args:
+        name: of the templates.
+        page: its attributes are the variables of the templates.
+        html: where the HTML goes.
+        markdown: where the Markdown goes.
+    """
     environment = _templates()
+    variables = {field.name: getattr(page, field.name) for field in fields(page)}
     for path, suffix in ((html, "html"), (markdown, "md")):
-        template = environment.get_template(f"{page}.{suffix}")
-        write(path, template.render(context, link=partial(_linked_from, path.parent)))
+        template = environment.get_template(f"{name}.{suffix}")
+        write(path, template.render(variables, link=partial(_linked_from, path.parent)))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -16,29 +17,56 @@ VERDICTS = {"holds": REPLICATED, "fails": CONTRADICTED, "open": INCONCLUSIVE}
 RELATIONS = {"equals": "=", "below": "<", "above": ">"}
 
 
-def statement_rows(table: pd.DataFrame, papers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Statements, each as its row reads.
+@dataclass(frozen=True)
+class StatementRow:
+    """A statement of a source about a quantity, and what was measured. All numbers are texts.
+
+    Attributes:
+        statement: what the source says.
+        paper: the citation.
+        source: the citation and the place in the paper.
+        quantity: what was measured.
+        estimate: its measured value.
+        interval: its 95 % interval; empty if the value is exact.
+        expected: the relation and the number that the statement gives.
+        outcome: one of the values of `OUTCOMES`.
+        verdict: the same in the words for claims.
+    """
+
+    statement: str
+    paper: str
+    source: str
+    quantity: str
+    estimate: str
+    interval: str
+    expected: str
+    outcome: str
+    verdict: str
+
+
+def statement_rows(table: pd.DataFrame, papers: Mapping[str, str]) -> tuple[StatementRow, ...]:
+    """One row a statement.
 
     Args:
         table: from `read_statements`.
         papers: BibTeX entries by key.
     """
-    return [_statement(row, papers) for _, row in table.iterrows()]
+    return tuple(_statement_row(row, papers) for _, row in table.iterrows())
 
 
-def _statement(row: pd.Series[Any], papers: Mapping[str, str]) -> dict[str, Any]:
+def _statement_row(row: pd.Series[Any], papers: Mapping[str, str]) -> StatementRow:
     exact, paper = row["low"] == row["high"], citation(papers[row["paper"]])
-    return {
-        "statement": row["statement"],
-        "paper": paper,
-        "source": f"{paper}, {row['where']}",
-        "quantity": row["quantity"],
-        "estimate": significant(row["estimate"]),
-        "interval": "" if exact else f"[{significant(row['low'])}, {significant(row['high'])}]",
-        "expected": f"{RELATIONS[row['relation']]} {significant(row['expected'])}",
-        "outcome": OUTCOMES[row["outcome"]],
-        "verdict": VERDICTS[row["outcome"]],
-    }
+    return StatementRow(
+        statement=row["statement"],
+        paper=paper,
+        source=f"{paper}, {row['where']}",
+        quantity=row["quantity"],
+        estimate=significant(row["estimate"]),
+        interval="" if exact else f"[{significant(row['low'])}, {significant(row['high'])}]",
+        expected=f"{RELATIONS[row['relation']]} {significant(row['expected'])}",
+        outcome=OUTCOMES[row["outcome"]],
+        verdict=VERDICTS[row["outcome"]],
+    )
 
 
 def significant(value: float) -> str:

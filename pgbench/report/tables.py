@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.base import wording
-
-View = dict[str, Any]
-"""What a template is given, name → value."""
+from pgbench.report.claim_rows import ClaimEffectRow, Finding, PublishedRow
+from pgbench.report.score_rows import EffectCell, EffectRow, ScoreCell, ScoreRow
+from pgbench.report.specification_rows import Rung
+from pgbench.report.study_view import RunRow, StudyView
 
 
 class PageTable(NamedTuple):
@@ -28,60 +29,52 @@ class PageTable(NamedTuple):
     printed: pd.DataFrame
 
 
-def study_page_tables(tables: StudyTables, view: View) -> list[PageTable]:
+def study_page_tables(tables: StudyTables, view: StudyView) -> list[PageTable]:
     """The tables of a study's page that have rows.
 
     Args:
         tables: the study's tables.
-        view: what its page says, from `views.study_view`.
+        view: what its page says.
     """
-    differences = [
-        (rung["variant"], rung["before"], path, before, after)
-        for rung in view["rungs"]
-        for path, before, after in rung["changes"]
-    ]
-    specifications = _texts(differences, ["Variant", "Against", "Field", "Before", "After"])
+    judgement, claims = tables.judgement, view.claims
+    specifications = _printed_specifications(view.rungs)
     runs = pd.DataFrame([run.model_dump(exclude={"seeds"}) for run in tables.provenance.runs])
     runs.insert(3, "seeds", [" ".join(map(str, run.seeds)) for run in tables.provenance.runs])
-    found = [
-        PageTable("claims", tables.judgement.verdicts, printed_claims(view["claims"]["rows"])),
-        PageTable(
-            "claims-by-environment", tables.judgement.claims, _printed_effects(view["claims"]["effects"])
-        ),
-        PageTable(
-            "published-scores", tables.judgement.published, _printed_published(view["claims"]["published"])
-        ),
-        PageTable("final-scores", tables.summary, _printed_scores(view)),
+    candidates = [
+        PageTable("claims", judgement.verdicts, printed_findings(claims.rows)),
+        PageTable("claims-by-environment", judgement.claims, _printed_claim_effects(claims.effects)),
+        PageTable("published-scores", judgement.published, _printed_published(claims.published)),
+        PageTable("final-scores", tables.summary, _printed_scores(view.score_rows, view.environments)),
         PageTable("replicas", tables.scores, _printed_replicas(tables.scores)),
-        PageTable("effects", tables.effects, _printed_differences(view)),
+        PageTable("effects", tables.effects, _printed_effects(view.effect_rows, view.effect_columns)),
         PageTable("specifications", specifications, specifications),
-        PageTable("runs", runs, _printed_runs(view["provenance"]["runs"])),
+        PageTable("runs", runs, _printed_runs(view.provenance.runs)),
     ]
-    return [table for table in found if len(table.printed)]
+    return [table for table in candidates if len(table.printed)]
 
 
-def printed_claims(rows: Sequence[View]) -> pd.DataFrame:
+def printed_findings(rows: Sequence[Finding]) -> pd.DataFrame:
     """Claims, one a row, as on a study's page or the scoreboard."""
     cells = [
         (
-            *(row["statement"], row["source"], " ".join(filter(None, [row["verdict"], row["reservation"]]))),
-            *(row["claimed"], row["effect"], row["interval"], row["seeds"]),
+            *(row.statement, row.source, " ".join(filter(None, [row.verdict, row.reservation]))),
+            *(row.claimed, row.effect, row.interval, row.seeds),
         )
         for row in rows
     ]
     return _texts(cells, ["Claim", "Source", "Verdict", "Claimed", "Effect", "Interval", "Seeds"])
 
 
-def _printed_effects(rows: Sequence[View]) -> pd.DataFrame:
-    columns = ["claim", "compared", "environment", "effect", "interval", "seeds"]
-    return _texts([[row[name] for name in columns] for row in rows], [name.capitalize() for name in columns])
+def _printed_claim_effects(rows: Sequence[ClaimEffectRow]) -> pd.DataFrame:
+    cells = [(row.claim, row.compared, row.environment, row.effect, row.interval, row.seeds) for row in rows]
+    return _texts(cells, ["Claim", "Compared", "Environment", "Effect", "Interval", "Seeds"])
 
 
-def _printed_published(rows: Sequence[View]) -> pd.DataFrame:
+def _printed_published(rows: Sequence[PublishedRow]) -> pd.DataFrame:
     cells = [
         (
-            *(row["variant"], row["source"], row["published"], row["published_interval"]),
-            *(row["own"], row["own_interval"], row["mismatches"] or "nothing found"),
+            *(row.variant, row.source, row.published, row.published_interval),
+            *(row.own, row.own_interval, row.mismatches or "nothing found"),
         )
         for row in rows
     ]
@@ -89,14 +82,14 @@ def _printed_published(rows: Sequence[View]) -> pd.DataFrame:
     return _texts(cells, columns)
 
 
-def _printed_scores(view: View) -> pd.DataFrame:
+def _printed_scores(rows: Sequence[ScoreRow], environments: Sequence[str]) -> pd.DataFrame:
     """Mean and interval of every variant, an environment a column."""
-    cells = [[row["variant"], *map(_printed_score, row["cells"])] for row in view["score_rows"]]
-    return _texts(cells, ["Variant", *view["environments"]])
+    cells = [[row.variant, *map(_printed_score, row.cells)] for row in rows]
+    return _texts(cells, ["Variant", *environments])
 
 
-def _printed_score(cell: View) -> str:
-    return f"{cell['mean']} {cell['mean_interval']}" if cell["scored"] else "no score"
+def _printed_score(cell: ScoreCell) -> str:
+    return f"{cell.mean} {cell.mean_interval}" if cell.scored else "no score"
 
 
 def _printed_replicas(scores: pd.DataFrame) -> pd.DataFrame:
@@ -105,26 +98,29 @@ def _printed_replicas(scores: pd.DataFrame) -> pd.DataFrame:
     return texts.join(scores[returns].map(wording.number, places=1))
 
 
-def _printed_differences(view: View) -> pd.DataFrame:
+def _printed_effects(rows: Sequence[EffectRow], columns: Sequence[str]) -> pd.DataFrame:
     """Differences from the variant before with their intervals, an environment a column."""
-    cells = [
-        [row["variant"], row["before"], *(_printed_difference(cell) for cell in row["cells"])]
-        for row in view["effect_rows"]
-    ]
-    return _texts(cells, ["Variant", "Against", *view["effect_columns"]])
+    cells = [[row.variant, row.before, *map(_printed_effect, row.cells)] for row in rows]
+    return _texts(cells, ["Variant", "Against", *columns])
 
 
-def _printed_difference(cell: View) -> str:
+def _printed_effect(cell: EffectCell) -> str:
     """The difference, or where there is none, as over all environments, the probability of improvement."""
-    if cell["difference"]:
-        return f"{cell['difference']} {cell['interval']}"
-    return f"{cell['probability']} {cell['probability_interval']}"
+    if cell.difference:
+        return f"{cell.difference} {cell.interval}"
+    return f"{cell.probability} {cell.probability_interval}"
 
 
-def _printed_runs(rows: Sequence[View]) -> pd.DataFrame:
-    columns = ["variant", "environment", "run", "seeds", "steps", "time", "rate"]
-    titles = ["Variant", "Environment", "Run", "Seeds", "Steps", "Time", "Steps/s"]
-    return _texts([[row[name] for name in columns] for row in rows], titles)
+def _printed_specifications(rungs: Sequence[Rung]) -> pd.DataFrame:
+    cells = [(rung.variant, rung.before or "", *change) for rung in rungs for change in rung.changes]
+    return _texts(cells, ["Variant", "Against", "Field", "Before", "After"])
+
+
+def _printed_runs(rows: Sequence[RunRow]) -> pd.DataFrame:
+    cells = [
+        (row.variant, row.environment, row.run, row.seeds, row.steps, row.time, row.rate) for row in rows
+    ]
+    return _texts(cells, ["Variant", "Environment", "Run", "Seeds", "Steps", "Time", "Steps/s"])
 
 
 def _texts(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> pd.DataFrame:

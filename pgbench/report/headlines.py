@@ -1,0 +1,95 @@
+"""What the index and a study's page both say of a study: how it was done, and how its comparisons came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pgbench.analysis import statistics
+from pgbench.analysis.study_tables import StudyTables
+from pgbench.analysis.summaries import ALL_ENVIRONMENTS
+from pgbench.base import wording
+from pgbench.methods.runs import Evaluation
+from pgbench.report.score_rows import direction
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A study in a few sentences.
+
+    Attributes:
+        name: the study's name.
+        question: what it asks.
+        reduced: what the preset leaves out; none if it leaves out nothing.
+        methods: what was trained, at which cost.
+        outcome: how the comparisons with the variant before came out; none where there are none.
+    """
+
+    name: str
+    question: str
+    reduced: str | None
+    methods: str
+    outcome: str | None
+
+
+def headline(tables: StudyTables) -> Headline:
+    """A study in a few sentences."""
+    return Headline(
+        name=tables.plan.name,
+        question=tables.plan.study.question,
+        reduced=_reduction(tables),
+        methods=_methods(tables),
+        outcome=_outcome(tables.effects),
+    )
+
+
+def _reduction(tables: StudyTables) -> str | None:
+    study, seeds = tables.plan.study, len(tables.seeds)
+    steps = max(planned.run.steps for planned in tables.plan.runs)
+    full = all(planned.run.steps >= study.environments[planned.environment] for planned in tables.plan.runs)
+    if full and seeds >= study.seeds and not tables.plan.left_out:
+        return None
+    without = f", without {wording.enumeration(tables.plan.left_out)}" if tables.plan.left_out else ""
+    return (
+        f"Preset {tables.plan.preset}: at most {wording.count(steps, 'step')} and "
+        f"{wording.count(seeds, 'seed')}{without} — not a replication at the paper’s budget, which is up to "
+        f"{wording.count(max(study.environments.values()), 'step')} and {wording.count(study.seeds, 'seed')}."
+    )
+
+
+def _methods(tables: StudyTables) -> str:
+    worlds = [f"{name} ({wording.count(steps, 'step')})" for name, steps in tables.budgets.items()]
+    seeds, cost = tables.seeds, tables.provenance
+    replicas = len(tables.scores[["run", "seed"]].drop_duplicates())  # two variants may share a run
+    return (
+        f"{wording.count(len(tables.variants), 'variant')} on {wording.enumeration(worlds)}, each as "
+        f"{wording.count(len(seeds), 'independent replica')} ({wording.seeds(seeds)}), under the preset "
+        f"“{tables.plan.preset}”: {wording.count(replicas, 'replica')} and "
+        f"{wording.count(cost.steps, 'environment step')} in {wording.duration(cost.seconds)} of training, "
+        f"all jobs added up, at {wording.number(cost.steps_per_second)} steps a second."
+        f"{evaluations(tables.plan.study.evaluation)}"
+    )
+
+
+def evaluations(evaluation: Evaluation | None) -> str:
+    """A sentence on the evaluations, with the space before it; empty where there were none."""
+    if evaluation is None:
+        return ""
+    when = f"{evaluation.times} times, evenly over its budget," if evaluation.times > 1 else "as it ended"
+    how = "with the mean action" if evaluation.actions == "mean" else "with sampled actions"
+    return f" Each was evaluated {when} in {wording.count(evaluation.episodes, 'episode')} {how}."
+
+
+def _outcome(effects: pd.DataFrame) -> str | None:
+    single = effects[effects["environment"] != ALL_ENVIRONMENTS]
+    if single.empty:
+        return None
+    directions = [direction(row) for row in single.to_dict("records")]
+    higher, lower = directions.count("higher"), directions.count("lower")
+    return (
+        f"Of {wording.count(len(single), 'comparison')} of a variant with the one before it on one "
+        f"environment, {higher} raised the final score and {lower} lowered it, by nominal "
+        f"{wording.percent(statistics.LEVEL)} intervals that exclude zero; "
+        f"{len(single) - higher - lower} remain open. Nothing is corrected for their number."
+    )
