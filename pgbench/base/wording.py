@@ -80,9 +80,10 @@ def component(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def power_of_ten(exponent: int) -> str:
-    """Such as 10⁻³."""
-    return f"10{str(exponent).translate(SUPERSCRIPTS)}"
+def scientific(value: float, digits: int) -> str:
+    """A number with a power of ten, such as 2·10⁻³, with this many significant digits."""
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{mantissa}·10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", "−")
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

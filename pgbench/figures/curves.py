@@ -1,4 +1,4 @@
-"""Learning curves, with every replica visible."""
+"""Learning curves that show every replica."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ from pgbench.figures.panels import (
     places,
     width_of,
 )
-from pgbench.figures.style import GREY, Drawing, LineStyle, looks_of, render
+from pgbench.figures.style import GREY, LineStyle, line_styles
 
 PANEL_COLUMNS = 3
 MOST_MEANS = 10
-"""Mean curves that can be told apart in one panel."""
+"""The most mean curves that a reader can tell apart in one panel."""
 ROOM = Room(left=1.0, right=0.15, bottom=0.55, top=0.38, beside=0.15, below=0.38)
 TICKS = 0.4
-"""Inches below the panel of all means."""
+"""Inches below the panel of all means, for its ticks."""
 OVERVIEW = 3.2
-"""Inches of the panel of all means, with the room around it."""
+"""The height of the panel of all means with the room around it, in inches."""
 KEY = 0.85
-"""Inches of a legend without its labels."""
+"""The width of a legend without its labels, in inches."""
 ROW = 2.0
+"""The height of a row of panels, in inches."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class _Sample:
     """The curves of one variant.
 
     Attributes:
-        steps: `[points]`.
-        returns: of every replica, `[points, replicas]`; NaN where it has no value.
+        steps: where the curves have points, `[points]`.
+        returns: the curve of every replica, `[points, replicas]`; NaN where it has no value.
         scored: which replicas have a score, `[replicas]`.
     """
 
@@ -60,50 +61,51 @@ class _Sample:
 
     @cached_property
     def mean(self) -> Estimate:
-        """The mean of the scored replicas at each step, NaN where one of them has no value, or there is none."""
+        """The mean over the scored replicas at each step; NaN if one of them has no value, or if none is scored."""
         if not self.scored.any():
             return Estimate(*np.full((3, len(self.steps)), np.nan))
         return inference.mean(self.returns[:, self.scored].T)
 
     def lines(self, replicas: NDArray[np.bool_]) -> list[Array]:
-        """The curves of some replicas as points of lines, `[points, 2]` each, where they are known."""
+        """The known points of the curves of some replicas, `[points, 2]` each."""
         curves = (np.column_stack([self.steps, curve]) for curve in self.returns[:, replicas].T)
         return [curve[np.isfinite(curve[:, 1])] for curve in curves]
 
 
 class _Scale(NamedTuple):
-    """What all panels of a figure show of an axis, and its ticks."""
+    """The limits and ticks of an axis, the same in all panels of a figure."""
 
     limits: tuple[float, float]
     ticks: Array
 
 
-def learning_curves(curves: pd.DataFrame, scores: pd.DataFrame) -> Drawing:
-    """Learning curves of one environment: all means together, where they can be told apart; a panel a variant.
+def learning_curves(curves: pd.DataFrame, scores: pd.DataFrame) -> Figure:
+    """The learning curves of one environment, with a panel for each variant.
 
-    A panel shows every replica as a thin line behind the mean and its 95 % interval, and the mean of the
-    variant before in grey. Means are over the replicas that have a score, from the first step at which each
-    of them has finished an episode. A replica that diverged is dotted and ends in a cross.
+    A panel shows every replica as a thin line behind the mean and its 95 % interval, and in grey the mean of the
+    variant before. Means are over the replicas that have a score, from the first step at which each of them has
+    finished an episode. A replica without a score is dotted and ends in a cross. If a reader can tell all means
+    apart, a panel above shows them together.
 
     Args:
-        curves: that environment's rows of `curves.parquet`.
-        scores: that environment's rows of `scores.parquet`.
+        curves: the environment's rows of `curves.parquet`.
+        scores: the environment's rows of `scores.parquet`.
     """
     samples = _samples(curves, scores)
-    looks = looks_of(list(samples))
+    styles = line_styles(list(samples))
     overview = OVERVIEW if has_overview(len(samples)) else 0.0
     columns = min(PANEL_COLUMNS, len(samples))
     rows = -(-len(samples) // columns)
     with mpl.rc_context(PANEL_STYLE):
         figure = blank(overview + rows * ROW + ROOM.bottom)
         if overview:
-            _draw_overview(figure, samples, looks)
-        _draw_panels(figure, samples, looks, columns, ROOM._replace(top=overview + ROOM.top))
-        return render(figure)
+            _draw_overview(figure, samples, styles)
+        _draw_panels(figure, samples, styles, columns, ROOM._replace(top=overview + ROOM.top))
+    return figure
 
 
 def has_overview(variants: int) -> bool:
-    """Whether so many mean curves are drawn in one panel."""
+    """Whether the mean curves of this number of variants are drawn in one panel."""
     return 1 < variants <= MOST_MEANS
 
 
@@ -117,21 +119,21 @@ def _samples(curves: pd.DataFrame, scores: pd.DataFrame) -> dict[str, _Sample]:
     }
 
 
-def _draw_overview(figure: Figure, samples: Mapping[str, _Sample], looks: Mapping[str, LineStyle]) -> None:
-    """All means, each with a marker every so often; the markers of two variants do not coincide."""
+def _draw_overview(figure: Figure, samples: Mapping[str, _Sample], styles: Mapping[str, LineStyle]) -> None:
+    """Draw all means; markers show at every eleventh point, each variant's at other points."""
     below, legend = figure.get_figheight() - OVERVIEW, KEY + width_of(figure, list(samples))
     room = ROOM._replace(right=ROOM.right + legend, bottom=below + TICKS)
     (place,) = places(figure, 1, 1, room)
     axis = figure.add_subplot(place)
     for index, (label, sample) in enumerate(samples.items()):
-        look = looks[label]
+        style = styles[label]
         axis.plot(
             *(sample.steps, sample.mean.value),
             label=label,
-            color=look.colour,
-            linestyle=look.dash,
+            color=style.colour,
+            linestyle=style.dash,
             linewidth=1.6,
-            marker=look.marker,
+            marker=style.marker,
             markersize=6,
             markeredgecolor="white",
             markevery=(index, 11),
@@ -145,15 +147,15 @@ def _draw_overview(figure: Figure, samples: Mapping[str, _Sample], looks: Mappin
 
 
 def _draw_panels(
-    figure: Figure, samples: Mapping[str, _Sample], looks: Mapping[str, LineStyle], columns: int, room: Room
+    figure: Figure, samples: Mapping[str, _Sample], styles: Mapping[str, LineStyle], columns: int, room: Room
 ) -> None:
-    """A panel a variant, all on the same scales, with ticks at the left and below."""
+    """Draw a panel for each variant, all on the same scales, with ticks at the left and below."""
     steps, returns = _scales(samples)
     spots = places(figure, -(-len(samples) // columns), columns, room)
     for index, (place, label, before) in enumerate(zip(spots, samples, [None, *samples], strict=False)):
         axis = figure.add_subplot(place, title=label)
         draw_grid(axis, steps.ticks, returns.ticks)
-        _draw_curves(axis, samples[label], samples.get(before) if before else None, looks[label])
+        _draw_curves(axis, samples[label], samples.get(before) if before else None, styles[label])
         _mark(axis.xaxis, steps, labelled=index + columns >= len(samples))
         _mark(axis.yaxis, returns, labelled=index % columns == 0)
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -163,7 +165,7 @@ def _draw_panels(
 
 
 def _scales(samples: Mapping[str, _Sample]) -> tuple[_Scale, _Scale]:
-    """Of steps and of returns: what holds all curves and intervals, and a twentieth more."""
+    """The scales of steps and returns: they hold all curves and intervals, and a twentieth more."""
     steps = max(sample.steps[-1] for sample in samples.values())
     values = [part.ravel() for sample in samples.values() for part in (sample.returns, *sample.mean)]
     known = np.concatenate(values)
@@ -179,18 +181,18 @@ def _scale(low: float, high: float) -> _Scale:
 
 
 def _mark(axis: Axis, scale: _Scale, labelled: bool) -> None:
-    """Give one of the outer panels its ticks; another one is without the axis."""
+    """Give a panel its ticks if it lies at the edge; else hide the axis."""
     if labelled:
         axis.set_ticks(scale.ticks)
     else:
         axis.set_visible(False)
 
 
-def _draw_curves(axis: Axes, sample: _Sample, before: _Sample | None, look: LineStyle) -> None:
-    for replicas, style in ((sample.scored, "-"), (~sample.scored, ":")):
-        # one collection of lines is drawn much sooner than as many lines
+def _draw_curves(axis: Axes, sample: _Sample, before: _Sample | None, style: LineStyle) -> None:
+    for replicas, dash in ((sample.scored, "-"), (~sample.scored, ":")):
+        # matplotlib draws one collection of lines much faster than single lines
         lines = LineCollection(
-            sample.lines(replicas), colors=look.colour, alpha=0.45, linewidths=0.6, linestyles=style
+            sample.lines(replicas), colors=style.colour, alpha=0.45, linewidths=0.6, linestyles=dash
         )
         axis.add_collection(lines, autolim=False)
     for line in sample.lines(~sample.scored):
@@ -199,8 +201,8 @@ def _draw_curves(axis: Axes, sample: _Sample, before: _Sample | None, look: Line
         axis.plot(before.steps, before.mean.value, color=GREY, linewidth=1.2, linestyle=(0, (4, 2)))
     if sample.scored.any():
         mean, low, high = sample.mean
-        axis.fill_between(sample.steps, low, high, color=look.colour, alpha=0.25, linewidth=0)
-        axis.plot(sample.steps, mean, color=look.colour, linewidth=1.8)
+        axis.fill_between(sample.steps, low, high, color=style.colour, alpha=0.25, linewidth=0)
+        axis.plot(sample.steps, mean, color=style.colour, linewidth=1.8)
     if missing := int((~sample.scored).sum()):
         note = f"{missing} of {len(sample.scored)} replicas without a score"
         axis.text(0.03, 0.95, note, transform=axis.transAxes, va="top", fontsize=7.5)

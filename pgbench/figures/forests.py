@@ -1,4 +1,4 @@
-"""The forest plot of claims: their effects against what is claimed."""
+"""The forest plot of claims: measured effects against the bounds of the claims."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from pgbench.analysis.judging import CONTRADICTED, INCONCLUSIVE, REPLICATED
 from pgbench.base import wording
-from pgbench.figures.style import INK, STYLE, Drawing, render
+from pgbench.figures.style import INK, STYLE, WIDTH
 
 CLAIMED = "#dedcd3"
 
 
 class _Mark(NamedTuple):
-    """How an effect is drawn: shape and filling tell verdicts apart without the colour."""
+    """How an effect is drawn. Shape and filling tell verdicts apart without the colour."""
 
     marker: str
     colour: str
@@ -40,11 +40,11 @@ UNITS = {
     "comparator": "effect, as a share of the comparator's mean",
 }
 LINE_HEIGHT = 0.21
-"""Inches."""
+"""The height of a line, in inches."""
 
 
 class _Line(NamedTuple):
-    """One line of a forest plot: a claim's effect, or that in one environment, which has no verdict."""
+    """A line of the plot: the effect of a claim, or its effect in one environment, which has no verdict."""
 
     label: str
     value: float
@@ -55,11 +55,11 @@ class _Line(NamedTuple):
     difference: bool
 
 
-def claims_forest(verdicts: pd.DataFrame, claims: pd.DataFrame) -> Drawing:
-    """Every claim's effect with its interval, where the claim puts it, and the effect in each environment.
+def claims_forest(verdicts: pd.DataFrame, claims: pd.DataFrame) -> Figure:
+    """Every claim: its effect and interval, the bounds that the claim sets, and the effect in each environment.
 
-    Claims in the same unit share an axis. An interval that is much wider than all effects and bounds are apart is
-    cut off and ends in an arrow.
+    Claims in the same unit share an axis. An interval that is much wider than the range of all effects and
+    bounds is cut off and ends in an arrow.
 
     Args:
         verdicts: `verdicts.parquet`, one row at least.
@@ -71,7 +71,7 @@ def claims_forest(verdicts: pd.DataFrame, claims: pd.DataFrame) -> Drawing:
         lines += [_overall(row), *_single(row, claims[claims["claim"] == row["claim"]])]
     heights = [LINE_HEIGHT * len(lines) + 0.6 for lines in panels.values()]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, sum(heights) + 0.35), layout="constrained")
+        figure = Figure(figsize=(WIDTH, sum(heights) + 0.35), layout="constrained")
         axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights).flatten()
         for axis, (unit, lines) in zip(axes, panels.items(), strict=True):
             _draw_lines(axis, lines)
@@ -79,11 +79,11 @@ def claims_forest(verdicts: pd.DataFrame, claims: pd.DataFrame) -> Drawing:
             if unit in UNITS.values():
                 axis.xaxis.set_major_formatter(PercentFormatter(1.0))
         figure.legend(handles=_legend(), loc="outside upper left", ncols=4, handlelength=1.4)
-        return render(figure)
+    return figure
 
 
 def _unit(row: pd.Series) -> str:
-    """What a claim's axis shows; claims with the same words share it."""
+    """The label of a claim's axis; claims with the same label share the axis."""
     environments = row["environments"].split()
     where = environments[0] if len(environments) == 1 else wording.count(len(environments), "environment")
     return UNITS.get(row["unit"], f"{row['score']} on {where}")
@@ -96,15 +96,15 @@ def _overall(row: pd.Series) -> _Line:
 
 
 def _single(row: pd.Series, effects: pd.DataFrame) -> Iterable[_Line]:
-    """The environments of the pair of variants that the verdict hangs on, where there are several."""
+    """The effect of the decisive pair of variants in each environment, if there are several environments."""
     pair = (effects["variant"] == row["variant"]) & (effects["comparator"] == row["comparator"])
-    own = effects[pair]
-    if len(own) < 2:
+    decisive = effects[pair]
+    if len(decisive) < 2:
         return
     bounds = (row["bound_low"], row["bound_high"])
-    for _, one in own.iterrows():
-        ends = (one["effect"], one["low"] / one["scale"], one["high"] / one["scale"])
-        yield _Line(one["environment"], *ends, bounds, None, bool(row["comparator"]))
+    for _, single in decisive.iterrows():
+        ends = (single["effect"], single["low"] / single["scale"], single["high"] / single["scale"])
+        yield _Line(single["environment"], *ends, bounds, None, bool(row["comparator"]))
 
 
 def _draw_lines(axis: Axes, lines: Sequence[_Line]) -> None:
@@ -143,7 +143,7 @@ def _draw_lines(axis: Axes, lines: Sequence[_Line]) -> None:
 def _draw_interval(
     axis: Axes, height: int, ends: tuple[float, float], limits: tuple[float, float], colour: str, width: float
 ) -> None:
-    """A line between two ends, with an arrow where it leaves the axis."""
+    """Draw a line between two ends, with an arrow where it leaves the axis."""
     low, high = np.clip(ends, *limits)
     axis.plot([low, high], [height, height], color=colour, linewidth=width, zorder=2)
     for end, limit, marker in zip(ends, limits, "<>", strict=True):
@@ -152,7 +152,11 @@ def _draw_interval(
 
 
 def _limits(lines: Sequence[_Line]) -> tuple[float, float]:
-    """Both ends of an axis: zero for differences, all effects and bounds, and of intervals as much again."""
+    """The ends of an axis.
+
+    The axis holds all effects and bounds, and zero for differences. Beyond them, it holds intervals as far as the
+    width of all these.
+    """
     known = [line for line in lines if np.isfinite(line.value)]
     bounds = [bound for line in lines for bound in line.bounds if np.isfinite(bound)]
     zero = [0.0] if any(line.difference for line in lines) else []

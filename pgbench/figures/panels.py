@@ -1,7 +1,7 @@
 """Panels of one size, placed in inches.
 
-Matplotlib's own layout measures every text of a figure, and takes as long as drawing it. Panels that have the same
-labels around them need no more than the room for these.
+Matplotlib's layout engine measures every text of a figure and takes as long as drawing it. Panels with the same
+labels around them need only the room for these labels.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
-from pgbench.figures.style import DOTS_PER_INCH, STYLE
+from pgbench.figures.style import DOTS_PER_INCH, STYLE, WIDTH
 
 PANEL_STYLE = STYLE | {"axes.grid": False}  # see `draw_grid`
-WIDTH = 9.6
-"""Of every figure, in inches."""
 EDGE = 0.1
 """Inches between a label and the edge of the figure."""
 
 
 class Room(NamedTuple):
-    """What is left free around all panels and between two of them, in inches."""
+    """Free space around all panels and between two of them, in inches."""
 
     left: float
     right: float
@@ -37,14 +35,14 @@ class Room(NamedTuple):
 
 
 def blank(height: float) -> Figure:
-    """A figure without a layout of its own, so many inches high."""
+    """A figure of this height in inches, whose panels are placed by `places`."""
     figure = Figure(figsize=(WIDTH, height), dpi=DOTS_PER_INCH)
-    FigureCanvasAgg(figure)  # by which texts are measured
+    FigureCanvasAgg(figure)  # measures texts
     return figure
 
 
 def places(figure: Figure, rows: int, columns: int, room: Room) -> list[SubplotSpec]:
-    """Where the panels of a grid go, row by row."""
+    """The places of the panels of a grid, row by row."""
     width, height = figure.get_size_inches()
     inner_width = (width - room.left - room.right - (columns - 1) * room.beside) / columns
     inner_height = (height - room.bottom - room.top - (rows - 1) * room.below) / rows
@@ -62,7 +60,7 @@ def places(figure: Figure, rows: int, columns: int, room: Room) -> list[SubplotS
 
 
 def width_of(figure: Figure, texts: Sequence[str]) -> float:
-    """Inches that the longest of some labels takes."""
+    """The width of the longest of these labels, in inches."""
     label = figure.text(0.0, 0.0, "\n".join(texts))
     extent = label.get_window_extent()
     label.remove()
@@ -70,23 +68,23 @@ def width_of(figure: Figure, texts: Sequence[str]) -> float:
 
 
 def label_below(figure: Figure, text: str) -> None:
-    """Say at the lower edge what all horizontal axes show."""
+    """Write at the lower edge what all horizontal axes show."""
     figure.text(0.5, EDGE / figure.get_figheight(), text, ha="center", va="bottom")
 
 
 def label_left(figure: Figure, text: str, room: Room) -> None:
-    """Say at the left edge, beside the panels that have this room around them, what their vertical axes show."""
+    """Write at the left edge what the vertical axes of the panels with this room around them show."""
     height = figure.get_figheight()
     middle = (height - room.top + room.bottom) / 2 / height
     figure.text(EDGE / WIDTH, middle, text, rotation="vertical", ha="left", va="center")
 
 
 def draw_grid(axis: Axes, across: Iterable[float] = (), along: Iterable[float] = ()) -> None:
-    """Grid lines at some places of a panel, as one collection: an axis would draw each of them for itself.
+    """Draw the grid lines of a panel as one collection, which is quicker than the lines that an axis draws.
 
     Args:
         axis: the panel.
-        across: where lines cross the horizontal axis, as data.
+        across: where lines cross the horizontal axis, in units of the data.
         along: where lines cross the vertical axis.
     """
     upright = [[(place, 0.0), (place, 1.0)] for place in across]

@@ -1,4 +1,4 @@
-"""Final scores and their differences: a panel an environment, a row a variant."""
+"""Final scores and their differences: a panel for each environment, a row for each variant."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pgbench.figures.panels import PANEL_STYLE, Room, blank, draw_grid, label_below, places, width_of
-from pgbench.figures.style import INK, Drawing, looks_of, render
+from pgbench.figures.style import INK, line_styles
 
 PANEL_COLUMNS = 2
 ROOM = Room(left=0.15, right=0.15, bottom=0.55, top=0.38, beside=0.15, below=0.65)
 
 
-def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Drawing:
-    """Final scores of every variant, a panel an environment: a dot a replica, and the mean with its interval.
+def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Figure:
+    """The final scores: a dot for each replica, and the mean of each variant with its interval.
 
     Args:
         scores: `scores.parquet`.
@@ -30,15 +30,15 @@ def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Drawing:
     with mpl.rc_context(PANEL_STYLE):
         figure, axes = _panels(labels, environments, 0.3)
         for environment, axis in axes.items():
-            own = scores[scores["environment"] == environment]
+            replicas = scores[scores["environment"] == environment]
             means = summary[summary["environment"] == environment].set_index("variant").loc[labels]
-            _draw_scores(axis, own, means)
+            _draw_scores(axis, replicas, means)
         label_below(figure, "mean return of a replica's last 100 training episodes")
-        return render(figure)
+    return figure
 
 
-def effects(differences: pd.DataFrame) -> Drawing:
-    """Each variant's difference from the one before it, a panel an environment.
+def effects(differences: pd.DataFrame) -> Figure:
+    """The difference of each variant from the variant before it.
 
     Args:
         differences: the rows of `effects.parquet` that are about single environments, one at least.
@@ -47,16 +47,16 @@ def effects(differences: pd.DataFrame) -> Drawing:
     with mpl.rc_context(PANEL_STYLE):
         figure, axes = _panels(labels, environments, 0.27)
         for environment, axis in axes.items():
-            own = differences[differences["environment"] == environment].set_index("variant").loc[labels]
-            _draw_effects(axis, own)
+            single = differences[differences["environment"] == environment].set_index("variant").loc[labels]
+            _draw_effects(axis, single)
         label_below(figure, "difference from the variant before, in units of the final score")
-        return render(figure)
+    return figure
 
 
 def _panels(
     labels: Sequence[str], environments: Sequence[str], row_height: float
 ) -> tuple[Figure, Mapping[str, Axes]]:
-    """A figure, and the panel of each environment, in which the variant of index `i` is at height `i`."""
+    """A figure and the panel of each environment; the variant with index `i` lies at height `i`."""
     columns = min(PANEL_COLUMNS, len(environments))
     rows = -(-len(environments) // columns)
     panel = row_height * len(labels)
@@ -79,13 +79,13 @@ def _panels(
 
 
 def _draw_scores(axis: Axes, scores: pd.DataFrame, summary: pd.DataFrame) -> None:
-    """A dot a replica; of the mean a bar, and a line for its interval."""
+    """Draw a dot for each replica, an upright bar for each mean, and a line for its interval."""
     rows = {label: row for row, label in enumerate(summary.index)}
     sns.scatterplot(
         x=scores["last_100"],
         y=scores["variant"].map(rows) + _fan(scores),
         hue=scores["variant"],
-        palette={label: look.colour for label, look in looks_of(list(rows)).items()},
+        palette={label: style.colour for label, style in line_styles(list(rows)).items()},
         ax=axis,
         s=14,
         alpha=0.7,
@@ -107,9 +107,9 @@ def _draw_scores(axis: Axes, scores: pd.DataFrame, summary: pd.DataFrame) -> Non
 
 
 def _fan(scores: pd.DataFrame) -> pd.Series:
-    """How far each replica is above or below its variant's row.
+    """The distance of each replica from the row of its variant.
 
-    Replicas fan out in the order of their seeds: chance would place them differently at every drawing.
+    Replicas fan out in the order of their seeds. Random distances would change with every drawing.
     """
     groups = scores.groupby("variant", sort=False)["seed"]
     place, last = groups.cumcount(), groups.transform("size") - 1
@@ -117,16 +117,16 @@ def _fan(scores: pd.DataFrame) -> pd.Series:
 
 
 def _draw_effects(axis: Axes, effects: pd.DataFrame) -> None:
-    """A difference is filled where its interval excludes zero."""
+    """Draw each difference and its interval; the mark is filled if the interval excludes zero."""
     value, low, high = (
         effects[name].to_numpy() for name in ("difference", "difference_low", "difference_high")
     )
-    heights, beyond = np.arange(len(effects)), (low > 0) | (high < 0)
+    heights, excludes_zero = np.arange(len(effects)), (low > 0) | (high < 0)
     axis.axvline(0.0, color="#999999", linewidth=0.8)
     axis.hlines(heights, low, high, color=INK, linewidth=1.3)
-    for chosen, filling in ((beyond, INK), (~beyond, "white")):
+    for rows, filling in ((excludes_zero, INK), (~excludes_zero, "white")):
         axis.plot(
-            *(value[chosen], heights[chosen]),
+            *(value[rows], heights[rows]),
             marker="D",
             markersize=5,
             color=INK,
@@ -137,6 +137,6 @@ def _draw_effects(axis: Axes, effects: pd.DataFrame) -> None:
 
 
 def _note_gaps(axis: Axes, values: pd.Series, note: str) -> None:
-    """Say in the row of each missing value why nothing is there."""
+    """Write a note in the row of each missing value."""
     for row in np.flatnonzero(values.isna()).tolist():
         axis.text(0.02, row, note, transform=axis.get_yaxis_transform(), va="center", fontsize=7.5)

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it becomes files.
+"""How every figure looks, and how it becomes SVG and PNG.
 
 Variants differ in colour, dash and marker, so that a figure survives colour blindness and a black-and-white
 printer. The same tables give the same bytes.
@@ -21,6 +21,8 @@ from PIL import Image
 mpl.use("Agg")
 
 DOTS_PER_INCH = 160
+WIDTH = 9.6
+"""The width of every figure, in inches."""
 
 STYLE = {
     **sns.axes_style("ticks"),
@@ -28,7 +30,7 @@ STYLE = {
     "font.size": 9.0,
     "axes.titlesize": 9.0,
     "axes.titlelocation": "left",
-    "axes.titley": 1.0,  # matplotlib would look for what is in its way, at every drawing
+    "axes.titley": 1.0,  # a fixed place: matplotlib would search for a free one at every drawing
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#666666",
@@ -40,7 +42,7 @@ STYLE = {
 }
 INK = "#1c1c1a"
 GREY = "#8c8c8c"
-# After Okabe and Ito 2008, with light colours darkened to be seen as lines; grey is for comparison.
+# Okabe and Ito 2008; the light colours are darker here, so that lines of them can be seen. Grey is for comparison.
 COLOURS = (
     *("#0072b2", "#d08700", "#009e73", "#c44e00", "#a8579b"),
     *("#3aa3e0", "#6b4c1e", "#222222", "#8a8f00", "#e0508c"),
@@ -67,35 +69,44 @@ class Drawing:
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How a variant is drawn in every figure."""
+    """Colour, dash and marker of a line."""
 
     colour: str
     dash: str | tuple[int, tuple[float, ...]]
     marker: str
 
 
-def looks_of(labels: Sequence[str]) -> dict[str, LineStyle]:
-    """Variant → its look: by its place in the study, so that it is the same in every figure of a page."""
-    return {
-        label: LineStyle(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
-        for i, label in enumerate(labels)
-    }
+def line_style(index: int) -> LineStyle:
+    """The style of the line with this index; neighbours differ in colour, dash and marker."""
+    return LineStyle(
+        COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)], MARKERS[index % len(MARKERS)]
+    )
+
+
+def line_styles(variants: Sequence[str]) -> dict[str, LineStyle]:
+    """Variant → its style. The place in the study decides it, so it is the same in every figure of a page."""
+    return {variant: line_style(index) for index, variant in enumerate(variants)}
 
 
 def render(figure: Figure) -> Drawing:
     """A figure as SVG and PNG; the same figure gives the same bytes."""
+    with mpl.rc_context(STYLE):
+        return _render(figure)
+
+
+def _render(figure: Figure) -> Drawing:
     figure.set_dpi(DOTS_PER_INCH)
     layout = figure.get_layout_engine()
     if layout is not None:
         layout.execute(figure)
-    figure.set_layout_engine("none")  # laid out: once is enough for both formats
+    figure.set_layout_engine("none")  # the figure is laid out; once is enough for both formats
     svg, png = io.BytesIO(), io.BytesIO()
-    # `savefig` would draw each of them twice. SVG comes last, for it sets the resolution to its own.
+    # `savefig` would draw each format twice. SVG comes last because it sets its own resolution.
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     picture = Image.fromarray(pixels).convert("RGB")  # nothing is transparent
-    # Level 3 takes half the time of the default, for files that are up to a fifth larger.
+    # Level 3 takes half the time of the default level; files are up to a fifth larger.
     picture.save(png, "png", compress_level=3, dpi=(DOTS_PER_INCH, DOTS_PER_INCH))
     FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
     return Drawing(svg.getvalue(), png.getvalue())

@@ -1,22 +1,28 @@
-"""Which figures a page has, each with its caption and what a reader who cannot see it is told."""
+"""The figures of a page, each with its caption and an alternative text for a reader who cannot see it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import NamedTuple
 
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.analysis.summaries import ALL_ENVIRONMENTS
 from pgbench.figures import curves as curving
 from pgbench.figures import forests, score_figures
-from pgbench.figures.style import Drawing
+from pgbench.figures.style import Drawing, render
 from pgbench.methods.runs import path_safe
 from pgbench.report import captions
 
 
 class Illustration(NamedTuple):
-    """A figure of a page: the name of its files, how it is drawn, and the text below it and instead of it."""
+    """A figure of a page.
+
+    Attributes:
+        name: of its files.
+        draw: draws it.
+        caption: the text below it.
+        alternative: the text for a reader who cannot see it.
+    """
 
     name: str
     draw: Callable[[], Drawing]
@@ -29,27 +35,43 @@ def study_illustrations(tables: StudyTables) -> Iterator[Illustration]:
     if len(tables.judgement.verdicts):
         yield claims(tables)
     yield final_scores(tables)
-    differences = tables.effects[tables.effects["environment"] != ALL_ENVIRONMENTS]
-    if len(differences):
-        words = "Differences from the variant before: a panel an environment, a row a variant, a line an interval."
-        draw = partial(score_figures.effects, differences)
-        yield Illustration("effects", draw, captions.effects(tables), words)
+    if (tables.effects["environment"] != ALL_ENVIRONMENTS).any():
+        yield effects(tables)
     for environment in tables.environments:
         yield learning_curves(tables, environment)
 
 
 def claims(tables: StudyTables) -> Illustration:
-    """The forest plot of a study's claims; it must have one."""
-    draw = partial(forests.claims_forest, tables.judgement.verdicts, tables.judgement.claims)
+    """The forest plot of a study's claims; the study must have one."""
+
+    def draw() -> Drawing:
+        return render(forests.claims_forest(tables.judgement.verdicts, tables.judgement.claims))
+
     words = "Claims: a row each, its effect and interval against the band in which the claim puts it."
     return Illustration("claims", draw, captions.claims(tables), words)
 
 
 def final_scores(tables: StudyTables) -> Illustration:
     """Final scores of every variant on every environment."""
-    draw = partial(score_figures.final_scores, tables.scores, tables.summary)
+
+    def draw() -> Drawing:
+        return render(score_figures.final_scores(tables.scores, tables.summary))
+
     words = "Final scores on every environment: a row a variant, a dot a replica, a line for the interval."
     return Illustration("final-scores", draw, captions.final_scores(tables), words)
+
+
+def effects(tables: StudyTables) -> Illustration:
+    """The difference of every variant from the variant before it; the study must have two variants."""
+
+    def draw() -> Drawing:
+        single = tables.effects[tables.effects["environment"] != ALL_ENVIRONMENTS]
+        return render(score_figures.effects(single))
+
+    words = (
+        "Differences from the variant before: a panel an environment, a row a variant, a line an interval."
+    )
+    return Illustration("effects", draw, captions.effects(tables), words)
 
 
 def curves_name(environment: str) -> str:
@@ -59,11 +81,14 @@ def curves_name(environment: str) -> str:
 
 def learning_curves(tables: StudyTables, environment: str) -> Illustration:
     """Learning curves of every variant on one environment."""
-    curves, scores = tables.curves, tables.scores
-    draw = partial(
-        curving.learning_curves,
-        curves[curves["environment"] == environment],
-        scores[scores["environment"] == environment],
-    )
+
+    def draw() -> Drawing:
+        curves, scores = tables.curves, tables.scores
+        return render(
+            curving.learning_curves(
+                curves[curves["environment"] == environment], scores[scores["environment"] == environment]
+            )
+        )
+
     words = f"Learning curves on {environment}: a panel a variant, with every replica, their mean and its interval."
     return Illustration(curves_name(environment), draw, captions.learning_curves(tables, environment), words)

@@ -73,5 +73,4 @@ def significant(value: float) -> str:
     """A number of any size with four significant digits; two if it is very small or large."""
     if value == 0.0 or 1e-3 <= abs(value) < 1e5:
         return f"{value:.4g}".replace("-", "−") if abs(value) < 1000 else wording.number(value)
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}·{wording.power_of_ten(int(exponent))}".replace("-", "−")
+    return wording.scientific(value, digits=2)

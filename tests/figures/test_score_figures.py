@@ -39,10 +39,10 @@ def test_a_png_has_the_pixels_that_matplotlib_saves():
         return figure
 
     saved = io.BytesIO()
-    plotted().savefig(saved, format="png", dpi=style.DOTS_PER_INCH)
-    ours, theirs = (
-        matplotlib.image.imread(io.BytesIO(png)) for png in (style.render(plotted()).png, saved.getvalue())
-    )
+    with matplotlib.rc_context(style.STYLE):
+        rendered = style.render(plotted())
+        plotted().savefig(saved, format="png", dpi=style.DOTS_PER_INCH)
+    ours, theirs = (matplotlib.image.imread(io.BytesIO(png)) for png in (rendered.png, saved.getvalue()))
     np.testing.assert_array_equal(ours, theirs[..., :3])
     assert (theirs[..., 3] == 1.0).all()
 
@@ -85,9 +85,9 @@ def test_a_claim_of_several_environments_has_a_line_for_each(gathered):
 
 
 def test_ten_variants_differ_in_colour_and_in_dash_or_marker():
-    looks = style.looks_of([str(number) for number in range(curves.MOST_MEANS)]).values()
-    assert len({look.colour for look in looks}) == curves.MOST_MEANS
-    assert len({(look.dash, look.marker) for look in looks}) == curves.MOST_MEANS
+    styles = style.line_styles([str(number) for number in range(curves.MOST_MEANS)]).values()
+    assert len({each.colour for each in styles}) == curves.MOST_MEANS
+    assert len({(each.dash, each.marker) for each in styles}) == curves.MOST_MEANS
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_panel_has_every_replica_and_the_mean_of_those_with_a_score():
     by_seed = table[table["variant"] == "first"].pivot(index="step", columns="seed", values="episodic_return")
     np.testing.assert_array_equal(sample.mean.value, by_seed[[1, 2]].mean(axis=1))
     axis = Figure().subplots()
-    curves._draw_curves(axis, sample, None, style.looks_of(["first"])["first"])
+    curves._draw_curves(axis, sample, None, style.line_style(0))
     lines = [path.vertices for each in axis.collections[:2] for path in each.get_paths()]
     for seed, line in zip([1, 2, 0], lines, strict=True):
         np.testing.assert_array_equal(line, by_seed[seed].dropna().reset_index())
@@ -143,8 +143,8 @@ def test_labels_fit_into_the_room_that_is_left_for_them(labels):
     table, scores = trained(labels)
     summary = scores.groupby(["variant", "environment"], sort=False)["last_100"].agg(mean="mean")
     summary = summary.assign(mean_low=summary["mean"] - 1.0, mean_high=summary["mean"] + 1.0).reset_index()
-    for drawn in (curves.learning_curves(table, scores), score_figures.final_scores(scores, summary)):
-        picture = matplotlib.image.imread(io.BytesIO(drawn.png))
+    for figure in (curves.learning_curves(table, scores), score_figures.final_scores(scores, summary)):
+        picture = matplotlib.image.imread(io.BytesIO(style.render(figure).png))
         assert (picture[:, :8] == 1.0).all()
         assert (picture[:, -8:] == 1.0).all()
         assert (picture[:8] == 1.0).all()

@@ -14,7 +14,7 @@ from pgbench.analysis.study_tables import load
 from pgbench.base.refusals import Refusal
 from pgbench.laboratory import measuring
 from pgbench.methods.runs import Evaluation
-from pgbench.report import index_page, study_page
+from pgbench.report import headlines, index_page, specification_rows
 from pgbench.report.index_page import write_index
 from pgbench.report.study_page import write_study
 from pgbench.studies.plans import StudyPlan
@@ -272,7 +272,7 @@ def test_the_scoreboard_has_the_statements_of_the_laboratory_too(gathered, repor
     assert f"{(verdicts == 'replicated').sum()} replicated" in text
     listed = pd.read_csv(tmp_path / "tables/index/claims.csv").set_index("study").loc["laboratory"]
     assert listed["effect"].to_numpy() == pytest.approx(statements["estimate"].to_numpy())
-    assert index_page.index_view([load(gathered)])["identity"] not in words(tmp_path / "index.html")
+    assert index_page.index_view([load(gathered)]).identity not in words(tmp_path / "index.html")
 
 
 def test_a_claim_below_the_budget_says_so(reports):
@@ -295,13 +295,13 @@ def test_the_same_tables_give_the_same_bytes(gathered, reports, tmp_path):
 
 
 def test_ideas_of_all_steps_between_two_variants():
-    assert [step.name for step in study_page._steps_between("fixed_horizon", "joint_fit")] == [
+    assert [step.name for step in specification_rows.steps_between("fixed_horizon", "joint_fit")] == [
         "lambda_target",
         "joint_fit",
     ]
-    assert [step.name for step in study_page._steps_between(None, "reinforce")] == ["reinforce"]
-    assert [step.name for step in study_page._steps_between("ppo", "gae")] == ["gae"]
-    assert study_page._steps_between("gae", "gae") == []
+    assert [step.name for step in specification_rows.steps_between(None, "reinforce")] == ["reinforce"]
+    assert [step.name for step in specification_rows.steps_between("ppo", "gae")] == ["gae"]
+    assert specification_rows.steps_between("gae", "gae") == ()
 
 
 def test_a_study_that_was_not_gathered_is_refused(tmp_path):
@@ -330,13 +330,13 @@ def test_one_variant_with_one_seed_has_a_page_without_intervals_or_comparisons(s
 
 
 def test_a_page_says_how_replicas_were_evaluated():
-    assert study_page._evaluations(None) == ""
-    once = study_page._evaluations(Evaluation(episodes=10, actions="sampled"))
+    assert headlines.evaluations(None) == ""
+    once = headlines.evaluations(Evaluation(episodes=10, actions="sampled"))
     assert once == " Each was evaluated as it ended in 10 episodes with sampled actions."
 
 
 def test_the_methods_of_a_study_name_its_evaluations(gathered):
-    methods = study_page.headline_view(load(gathered))["methods"]
+    methods = headlines.headline(load(gathered)).methods
     assert methods.endswith(
         " Each was evaluated 4 times, evenly over its budget, in 3 episodes with the mean action."
     )
