@@ -1,4 +1,4 @@
-"""How a study's results are cited: an identifier that any change of a number changes, and BibTeX."""
+"""BibTeX entries of results, each with the identifier of the tables that it cites."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TITLE = "pgbench: a laboratory that replicates the policy-gradient literature"
 
 
 def study_entry(plan: StudyPlan, provenance: StudyProvenance, identity: str) -> str:
-    """BibTeX of a study's results.
+    """The BibTeX entry of a study's results.
 
     Args:
         plan: the study.
@@ -23,7 +23,7 @@ def study_entry(plan: StudyPlan, provenance: StudyProvenance, identity: str) -> 
     """
     seeds = max(len(run.seeds) for run in provenance.runs)
     budgets = sorted({planned.run.steps for planned in plan.runs})
-    steps = wording.enumeration([wording.number(each) for each in budgets])
+    steps = wording.enumeration([wording.number(budget) for budget in budgets])
     note = (
         f"Study {plan.name} of {TITLE}. {wording.count(seeds, 'seed')} of {steps} environment steps. "
         f"{_commits(provenance)}. Results {identity}"
@@ -32,11 +32,11 @@ def study_entry(plan: StudyPlan, provenance: StudyProvenance, identity: str) -> 
 
 
 def index_entry(identity: str, studies: Sequence[tuple[StudyPlan, StudyProvenance]]) -> str:
-    """BibTeX of the results of several studies together.
+    """The BibTeX entry of the results of several studies together.
 
     Args:
         identity: their joint identifier.
-        studies: each with its provenance; one at least.
+        studies: each study with its provenance; at least one.
     """
     names = wording.enumeration([plan.name for plan, _ in studies])
     commits = dict.fromkeys(_commits(provenance) for _, provenance in studies)
@@ -46,7 +46,7 @@ def index_entry(identity: str, studies: Sequence[tuple[StudyPlan, StudyProvenanc
 
 
 def _commits(provenance: StudyProvenance) -> str:
-    """The code that trained, to be written in a sentence."""
+    """A clause on the code that trained."""
     known = [commit[:12] if commit else "unknown" for commit in provenance.commits]
     return f"Code at commit {wording.enumeration(known)}" + (" with changes" if any(provenance.dirty) else "")
 

@@ -56,7 +56,7 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class Finding:
-    """A published statement and what was found: what studies' claims and the laboratory's statements share.
+    """A published statement and what was measured. Claims of studies and statements of the laboratory share it.
 
     Attributes:
         statement: what the source says.
@@ -127,46 +127,27 @@ class ClaimEffectRow:
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """How often 95 % intervals held the truth in simulations with one distribution of scores.
-
-    Attributes:
-        distribution: what the scores are, as an adjective.
-        difference: share of intervals of a paired difference that held it.
-        mean: share of intervals of one variant's mean that held it.
-    """
-
-    distribution: str
-    difference: str
-    mean: str
-
-
-@dataclass(frozen=True)
 class ClaimSection:
-    """All that a study's page says of claims.
+    """All that a study's page says about claims.
 
     Attributes:
-        rows: one a claim.
+        rows: one row for each claim.
         count: how many claims there are, with the noun.
         tally: each verdict, and how many claims have it.
-        alpha: the probability that any verdict is wrong, at most.
         interval_level: the level of the corrected intervals; empty without claims.
-        power: the power at which an effect is called detectable.
         scores: each score that claims compare, and its meaning.
-        coverage: how well intervals keep their level; empty for one seed.
-        effects: one row a claim, pair of variants and environment.
-        published: one row a published score.
+        calibration: how often intervals held the truth in simulations, as a clause; empty for one seed.
+        effects: one row for each claim, pair of variants and environment.
+        published: one row for each published score.
         statistics: each published statistic, and its meaning.
     """
 
     rows: tuple[ClaimRow, ...]
     count: str
     tally: tuple[tuple[str, int], ...]
-    alpha: str
     interval_level: str
-    power: str
     scores: tuple[tuple[str, str], ...]
-    coverage: tuple[Coverage, ...]
+    calibration: str
     effects: tuple[ClaimEffectRow, ...]
     published: tuple[PublishedRow, ...]
     statistics: tuple[tuple[str, str], ...]
@@ -185,11 +166,9 @@ def claim_section(judgement: Judgement, papers: Mapping[str, str], seeds: int) -
         rows=claim_rows(judgement, papers),
         count=wording.count(len(verdicts), "claim"),
         tally=verdict_counts(verdicts["verdict"]),
-        alpha=wording.percent(inference.ALPHA),
         interval_level=wording.level(verdicts["level"].max()) if len(verdicts) else "",
-        power=wording.percent(inference.POWER),
         scores=tuple((score, meaning(score)) for score in dict.fromkeys(verdicts["score"])),
-        coverage=_coverage(seeds),
+        calibration=_calibration(seeds) if seeds > 1 else "",
         effects=tuple(_effect_row(row) for _, row in judgement.claims.iterrows()),
         published=tuple(_published_row(row, papers) for _, row in published.iterrows()),
         statistics=tuple((name, STATISTICS[name]) for name in dict.fromkeys(published["statistic"])),
@@ -203,7 +182,7 @@ def verdict_counts(verdicts: pd.Series) -> tuple[tuple[str, int], ...]:
 
 
 def claim_rows(judgement: Judgement, papers: Mapping[str, str]) -> tuple[ClaimRow, ...]:
-    """One row a claim, each with the published scores that it quotes.
+    """One row for each claim, with the published scores that it quotes.
 
     Args:
         judgement: the tables.
@@ -269,15 +248,14 @@ def _effect_row(row: pd.Series) -> ClaimEffectRow:
     )
 
 
-def _coverage(seeds: int) -> tuple[Coverage, ...]:
-    if seeds < 2:
-        return ()
+def _calibration(seeds: int) -> str:
+    """How often intervals of a difference and of a mean held the truth, for each simulated distribution."""
 
     def share(draw: calibration.Draw, paired: bool) -> str:
         return wording.percent(calibration.coverage(draw, seeds, np.random.default_rng(0), paired))
 
-    return tuple(
-        Coverage(name, share(draw, True), share(draw, False))
+    return "; ".join(
+        f"{share(draw, True)} and {share(draw, False)} with scores that are {name}"
         for name, draw in calibration.DISTRIBUTIONS.items()
     )
 

@@ -1,4 +1,4 @@
-"""What the index and a study's page both say of a study: how it was done, and how its comparisons came out."""
+"""What the index and a study's page both say about a study: how it was done, and how its comparisons came out."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _methods(tables: StudyTables) -> str:
         f"{wording.count(len(seeds), 'independent replica')} ({wording.seeds(seeds)}), under the preset "
         f"“{tables.plan.preset}”: {wording.count(replicas, 'replica')} and "
         f"{wording.count(cost.steps, 'environment step')} in {wording.duration(cost.seconds)} of training, "
-        f"all jobs added up, at {wording.number(cost.steps_per_second)} steps a second."
+        f"summed over all jobs, at {wording.number(cost.steps_per_second)} steps a second."
         f"{evaluations(tables.plan.study.evaluation)}"
     )
 
@@ -76,9 +76,9 @@ def evaluations(evaluation: Evaluation | None) -> str:
     """A sentence on the evaluations, with the space before it; empty where there were none."""
     if evaluation is None:
         return ""
-    when = f"{evaluation.times} times, evenly over its budget," if evaluation.times > 1 else "as it ended"
+    when = f"{evaluation.times} times, evenly over its budget," if evaluation.times > 1 else "at its end"
     how = "with the mean action" if evaluation.actions == "mean" else "with sampled actions"
-    return f" Each was evaluated {when} in {wording.count(evaluation.episodes, 'episode')} {how}."
+    return f" Each replica was evaluated {when} in {wording.count(evaluation.episodes, 'episode')} {how}."
 
 
 def _outcome(effects: pd.DataFrame) -> str | None:
@@ -88,8 +88,9 @@ def _outcome(effects: pd.DataFrame) -> str | None:
     directions = [direction(row) for row in single.to_dict("records")]
     higher, lower = directions.count("higher"), directions.count("lower")
     return (
-        f"Of {wording.count(len(single), 'comparison')} of a variant with the one before it on one "
-        f"environment, {higher} raised the final score and {lower} lowered it, by nominal "
-        f"{wording.percent(statistics.LEVEL)} intervals that exclude zero; "
-        f"{len(single) - higher - lower} remain open. Nothing is corrected for their number."
+        f"A variant was compared with the variant before it {wording.count(len(single), 'time')}, on one "
+        f"environment each. It raised the final score {wording.count(higher, 'time')} and lowered it "
+        f"{wording.count(lower, 'time')}, by nominal {wording.percent(statistics.LEVEL)} intervals that exclude "
+        f"zero; {wording.count(len(single) - higher - lower, 'comparison')} stayed open. Nothing is corrected for "
+        "the number of comparisons."
     )

@@ -11,7 +11,7 @@ from pgbench.figures import curves as curving
 from pgbench.figures import forests, score_figures
 from pgbench.figures.style import Drawing, render
 from pgbench.methods.runs import path_safe
-from pgbench.report import captions
+from pgbench.report.captions import curves_caption, study_caption
 
 
 class Illustration(NamedTuple):
@@ -47,8 +47,7 @@ def claims(tables: StudyTables) -> Illustration:
     def draw() -> Drawing:
         return render(forests.claims_forest(tables.judgement.verdicts, tables.judgement.claims))
 
-    words = "Claims: a row each, its effect and interval against the band in which the claim puts it."
-    return Illustration("claims", draw, captions.claims(tables), words)
+    return Illustration("claims", draw, *study_caption("claims", tables))
 
 
 def final_scores(tables: StudyTables) -> Illustration:
@@ -57,8 +56,7 @@ def final_scores(tables: StudyTables) -> Illustration:
     def draw() -> Drawing:
         return render(score_figures.final_scores(tables.scores, tables.summary))
 
-    words = "Final scores on every environment: a row a variant, a dot a replica, a line for the interval."
-    return Illustration("final-scores", draw, captions.final_scores(tables), words)
+    return Illustration("final-scores", draw, *study_caption("final-scores", tables))
 
 
 def effects(tables: StudyTables) -> Illustration:
@@ -68,10 +66,7 @@ def effects(tables: StudyTables) -> Illustration:
         single = tables.effects[tables.effects["environment"] != ALL_ENVIRONMENTS]
         return render(score_figures.effects(single))
 
-    words = (
-        "Differences from the variant before: a panel an environment, a row a variant, a line an interval."
-    )
-    return Illustration("effects", draw, captions.effects(tables), words)
+    return Illustration("effects", draw, *study_caption("effects", tables))
 
 
 def curves_name(environment: str) -> str:
@@ -90,5 +85,4 @@ def learning_curves(tables: StudyTables, environment: str) -> Illustration:
             )
         )
 
-    words = f"Learning curves on {environment}: a panel a variant, with every replica, their mean and its interval."
-    return Illustration(curves_name(environment), draw, captions.learning_curves(tables, environment), words)
+    return Illustration(curves_name(environment), draw, *curves_caption(tables, environment))

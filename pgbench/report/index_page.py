@@ -1,4 +1,4 @@
-"""The index: every claim of every study, and every statement of the laboratory, counted and in one table."""
+"""The index: one table of all claims of all studies and all statements of the laboratory, and their counts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pgbench.analysis import study_tables
+from pgbench.analysis import statistics, study_tables
 from pgbench.analysis.judging import REPLICATED, VERDICT_NAMES
 from pgbench.analysis.study_tables import StudyTables, load
+from pgbench.base import wording
 from pgbench.laboratory.records import read_record, read_statements
-from pgbench.report import citing, illustrations
+from pgbench.report import citing, illustrations, texts
 from pgbench.report.claim_rows import Finding, claim_rows, verdict_counts
 from pgbench.report.headlines import Headline, headline
 from pgbench.report.publishing import ShownFigure, TableFiles, published, render, write, write_tables
@@ -63,11 +64,12 @@ class IndexView:
         rows: the scoreboard: claims of studies, then statements of the laboratory.
         tally: each verdict, and how many claims have it.
         laboratory: the same of the laboratory's statements; empty without a laboratory.
-        papers: one row a paper.
+        papers: one row for each paper.
         verdicts: the names of all verdicts.
         studies: each study in a few sentences.
         identity: the joint identifier of all results.
         entry: BibTeX of them.
+        paragraphs: name → paragraph, as `paragraphs.yaml` has it.
     """
 
     rows: tuple[BoardRow, ...]
@@ -78,6 +80,7 @@ class IndexView:
     studies: tuple[Headline, ...]
     identity: str
     entry: str
+    paragraphs: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,13 @@ class IndexPage:
 def write_index(
     directories: Sequence[Path], html: Path, markdown: Path, laboratory: Sequence[Path] = ()
 ) -> None:
-    """Write the scoreboard of claims and the list of studies, whose pages and figures must stand beside it.
+    """Write the scoreboard of claims and the list of studies; the pages and figures of these must exist already.
 
     Args:
-        directories: one a study, as `write_study` takes it; one at least.
+        directories: one for each study, as `write_study` takes it; at least one.
         html: the self-contained page.
         markdown: the same page for code hosts.
-        laboratory: directories of measurements, whose page stands beside it too, if there are any.
+        laboratory: directories of measurements; the laboratory's page must exist already if there are any.
 
     Raises:
         Refusal: if a plan, a record, a table or a study's figure is missing or unreadable.
@@ -129,10 +132,10 @@ def write_index(
 
 
 def index_view(studies: Sequence[StudyTables], laboratory: Sequence[Path] = ()) -> IndexView:
-    """Everything on the index but its figures.
+    """What the index says.
 
     Args:
-        studies: in the order of the page; one at least.
+        studies: in the order of the page; at least one.
         laboratory: directories of measurements.
 
     Raises:
@@ -156,13 +159,14 @@ def index_view(studies: Sequence[StudyTables], laboratory: Sequence[Path] = ()) 
         studies=tuple(headline(tables) for tables in studies),
         identity=identity,
         entry=citing.index_entry(identity, [(tables.plan, tables.provenance) for tables in studies]),
+        paragraphs=texts.paragraphs("index", {"level": wording.percent(statistics.LEVEL)}),
     )
 
 
 def index_tables(
     studies: Sequence[StudyTables], view: IndexView, laboratory: Sequence[Path] = ()
 ) -> list[PageTable]:
-    """The scoreboard as files: nothing where no study has a claim.
+    """The scoreboard as a table; none if it has no rows.
 
     Args:
         studies: as in `index_view`.
@@ -215,7 +219,7 @@ def _tally(rows: Sequence[BoardRow]) -> tuple[tuple[str, int], ...]:
 
 
 def _by_paper(claims: Sequence[BoardRow], statements: Sequence[BoardRow]) -> tuple[PaperRow, ...]:
-    """Each paper, with how many of its claims have which verdict; the most often tested first.
+    """Each paper, and how many of its claims have which verdict; the paper with the most claims comes first.
 
     The laboratory's statements are counted apart: those that are exact would drown the claims that take training.
     """

@@ -1,4 +1,4 @@
-"""The laboratory's page: every measurement with its question, its figure and what the sources say of it."""
+"""The laboratory's page: every measurement with its question, its figure and the statements of its sources."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pgbench.analysis import statistics
 from pgbench.base import wording
 from pgbench.base.refusals import Refusal
 from pgbench.figures.style import Drawing
 from pgbench.laboratory.records import REMEDY, Performed, read_record, read_statements
+from pgbench.report import texts
 from pgbench.report.illustrations import Illustration
 from pgbench.report.publishing import ShownFigure, publish, render
 from pgbench.report.statement_rows import OUTCOMES, StatementRow, statement_rows
@@ -25,7 +27,7 @@ class Section:
     Attributes:
         measurement: its name, title, question and source.
         figure: its figure.
-        statements: one row a statement.
+        statements: one row for each statement.
         duration: how long the measurement took.
     """
 
@@ -40,25 +42,23 @@ class LaboratoryPage:
     """What the templates `laboratory.html` and `laboratory.md` receive.
 
     Attributes:
-        sections: one a measurement.
-        counts: a sentence that counts the outcomes.
+        sections: one for each measurement.
         facts: each kind of fact on where the numbers come from, and every value of it that occurs.
-        presets: every preset that occurs.
+        paragraphs: name → paragraph, as `paragraphs.yaml` has it.
         command: what to type to get the page again.
     """
 
     sections: tuple[Section, ...]
-    counts: str
     facts: tuple[tuple[str, tuple[str, ...]], ...]
-    presets: str
+    paragraphs: Mapping[str, str]
     command: str
 
 
 def write_page(directories: Sequence[Path], html: Path, markdown: Path) -> None:
-    """Write the page of some measurements, and their figures, as SVG and PNG, to `figures/laboratory` beside it.
+    """Write the page of some measurements, and their figures to `figures/laboratory` beside it.
 
     Args:
-        directories: one a measurement, as `measuring.write` leaves it.
+        directories: one for each measurement, as `measuring.write` leaves it.
         html: the self-contained page.
         markdown: the same page for code hosts.
 
@@ -70,9 +70,8 @@ def write_page(directories: Sequence[Path], html: Path, markdown: Path) -> None:
     records = [read_record(directory) for directory in directories]
     page = LaboratoryPage(
         sections=sections,
-        counts=_counts(sections),
         facts=_facts(records),
-        presets=wording.enumeration(sorted({record.preset for record in records})),
+        paragraphs=_paragraphs(sections, records),
         command="snakemake --cores 2 laboratory",
     )
     render("laboratory", page, html, markdown)
@@ -94,18 +93,21 @@ def _section(directory: Path, papers: Mapping[str, str], folder: Path) -> Sectio
     )
 
 
-def _counts(sections: Sequence[Section]) -> str:
-    """How many statements hold, do not, and are open."""
+def _paragraphs(sections: Sequence[Section], records: Sequence[Performed]) -> dict[str, str]:
     outcomes = Counter(row.outcome for section in sections for row in section.statements)
-    parts = [
-        f"{outcomes[outcome]} {word}"
-        for outcome, word in zip(OUTCOMES.values(), ("hold", "do not", "are open"), strict=True)
-    ]
-    return f"Of {outcomes.total()} statements {wording.enumeration(parts)}."
+    words = zip(OUTCOMES.values(), ("hold", "do not hold", "are open"), strict=True)
+    numbers = {
+        "statements": wording.count(outcomes.total(), "statement"),
+        "outcomes": wording.enumeration([f"{outcomes[outcome]} {word}" for outcome, word in words]),
+        "level": wording.percent(statistics.LEVEL),
+        "alpha": wording.percent(1 - statistics.LEVEL),
+        "presets": wording.enumeration(sorted({record.preset for record in records})),
+    }
+    return texts.paragraphs("laboratory", numbers)
 
 
 def _facts(records: Sequence[Performed]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Commits, versions, machines and costs, each that occurs."""
+    """Every commit, version, machine and seed that occurs, and the time."""
     origins = [record.provenance for record in records]
     commits = {f"{origin.commit}{' with changes' if origin.dirty else ''}" for origin in origins}
     versions = {

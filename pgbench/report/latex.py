@@ -1,60 +1,50 @@
-r"""Tables and texts as LaTeX that every engine reads.
+r"""Tables and texts as LaTeX.
 
-A table is a `tabular` with the rules of the package booktabs, for `\input` inside the reader's own `table`; one
+A table is a `tabular` with the rules of the package booktabs, for `\input` inside the reader's `table`. A table
 that is longer than a page is a `longtable`.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
 import pandas as pd
+from pylatexenc.latexencode import (  # type: ignore[import-untyped]
+    RULE_DICT,
+    UnicodeToLatexConversionRule,
+    UnicodeToLatexEncoder,
+)
 
 LONGEST = 40
 """Rows that still fit a page."""
 
-GREEK = {
-    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "θ": "theta", "λ": "lambda"},
-    **{"μ": "mu", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "varphi", "Δ": "Delta", "Σ": "Sigma"},
-}
-SIGNS = {
-    **{"−": "-", "×": r"\times", "≥": r"\geq", "≤": r"\leq", "±": r"\pm", "∞": r"\infty", "→": r"\to"},
-    **{"∼": r"\sim", "·": r"\cdot", "½": r"\frac12", "′": r"\prime", "√": r"\surd", "²": "^2"},
-}
-MARKS = {
-    "–": "--",
-    "—": "---",
-    "‘": "`",
-    "’": "'",
-    "“": "``",
-    "”": "''",
-    "…": r"\dots{}",
-    "\N{NO-BREAK SPACE}": "~",
-}
-SPECIAL = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"},
-    # A bracket at the beginning of a row would be an argument of the end of the row before.
-    **{"[": "{[}", "]": "{]}"},
-    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"},
-}
-_TRANSLATION = str.maketrans(
-    SPECIAL
-    | MARKS
-    | {letter: f"$\\{name}$" for letter, name in GREEK.items()}
-    | {sign: f"${command}$" for sign, command in SIGNS.items()}
-)
+# In a table, a bracket at the start of a row would be an argument of the end of the row before. A bar is another
+# sign in LaTeX's oldest font encoding.
+IN_TABLES = {"[": "{[}", "]": "{]}", "|": r"\textbar{}"}
 
 
 def escape(text: str) -> str:
-    """A text as LaTeX: special characters, Greek letters and typographic marks in plain ASCII."""
-    return text.translate(_TRANSLATION)
+    """A text as LaTeX in plain ASCII; a sign that LaTeX has no command for stays, for engines that read Unicode."""
+    return str(_encoder().unicode_to_latex(text))
+
+
+@cache
+def _encoder() -> UnicodeToLatexEncoder:
+    signs = {ord(sign): command for sign, command in IN_TABLES.items()}
+    return UnicodeToLatexEncoder(
+        conversion_rules=[UnicodeToLatexConversionRule(RULE_DICT, signs), "defaults"],
+        replacement_latex_protection="braces-after-macro",
+        unknown_char_policy="keep",
+        unknown_char_warning=False,
+    )
 
 
 def booktabs(table: pd.DataFrame) -> str:
     """A table of texts as LaTeX.
 
     Args:
-        table: cells as a reader is to see them. The first column is aligned left; of the others, those of which
-            every cell begins like a number are aligned right.
+        table: cells as a reader is to see them. The first column is aligned left. Another column is aligned right
+            if each of its cells begins like a number.
     """
     numeric = table.apply(lambda column: column.str.match(r"^[-−–\d<]").all())
     alignment = "".join(

@@ -1,7 +1,7 @@
-"""Pages: one a study and an index, each as self-contained HTML and as Markdown.
+"""Writes pages, each as self-contained HTML and as Markdown, with their figures and tables.
 
-Beside a page lie its figures, `figures/<study>/*.svg` and `.png`, and its tables, `tables/<study>/*.csv` and
-`.tex`, with `citation.bib`; the tables of the index in `tables/index`.
+The figures of a page lie beside it in `figures/<study>` (SVG and PNG), its tables in `tables/<study>` (CSV and
+LaTeX, with `citation.bib`). The tables of the index lie in `tables/index`.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def write_tables(tables: Iterable[PageTable], folder: Path) -> dict[str, TableFi
 
 
 def write(path: Path, text: str) -> Path:
-    """Write a text, making its folder if that is missing; return where it is."""
+    """Write a text and return its path; a missing folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
     return path
@@ -124,7 +124,7 @@ def render(name: str, page: DataclassInstance, html: Path, markdown: Path) -> No
 
 @cache
 def _templates() -> Environment:
-    """The templates, each compiled at its first use."""
+    """The templates; each is compiled at its first use."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -138,10 +138,10 @@ def _templates() -> Environment:
 
 
 def _linked_from(folder: Path, target: Path) -> str:
-    """A file as a page in some folder refers to it."""
+    """The link to a file from a page in this folder."""
     return Path(os.path.relpath(target, folder)).as_posix()
 
 
 def _markdown(text: object) -> Markup:
-    """Text in which neither HTML nor Markdown sees markup, fit for a table's cell."""
+    """The text without markup for HTML and Markdown, on one line, so that it fits a cell of a table."""
     return Markup(re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(str(escape(text)).splitlines())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ class ScoreCell:
     """The final scores of one variant on one environment.
 
     Attributes:
-        scored: whether any replica finished with a score.
+        scored: whether there is a mean: whether any replica has a score or counts as the worst.
         mean: the mean over replicas.
         mean_interval: its interval.
         iqm: the interquartile mean.
@@ -86,7 +87,7 @@ class UnscoredReplica:
 def score_rows(
     summary: pd.DataFrame, variants: Sequence[str], environments: Sequence[str]
 ) -> tuple[ScoreRow, ...]:
-    """One row a variant.
+    """One row for each variant.
 
     Args:
         summary: `summary.parquet`.
@@ -108,7 +109,7 @@ def _score_cell(row: Mapping[Hashable, Any], places: int) -> ScoreCell:
     reasons = [("diverged", "diverged"), ("no_episode", "no episode finished")]
     missing = [f"{row[column]} {reason}" for column, reason in reasons if row[column]]
     return ScoreCell(
-        scored=bool(row["scored"]),
+        scored=math.isfinite(row["mean"]),
         mean=wording.number(row["mean"], places),
         mean_interval=wording.interval(row["mean_low"], row["mean_high"], places),
         iqm=wording.number(row["interquartile_mean"], places),
@@ -152,22 +153,25 @@ def direction(effect: Mapping[Hashable, Any]) -> str:
     return "lower" if effect["difference_high"] < 0 else "open"
 
 
-def unscored_replicas(scores: pd.DataFrame) -> tuple[UnscoredReplica, ...]:
+def unscored_replicas(scores: pd.DataFrame, budgets: Mapping[str, int]) -> tuple[UnscoredReplica, ...]:
     """Every replica without a score.
 
     Args:
         scores: `scores.parquet`.
+        budgets: environment → steps of each replica; episodes that end later do not count.
     """
-    missing = scores[scores["status"] != "scored"]
-    reasons = {"diverged": "diverged after {} steps", "no episode": "no episode finished within {} steps"}
     return tuple(
         UnscoredReplica(
             variant=row["variant"],
             environment=row["environment"],
             seed=row["seed"],
-            reason=reasons[row["status"]].format(wording.number(row["steps"])),
+            reason=(
+                f"diverged after {wording.number(row['steps'])} steps"
+                if row["status"] == "diverged"
+                else f"no episode finished within {wording.number(budgets[row['environment']])} steps"
+            ),
         )
-        for _, row in missing.iterrows()
+        for _, row in scores[scores["status"] != "scored"].iterrows()
     )
 
 

@@ -1,4 +1,4 @@
-"""How the variants of a study follow from each other, as rows of its page."""
+"""The variants of a study as rows of its page: how each follows from the variant before it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def rungs(plan: StudyPlan) -> tuple[Rung, ...]:
 
 
 def steps_between(before: str | None, name: str) -> tuple[Member, ...]:
-    """Members of the lineage after one and up to another; the last alone where no line joins them."""
+    """The members of the lineage after one and up to another; only the last if no line joins the two."""
     members: list[Member] = []
     walker: str | None = name
     while walker is not None and walker != before:

@@ -45,7 +45,7 @@ class StatementRow:
 
 
 def statement_rows(table: pd.DataFrame, papers: Mapping[str, str]) -> tuple[StatementRow, ...]:
-    """One row a statement.
+    """One row for each statement.
 
     Args:
         table: from `read_statements`.

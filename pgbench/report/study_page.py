@@ -1,4 +1,4 @@
-"""A study's page is written: from the study's tables to HTML and Markdown, with figures and tables beside them."""
+"""Writes the page of a study: HTML and Markdown, with figures and tables beside them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pgbench.report import illustrations
 from pgbench.report.publishing import ShownFigure, TableFiles, publish, render, write, write_tables
 from pgbench.report.study_view import StudyView, study_view
 from pgbench.report.tables import study_page_tables
+from pgbench.report.texts import table_captions
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class StudyPage:
         figures: name → figure.
         panels: environment → its learning curves.
         files: name of a table → its files.
+        table_captions: name of a table → its caption.
         bibliography: the BibTeX file.
     """
 
@@ -29,6 +31,7 @@ class StudyPage:
     figures: Mapping[str, ShownFigure]
     panels: Mapping[str, ShownFigure]
     files: Mapping[str, TableFiles]
+    table_captions: Mapping[str, str]
     bibliography: Path
 
 
@@ -55,6 +58,7 @@ def write_study(directory: Path, html: Path, markdown: Path) -> None:
         figures=figures,
         panels={name: figures[illustrations.curves_name(name)] for name in tables.environments},
         files=write_tables(study_page_tables(tables, view), folder),
+        table_captions=table_captions(),
         bibliography=write(folder / "citation.bib", "\n\n".join([view.entry, *view.papers]) + "\n"),
     )
     render("study", page, html, markdown)

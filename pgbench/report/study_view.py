@@ -1,4 +1,4 @@
-"""All that a study's page says, but its figures. Every number comes from the study's tables."""
+"""All that a study's page says besides its figures. Every number comes from the study's tables."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from functools import cache
 
 import numpy as np
 
-from pgbench.analysis import statistics
+from pgbench.analysis import inference, statistics
 from pgbench.analysis.replicas import GRID_POINTS, LAST_EPISODES
 from pgbench.analysis.study_tables import StudyProvenance, StudyTables
 from pgbench.base import wording
 from pgbench.base.places import STUDIES
-from pgbench.report import citing
+from pgbench.report import citing, texts
 from pgbench.report.claim_rows import ClaimSection, claim_section
 from pgbench.report.headlines import Headline, headline
 from pgbench.report.score_rows import (
@@ -25,6 +25,7 @@ from pgbench.report.score_rows import (
     unscored_replicas,
 )
 from pgbench.report.specification_rows import Rung, rungs
+from pgbench.report.texts import Definition
 from pgbench.studies.claims import Source
 from pgbench.studies.references import citation, read_papers
 
@@ -49,7 +50,7 @@ class ProvenanceView:
     Attributes:
         facts: each kind of fact, and every value of it that occurs.
         agree: whether all replicas have one value of each.
-        runs: one row a run.
+        runs: one row for each run.
     """
 
     facts: tuple[tuple[str, tuple[str, ...]], ...]
@@ -70,13 +71,14 @@ class StudyView:
         entry: BibTeX of the results.
         papers: BibTeX of the papers that are tested.
         environments: in the study's order.
-        score_rows: one a variant.
+        score_rows: one for each variant.
         effect_columns: the environments of the effects, and all of them together.
         effect_rows: one for each variant but the first.
         unscored: every replica without a score.
-        rungs: one a variant.
+        rungs: one for each variant.
         start: each slot of the first variant's specification, and its value.
-        definitions: the numbers in the definitions.
+        definitions: what the words of the page mean.
+        paragraphs: name → paragraph, as `paragraphs.yaml` has it.
         provenance: where the numbers come from.
     """
 
@@ -94,7 +96,8 @@ class StudyView:
     unscored: tuple[UnscoredReplica, ...]
     rungs: tuple[Rung, ...]
     start: tuple[tuple[str, str], ...]
-    definitions: dict[str, str | int | None]
+    definitions: tuple[Definition, ...]
+    paragraphs: Mapping[str, str]
     provenance: ProvenanceView
 
 
@@ -102,10 +105,12 @@ def study_view(tables: StudyTables) -> StudyView:
     """What the page of a study says."""
     plan, papers = tables.plan, read_papers()
     first = plan.algorithms[tables.variants[0]].model_dump(mode="json")
+    claims = claim_section(tables.judgement, papers, len(tables.seeds))
+    numbers = _numbers(tables, claims)
     return StudyView(
         headline=headline(tables),
         source=_source(plan.study.source, papers),
-        claims=claim_section(tables.judgement, papers, len(tables.seeds)),
+        claims=claims,
         commands=_commands(tables),
         identity=tables.identity,
         entry=citing.study_entry(plan, tables.provenance, tables.identity),
@@ -114,10 +119,11 @@ def study_view(tables: StudyTables) -> StudyView:
         score_rows=score_rows(tables.summary, tables.variants, tables.environments),
         effect_columns=tuple(tables.effects["environment"].unique()),
         effect_rows=effect_rows(tables.effects),
-        unscored=unscored_replicas(tables.scores),
+        unscored=unscored_replicas(tables.scores, tables.budgets),
         rungs=rungs(plan),
         start=tuple((slot, wording.component(value)) for slot, value in first.items()),
-        definitions=_definitions(tables),
+        definitions=_definitions(tables, claims, numbers),
+        paragraphs=texts.paragraphs("study", numbers),
         provenance=_provenance(tables.provenance),
     )
 
@@ -141,21 +147,49 @@ def _commands(tables: StudyTables) -> tuple[str, ...]:
     return (*(f"git checkout {commit}" for commit in commits if commit and len(commits) == 1), run)
 
 
-def _definitions(tables: StudyTables) -> dict[str, str | int | None]:
+def _numbers(tables: StudyTables, claims: ClaimSection) -> dict[str, str]:
+    """What the names in braces of definitions and paragraphs stand for."""
     replicas = len(tables.seeds)
     return {
-        "last": LAST_EPISODES,
-        "points": GRID_POINTS,
+        "last": wording.number(LAST_EPISODES),
+        "points": wording.number(GRID_POINTS),
         "level": wording.percent(statistics.LEVEL),
         "resamples": wording.number(statistics.RESAMPLES),
         "replicas": wording.count(replicas, "replica"),
-        "coverage": wording.percent(_bootstrap_coverage(replicas)) if replicas > 1 else None,
+        "coverage": wording.percent(_bootstrap_coverage(replicas)) if replicas > 1 else "",
+        "interval_level": claims.interval_level,
+        "alpha": wording.percent(inference.ALPHA),
+        "power": wording.percent(inference.POWER),
+        "calibration": claims.calibration,
     }
+
+
+def _definitions(
+    tables: StudyTables, claims: ClaimSection, numbers: Mapping[str, str]
+) -> tuple[Definition, ...]:
+    """The definitions that the study needs, then the scores and the published statistics of its claims."""
+    needed = {
+        "every study": True,
+        "several replicas": len(tables.seeds) > 1,
+        "several variants": len(tables.variants) > 1,
+        "claims": bool(claims.rows),
+    }
+    scores = dict(claims.scores)
+    statistics_only = (
+        (f"{name} (published)", text) for name, text in claims.statistics if name not in scores
+    )
+    terms = (
+        Definition(term, f"{text[0].upper()}{text[1:]}.") for term, text in (*claims.scores, *statistics_only)
+    )
+    return (
+        *texts.definitions([section for section, is_needed in needed.items() if is_needed], numbers),
+        *terms,
+    )
 
 
 @cache
 def _bootstrap_coverage(replicas: int) -> float:
-    """The coverage of bootstrap intervals, simulated once for all studies with this many replicas."""
+    """The coverage of bootstrap intervals; simulated once for all studies with this number of replicas."""
     return statistics.simulated_coverage(replicas, np.random.default_rng(0))
 
 

@@ -1,4 +1,4 @@
-"""A page's tables as files: the full numbers for a spreadsheet, and what the page shows for a paper."""
+"""The tables of a page as files: all digits for a spreadsheet, and the printed texts for a paper."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class PageTable(NamedTuple):
     """A table of a page.
 
     Attributes:
-        name: of its files.
+        name: the name of its files.
         numbers: every number as it was computed, for `<name>.csv`.
-        printed: as a reader sees it, in texts, for `<name>.tex`.
+        printed: the texts that a reader sees, for `<name>.tex`.
     """
 
     name: str
@@ -54,7 +54,7 @@ def study_page_tables(tables: StudyTables, view: StudyView) -> list[PageTable]:
 
 
 def printed_findings(rows: Sequence[Finding]) -> pd.DataFrame:
-    """Claims, one a row, as on a study's page or the scoreboard."""
+    """One row for each claim, as on the page of a study or on the scoreboard."""
     cells = [
         (
             *(row.statement, row.source, " ".join(filter(None, [row.verdict, row.reservation]))),
@@ -83,7 +83,7 @@ def _printed_published(rows: Sequence[PublishedRow]) -> pd.DataFrame:
 
 
 def _printed_scores(rows: Sequence[ScoreRow], environments: Sequence[str]) -> pd.DataFrame:
-    """Mean and interval of every variant, an environment a column."""
+    """Mean and interval of every variant, with a column for each environment."""
     cells = [[row.variant, *map(_printed_score, row.cells)] for row in rows]
     return _texts(cells, ["Variant", *environments])
 
@@ -99,13 +99,13 @@ def _printed_replicas(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _printed_effects(rows: Sequence[EffectRow], columns: Sequence[str]) -> pd.DataFrame:
-    """Differences from the variant before with their intervals, an environment a column."""
+    """Differences from the variant before and their intervals, with a column for each environment."""
     cells = [[row.variant, row.before, *map(_printed_effect, row.cells)] for row in rows]
     return _texts(cells, ["Variant", "Against", *columns])
 
 
 def _printed_effect(cell: EffectCell) -> str:
-    """The difference, or where there is none, as over all environments, the probability of improvement."""
+    """The difference; over all environments, which have none, the probability of improvement."""
     if cell.difference:
         return f"{cell.difference} {cell.interval}"
     return f"{cell.probability} {cell.probability_interval}"

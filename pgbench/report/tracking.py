@@ -1,12 +1,13 @@
-"""Finished blocks as Weights & Biases runs, one a replica. A view: nothing of the project reads it back.
+"""Finished blocks as Weights & Biases runs, one for each replica. The project never reads them back.
 
-A replica's history has a row for each row of its metrics, with the mean return and length of the training
-episodes that ended since the row before, under CleanRL's names and against `global_step`; the mean return of an
-evaluation is `charts/evaluation_return`. W&B's group is the run;
-`config.studies` says which variant it is in which study, so that runs can be grouped by study too.
+The history of a replica has a row for each row of its metrics, with the mean return and length of the training
+episodes that ended since the row before. It uses CleanRL's names and `global_step`; the mean return of an
+evaluation is `charts/evaluation_return`. The group in W&B is the run. `config.studies` says which variant the run
+is in which study, so that runs can be grouped by study too.
 
-The identifier of a replica follows from its run and seed, and the whole history is written each time. What was
-written before is replaced: on this machine here, on a server by W&B, which starts a run anew unless told to resume.
+The identifier of a replica follows from its run and seed, and the whole history is written each time. It replaces
+an earlier one: this module deletes that on this machine, and W&B does on a server, because a run starts anew unless
+it is told to resume.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ CLEANRL_NAMES = {
     "approximate_kl": "losses/approx_kl",
     "clip_fraction": "losses/clipfrac",
 }
-"""Metrics that CleanRL calls otherwise; the others are `losses/<metric>`."""
+"""Metrics that have another name in CleanRL; the others are `losses/<metric>`."""
 MODES = ("online", "offline", "disabled")
 PATIENCE = {"init_timeout": 30.0, "finish_timeout": 600.0, "finish_timeout_raises": True}
 """Seconds to wait for a server before a replica counts as failed."""
@@ -46,11 +47,11 @@ LEAN: dict[str, Any] = {
     "x_disable_stats": True,
     "x_save_requirements": False,
 }
-"""W&B would describe the machine that uploads; the one that trained is in the block's record."""
+"""Without these W&B describes the machine that uploads; the block's record has the machine that trained."""
 
 
 class TrackingError(RuntimeError):
-    """W&B could not record a block; the results on disk are whole all the same."""
+    """W&B could not record a block. The results on disk are not affected."""
 
 
 @dataclass(frozen=True)
@@ -59,27 +60,27 @@ class Tracker:
 
     Attributes:
         mode: `online` uploads at once; `offline` leaves directories that `wandb sync` uploads.
-        directory: W&B writes below it, in `wandb/`.
+        directory: where W&B makes its directory `wandb/`.
     """
 
     mode: Literal["online", "offline"]
     directory: Path
 
     def track(self, block: Block, labels: Mapping[str, Mapping[str, str]]) -> None:
-        """Write a run for each replica of a block, in place of what was there.
+        """Write a run for each replica of a block; it replaces an earlier one.
 
         Args:
             block: as read from disk.
-            labels: study → preset → the variant that the block's run is there.
+            labels: study → preset → the variant that is trained by the block's run.
 
         Raises:
-            TrackingError: if W&B fails, whatever the reason.
+            TrackingError: if W&B fails for any reason.
         """
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             for seed in block.record.seeds:
                 self._replace(block, seed, labels)
-        # W&B's errors have no common base, and the network adds its own.
+        # W&B's errors have no common base, and the network has others.
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise TrackingError(
@@ -117,11 +118,11 @@ class Tracker:
 
 
 def history(block: Block, seed: int) -> pd.DataFrame:
-    """What W&B is told of a replica: a row for each of its metrics' rows, by ascending `global_step`.
+    """The history of a replica: a row for each row of its metrics, by ascending `global_step`.
 
-    `charts/episodic_return` and `charts/episodic_length` are means over the training episodes that ended since
-    the row before; without any they are NaN. Episodes after the last row of metrics share a row of their own. With
-    evaluations there is `charts/evaluation_return`, their mean.
+    `charts/episodic_return` and `charts/episodic_length` are means over the training episodes that ended since the
+    row before, or NaN if none did. Episodes after the last row of metrics share one more row. If there are
+    evaluations, `charts/evaluation_return` is the mean return of each.
     """
     metrics = block.metrics[block.metrics["seed"] == seed].set_index("step")
     episodes = block.episodes[block.episodes["seed"] == seed]
@@ -140,13 +141,13 @@ def history(block: Block, seed: int) -> pd.DataFrame:
 
 
 def rows(table: pd.DataFrame) -> Iterator[dict[str, float]]:
-    """The rows of a history as W&B logs them: what is not a number is left out."""
+    """The rows of a history as W&B logs them, without values that are NaN."""
     for row in table.to_dict("records"):
         yield {str(name): value for name, value in row.items() if not np.isnan(value)}
 
 
 def configuration(record: BlockRecord, seed: int, labels: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """The resolved specification of a replica, the studies that it belongs to, and where it comes from."""
+    """The resolved specification of a replica, the studies that it belongs to, and its origin."""
     origin = record.model_dump(mode="json", exclude={"run", "name", "seeds"})
     return {**record.run.model_dump(mode="json"), "seed": seed, "studies": dict(labels), "block": origin}
 
@@ -157,13 +158,13 @@ def replica_id(run: str, seed: int) -> str:
 
 
 def choose_mode() -> Literal["online", "offline"] | None:
-    """How to record: as `WANDB_MODE` says, but `online` only where W&B finds a key. None: not at all.
+    """The mode of recording: that of `WANDB_MODE`, but `online` only if W&B finds a key. None: record nothing.
 
-    With no key W&B would ask for one on a terminal; here it is never asked to.
+    Without a key W&B would ask for one on a terminal; this function makes sure that it never does.
 
     Raises:
         Refusal: if `WANDB_MODE` is not a mode.
-        TrackingError: if a key is configured that cannot be one.
+        TrackingError: if the configured key is not valid.
     """
     wanted = os.environ.get("WANDB_MODE", "online")
     if wanted not in MODES:
@@ -174,23 +175,23 @@ def choose_mode() -> Literal["online", "offline"] | None:
 
 
 def _has_key() -> bool:
-    """Whether W&B would find a key by itself, in the environment, its settings or the netrc file."""
+    """Whether W&B finds a key in the environment, its settings or the netrc file."""
     import wandb  # noqa: PLC0415
     from wandb.sdk.lib import wbauth  # noqa: PLC0415
 
     try:
         host = wandb.setup().settings.base_url
-        found = wbauth.authenticate_session(host=host, source=PROJECT, prompt=False, update_session=False)
+        session = wbauth.authenticate_session(host=host, source=PROJECT, prompt=False, update_session=False)
     except Exception as error:
         raise TrackingError(f"warning: Weights & Biases: {' '.join(str(error).split())}") from error
-    return found is not None
+    return session is not None
 
 
 def find_blocks(path: Path, results: Path) -> list[Path]:
-    """The directories of the blocks that a path stands for: a block, all of a run, or all of a study's plan.
+    """The directories of the blocks that a path stands for: a block, a run, or a study with its plan.
 
     Raises:
-        Refusal: if it is none of the three, or the study has blocks that were never finished.
+        Refusal: if the path is none of the three, or the study has blocks that were never finished.
     """
     if (path / RECORD).exists():
         return [path]
@@ -203,13 +204,13 @@ def find_blocks(path: Path, results: Path) -> list[Path]:
                 "run the workflow again"
             )
         return blocks
-    found = sorted(record.parent for record in path.glob(f"*/{RECORD}"))
-    if not found:
+    finished = sorted(record.parent for record in path.glob(f"*/{RECORD}"))
+    if not finished:
         raise Refusal(
             f"{path}: is neither a block (results/runs/<run>/<seeds>), nor a run (results/runs/<run>), nor a "
             "study's results (results/studies/<preset>/<study>)"
         )
-    return found
+    return finished
 
 
 def study_labels(results: Path) -> dict[str, dict[str, dict[str, str]]]:
@@ -218,7 +219,7 @@ def study_labels(results: Path) -> dict[str, dict[str, dict[str, str]]]:
     for path in sorted(results.glob("studies/*/*/plan.json")):
         try:
             plan = plans.read_plan(path)
-        except Refusal:  # of an older version, and not what was asked for
+        except Refusal:  # the plan of an older version, which nobody asked to track
             continue
         for planned in plan.runs:
             labels.setdefault(planned.name, {}).setdefault(plan.name, {})[plan.preset] = planned.variant
@@ -226,15 +227,15 @@ def study_labels(results: Path) -> dict[str, dict[str, dict[str, str]]]:
 
 
 def track(paths: Sequence[Path], results: Path) -> str:
-    """Write the replicas of blocks, runs and studies to W&B, and say what was done.
+    """Write the replicas of blocks, runs and studies to W&B; return a sentence on what was done.
 
     Args:
         paths: see `find_blocks`.
-        results: the directory that holds `runs/` and `studies/`; W&B writes there too unless `WANDB_DIR` is set.
+        results: the directory with `runs/` and `studies/`; W&B also writes there, unless `WANDB_DIR` is set.
 
     Raises:
-        Refusal: if a path stands for no block, or a block's files are not what was written.
-        TrackingError: if W&B fails; blocks before that one are recorded.
+        Refusal: if a path stands for no block, or a file of a block was altered.
+        TrackingError: if W&B fails; the blocks before that one are recorded.
     """
     directories = list(dict.fromkeys(block for path in paths for block in find_blocks(path, results)))
     mode = choose_mode()

@@ -43,7 +43,7 @@ def test_an_entry_names_the_study_its_cost_and_its_code(gathered, plan):
     record = record.model_copy(update={"commits": ("0123456789abcdef",), "dirty": (False,)})
     entry = citing.study_entry(plan, record, "feedface0123")
     assert entry.startswith("@misc{pgbench-invented-feedface0123,\n")
-    assert r"title = {{Does each rung help, and is \textless{}b\textgreater{}this" in entry
+    assert r"title = {{Does each rung help, and is \ensuremath{<}b\ensuremath{>}this" in entry
     assert "5 seeds of 20,000 environment steps. Code at commit 0123456789ab. Results feedface0123" in entry
     assert "year = {2030}" in entry
     assert entry.count("{") == entry.count("}")

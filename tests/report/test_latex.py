@@ -8,14 +8,20 @@ from pgbench.report import latex
 
 
 def test_what_latex_would_obey_is_escaped():
-    assert latex.escape("50 % of λ_1 & #2") == r"50 \% of $\lambda$\_1 \& \#2"
-    assert latex.escape("[−1.0, 2.5]") == "{[}$-$1.0, 2.5{]}"
+    assert latex.escape("50 % of λ_1 & #2") == r"50 \% of \ensuremath{\lambda}\_1 \& \#2"
+    assert latex.escape("[−1.0, 2.5]") == r"{[}\ensuremath{-}1.0, 2.5{]}"
     assert latex.escape(r"a\b") == r"a\textbackslash{}b"
 
 
 def test_every_mark_of_the_reports_becomes_ascii():
-    text = "".join([*latex.GREEK, *latex.SIGNS, *latex.MARKS])
-    assert latex.escape(text).isascii()
+    marks = "αβγδεθλμπρστφΔΣ−×≥≤±∞→∼·½′√²–—‘’“”…⁻³∇\N{NO-BREAK SPACE}"
+    for mark in marks:
+        assert latex.escape(mark).isascii()
+        assert latex.escape(mark) != ""
+
+
+def test_a_sign_without_a_command_stays():
+    assert latex.escape("中 ▲") == "中 ▲"
 
 
 def test_a_table_has_rules_and_as_many_cells_in_every_row():

@@ -1,6 +1,7 @@
 """The pages: complete, escaped, self-contained, and made of the tables."""
 
 import base64
+import html
 import json
 import re
 import shutil
@@ -9,14 +10,20 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from pgbench.analysis import study_tables
+from pgbench.analysis import comparable, study_tables
 from pgbench.analysis.study_tables import load
+from pgbench.base.places import TEMPLATES
 from pgbench.base.refusals import Refusal
+from pgbench.base.yaml_files import read_yaml
 from pgbench.laboratory import measuring
 from pgbench.methods.runs import Evaluation
-from pgbench.report import headlines, index_page, specification_rows
+from pgbench.report import headlines, index_page, score_rows, specification_rows
+from pgbench.report.illustrations import study_illustrations
 from pgbench.report.index_page import write_index
+from pgbench.report.laboratory_page import write_page
 from pgbench.report.study_page import write_study
+from pgbench.report.study_view import study_view
+from pgbench.report.texts import table_captions
 from pgbench.studies.plans import StudyPlan
 
 VOID = {"meta", "link", "img", "br", "input"}
@@ -60,6 +67,9 @@ def parse(path):
 def reports(gathered, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     write_study(gathered, folder / "invented.html", folder / "invented.md")
+    measured = tmp_path_factory.mktemp("measured") / "divergence"
+    measuring.write("divergence", "smoke", 0, measured)
+    write_page([measured], folder / "laboratory.html", folder / "laboratory.md")
     write_index([gathered], folder / "index.html", folder / "index.md")
     return folder
 
@@ -99,10 +109,10 @@ def test_every_variant_and_environment_is_present(reports, plan):
 
 
 def test_labels_are_escaped(reports):
-    html = (reports / "invented.html").read_text(encoding="utf-8")
+    page = (reports / "invented.html").read_text(encoding="utf-8")
     markdown = (reports / "invented.md").read_text(encoding="utf-8")
-    assert "<b>this" not in html + markdown
-    assert "togo &lt;&amp; *co*|" in html
+    assert "<b>this" not in page + markdown
+    assert "togo &lt;&amp; *co*|" in page
     assert r"togo &lt;&amp; \*co\*\|" in markdown
 
 
@@ -115,7 +125,7 @@ def test_markdown_tables_are_rectangular(reports):
 
 
 def test_a_reduced_preset_is_said_in_plain_sight(reports):
-    for path in reports.glob("*.*"):
+    for path in [*reports.glob("in*.html"), *reports.glob("in*.md")]:
         assert (
             "at most 20,000 steps and 5 seeds — not a replication at the paper’s budget" in path.read_text()
         )
@@ -267,7 +277,7 @@ def test_the_scoreboard_has_the_statements_of_the_laboratory_too(gathered, repor
     assert {row["data-paper"] for row in own} >= {"Kakade 2001"}
     assert "laboratory.html#divergence" in board.links
     text = re.sub(r"\s+", " ", "".join(board.text))
-    assert f"In the laboratory, besides: {len(statements)} replicated." in text
+    assert f"Statements of the laboratory: {len(statements)} replicated." in text
     verdicts = pd.read_parquet(gathered / "verdicts.parquet")["verdict"]
     assert f"{(verdicts == 'replicated').sum()} replicated" in text
     listed = pd.read_csv(tmp_path / "tables/index/claims.csv").set_index("study").loc["laboratory"]
@@ -286,6 +296,96 @@ def test_the_papers_that_are_tested_are_cited(reports):
         text = words(path)
         assert "@article{schulman2017ppo," in text
         assert "@article{huang2022cleanrl," in text
+
+
+def plain(text):
+    """A text without Markdown's escapes and HTML's entities, on one line."""
+    return " ".join(html.unescape(re.sub(r"\\([\\`*_\[\]|~])", r"\1", text)).split())
+
+
+class Sentences(HTMLParser):
+    """Collects the texts of paragraphs, captions and definitions, but not of links to files."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts, self.inside = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag in {"p", "figcaption", "dt", "dd", "summary"}:
+            self.texts.append("")
+        if tag not in VOID:
+            self.inside.append((tag, dict(attrs).get("class")))
+
+    def handle_endtag(self, tag):
+        self.inside.pop()
+
+    def handle_data(self, data):
+        tags = [tag for tag, _ in self.inside]
+        linked = "a" in tags or any(name in {"files", "kicker"} for _, name in self.inside)
+        if {"p", "figcaption", "dt", "dd", "summary"} & set(tags) and not linked:
+            self.texts[-1] += data
+
+
+@pytest.mark.parametrize("page", ["invented", "index", "laboratory"])
+def test_html_and_markdown_say_the_same(reports, page):
+    sentences = Sentences()
+    sentences.feed((reports / f"{page}.html").read_text(encoding="utf-8"))
+    markdown = plain((reports / f"{page}.md").read_text(encoding="utf-8")).replace("`", "")
+    said = [part for text in sentences.texts for part in re.split(r"(?<=[.?!:;]) |, ", plain(text)) if part]
+    assert len(said) > 10
+    assert [part for part in said if part.removeprefix("After ").rstrip(".:;") not in markdown] == []
+
+
+def test_every_definition_caption_and_paragraph_is_in_both_forms(reports, gathered):
+    tables = load(gathered)
+    view = study_view(tables)
+    assert {definition.term for definition in view.definitions} >= {
+        term for terms in read_yaml(TEMPLATES / "definitions.yaml").values() for term in terms
+    }
+    agreement = [text for name, text in view.paragraphs.items() if name != "disagreement"]
+    texts = [
+        *(text for definition in view.definitions for text in definition),
+        *(text for figure in study_illustrations(tables) for text in (figure.caption, figure.alternative)),
+        *table_captions().values(),
+        *agreement,
+    ]
+    for form in ("html", "md"):
+        page = plain((reports / f"invented.{form}").read_text(encoding="utf-8"))
+        assert [text for text in texts if plain(text) not in page] == []
+
+
+def test_replicas_that_do_not_agree_are_said_to_in_both_forms(gathered, tmp_path):
+    shutil.copytree(gathered, tmp_path / "study")
+    record = json.loads((gathered / "provenance.json").read_text())
+    machines = [record["machines"][0], record["machines"][0] | {"processor": "Another"}]
+    (tmp_path / "study" / "provenance.json").write_text(json.dumps(record | {"machines": machines}))
+    write_study(tmp_path / "study", tmp_path / "invented.html", tmp_path / "invented.md")
+    for form in ("html", "md"):
+        page = plain((tmp_path / f"invented.{form}").read_text(encoding="utf-8"))
+        assert study_view(load(gathered)).paragraphs["disagreement"] in page
+
+
+def test_all_places_say_that_a_diverged_replica_counts_as_the_worst(reports, gathered):
+    scores = comparable.with_diverged(pd.read_parquet(gathered / "scores.parquet"))
+    diverged = scores[scores["status"] == "diverged"]
+    worst = scores.groupby("environment")["last_100"].min()
+    assert (diverged["last_100"] <= diverged["environment"].map(worst)).all()
+    assert len(diverged) == 1
+    for form in ("html", "md"):
+        page = plain((reports / f"invented.{form}").read_text(encoding="utf-8"))
+        about = [part for part in re.split(r"(?<=[.?!]) |<", page) if re.search(r"diverged replica", part)]
+        assert len(about) >= 3
+        assert all("counts" in part and "as the worst" in part for part in about)
+        assert "surviv" not in page
+
+
+def test_a_variant_of_which_all_replicas_diverged_has_their_scores_on_the_page():
+    row = {"scored": 0, "replicas": 2, "diverged": 2, "no_episode": 0}
+    row |= dict.fromkeys(("mean", "interquartile_mean", "minimum", "maximum"), -3.0)
+    row |= {f"{name}_{end}": -3.0 for name in ("mean", "interquartile_mean") for end in ("low", "high")}
+    summary = pd.DataFrame([row | {"variant": "a", "environment": "CartPole-v1"}])
+    ((cell,),) = (row.cells for row in score_rows.score_rows(summary, ["a"], ["CartPole-v1"]))
+    assert (cell.scored, cell.mean, cell.note) == (True, "−3.00", "of 2 replicas: 2 diverged")
 
 
 def test_the_same_tables_give_the_same_bytes(gathered, reports, tmp_path):
@@ -325,18 +425,18 @@ def test_one_variant_with_one_seed_has_a_page_without_intervals_or_comparisons(s
     text = "".join(parse(tmp_path / "small.html").text)
     assert "What each variant changed" not in text
     assert "comparison" not in text
-    assert "In a simulation" not in text
+    assert "imulation" not in text
     assert "nan" not in text.lower().split()
 
 
 def test_a_page_says_how_replicas_were_evaluated():
     assert headlines.evaluations(None) == ""
     once = headlines.evaluations(Evaluation(episodes=10, actions="sampled"))
-    assert once == " Each was evaluated as it ended in 10 episodes with sampled actions."
+    assert once == " Each replica was evaluated at its end in 10 episodes with sampled actions."
 
 
 def test_the_methods_of_a_study_name_its_evaluations(gathered):
     methods = headlines.headline(load(gathered)).methods
     assert methods.endswith(
-        " Each was evaluated 4 times, evenly over its budget, in 3 episodes with the mean action."
+        " Each replica was evaluated 4 times, evenly over its budget, in 3 episodes with the mean action."
     )

@@ -1,4 +1,7 @@
-# Pages for people: one a study, and an index of all.
+# Pages for people: one for each study, and an index of all studies.
+
+# Snakemake's report shows the same captions as the pages.
+CAPTIONS = read_yaml(Path(workflow.basedir, "workflows", "report", "captions.yaml"))
 
 
 rule page:
@@ -36,6 +39,7 @@ rule page:
     params:
         study=subpath(input.plan, parent=True),
         into=subpath(output.html, parent=True),
+        captions=CAPTIONS,
         code=digests.code_digest(digests.ANALYSIS_CODE),
     shell:
         "python -m pgbench report {params.study} --into {params.into} > {log} 2>&1"
