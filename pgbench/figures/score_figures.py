@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pgbench.analysis.replicas import LAST_EPISODES
 from pgbench.figures.panels import PANEL_STYLE, Room, blank, draw_grid, label_below, places, width_of
 from pgbench.figures.style import INK, line_styles
 
@@ -33,7 +34,7 @@ def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             replicas = scores[scores["environment"] == environment]
             means = summary[summary["environment"] == environment].set_index("variant").loc[labels]
             _draw_scores(axis, replicas, means)
-        label_below(figure, "mean return of a replica's last 100 training episodes")
+        label_below(figure, f"mean return of a replica's last {LAST_EPISODES} training episodes")
     return figure
 
 

@@ -31,8 +31,8 @@ class PublishedRow:
         score: what this study computed.
         published: the published number.
         published_interval: its interval, as far as the paper allows one.
-        own: this study's number.
-        own_interval: its interval.
+        measured: this study's number.
+        measured_interval: its interval.
         environments: where this study measured.
         mismatches: how the two numbers differ as measurements, in full; empty if they do not.
         respects: the same as a list of nouns, such as "environment and steps".
@@ -46,8 +46,8 @@ class PublishedRow:
     score: str
     published: str
     published_interval: str
-    own: str
-    own_interval: str
+    measured: str
+    measured_interval: str
     environments: str
     mismatches: str
     respects: str
@@ -292,8 +292,8 @@ def _published_row(row: pd.Series, papers: Mapping[str, str]) -> PublishedRow:
         score=row["score"],
         published=wording.number(row["published"], places),
         published_interval=wording.interval(row["published_low"], row["published_high"], places),
-        own=wording.number(row["own"], places),
-        own_interval=wording.interval(row["own_low"], row["own_high"], places),
+        measured=wording.number(row["own"], places),
+        measured_interval=wording.interval(row["own_low"], row["own_high"], places),
         environments=row["environments"].replace(" ", ", "),
         mismatches=row["mismatches"],
         respects=wording.enumeration(re.findall(r"(\w+): ", row["mismatches"])),

@@ -82,7 +82,7 @@ def evaluations(evaluation: Evaluation | None) -> str:
 
 
 def _outcome(effects: pd.DataFrame) -> str | None:
-    single = effects[effects["environment"] != ALL_ENVIRONMENTS]
+    single = effects[(effects["environment"] != ALL_ENVIRONMENTS) & effects["difference"].notna()]
     if single.empty:
         return None
     directions = [direction(row) for row in single.to_dict("records")]

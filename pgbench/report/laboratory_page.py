@@ -95,10 +95,9 @@ def _section(directory: Path, papers: Mapping[str, str], folder: Path) -> Sectio
 
 def _paragraphs(sections: Sequence[Section], records: Sequence[Performed]) -> dict[str, str]:
     outcomes = Counter(row.outcome for section in sections for row in section.statements)
-    words = zip(OUTCOMES.values(), ("hold", "do not hold", "are open"), strict=True)
     numbers = {
         "statements": wording.count(outcomes.total(), "statement"),
-        "outcomes": wording.enumeration([f"{outcomes[outcome]} {word}" for outcome, word in words]),
+        "outcomes": ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in OUTCOMES.values()),
         "level": wording.percent(statistics.LEVEL),
         "alpha": wording.percent(1 - statistics.LEVEL),
         "presets": wording.enumeration(sorted({record.preset for record in records})),

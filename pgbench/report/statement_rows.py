@@ -13,6 +13,7 @@ from pgbench.base import wording
 from pgbench.studies.references import citation
 
 OUTCOMES = {"holds": "holds", "fails": "does not hold", "open": "open"}
+"""How a page writes each outcome of a statement."""
 VERDICTS = {"holds": REPLICATED, "fails": CONTRADICTED, "open": INCONCLUSIVE}
 RELATIONS = {"equals": "=", "below": "<", "above": ">"}
 

@@ -74,11 +74,19 @@ def _printed_published(rows: Sequence[PublishedRow]) -> pd.DataFrame:
     cells = [
         (
             *(row.variant, row.source, row.published, row.published_interval),
-            *(row.own, row.own_interval, row.mismatches or "nothing found"),
+            *(row.measured, row.measured_interval, row.mismatches or "nothing found"),
         )
         for row in rows
     ]
-    columns = ["Variant", "Published as", "Published", "Interval", "Here", "Interval here", "Not the same"]
+    columns = [
+        "Variant",
+        "Published as",
+        "Published",
+        "Interval",
+        "This study",
+        "Its interval",
+        "Not the same",
+    ]
     return _texts(cells, columns)
 
 

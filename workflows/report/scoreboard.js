@@ -1,4 +1,4 @@
-// Filters the scoreboard. Without it every row shows, and the form stays hidden.
+// Filters the scoreboard. Without this script every row shows, and the form stays hidden.
 (() => {
   const form = document.getElementById("filter");
   const rows = [...document.querySelectorAll("#board tbody tr")];
@@ -16,7 +16,7 @@
       );
       shown += !row.hidden;
     }
-    count.textContent = `${shown} of ${rows.length} claims`;
+    count.textContent = `${shown} of ${rows.length} rows`;
   }
 
   form.addEventListener("input", show);
