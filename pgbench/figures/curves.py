@@ -46,7 +46,7 @@ ROW = 2.0
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
     """The curves of one variant.
 
     Attributes:
@@ -72,7 +72,7 @@ class _Sample:
         return [curve[np.isfinite(curve[:, 1])] for curve in curves]
 
 
-class _Scale(NamedTuple):
+class Scale(NamedTuple):
     """The limits and ticks of an axis, the same in all panels of a figure."""
 
     limits: tuple[float, float]
@@ -91,7 +91,7 @@ def learning_curves(curves: pd.DataFrame, scores: pd.DataFrame) -> Figure:
         curves: the environment's rows of `curves.parquet`.
         scores: the environment's rows of `scores.parquet`.
     """
-    samples = _samples(curves, scores)
+    samples = samples_of(curves, scores)
     styles = line_styles(list(samples))
     overview = OVERVIEW if has_overview(len(samples)) else 0.0
     columns = min(PANEL_COLUMNS, len(samples))
@@ -109,17 +109,18 @@ def has_overview(variants: int) -> bool:
     return 1 < variants <= MOST_MEANS
 
 
-def _samples(curves: pd.DataFrame, scores: pd.DataFrame) -> dict[str, _Sample]:
+def samples_of(curves: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Sample]:
+    """Variant → its curves, in the order of the scores."""
     table = curves.pivot(index="step", columns=["variant", "seed"], values="episodic_return")
     scored = scores.set_index(["variant", "seed"])["status"].eq("scored")[table.columns]
     variants, steps = table.columns.get_level_values("variant"), table.index.to_numpy(np.float64)
     return {
-        label: _Sample(steps, table.to_numpy()[:, variants == label], scored.to_numpy()[variants == label])
+        label: Sample(steps, table.to_numpy()[:, variants == label], scored.to_numpy()[variants == label])
         for label in scores["variant"].unique()
     }
 
 
-def _draw_overview(figure: Figure, samples: Mapping[str, _Sample], styles: Mapping[str, LineStyle]) -> None:
+def _draw_overview(figure: Figure, samples: Mapping[str, Sample], styles: Mapping[str, LineStyle]) -> None:
     """Draw all means; markers show at every eleventh point, each variant's at other points."""
     below, legend = figure.get_figheight() - OVERVIEW, KEY + width_of(figure, list(samples))
     room = ROOM._replace(right=ROOM.right + legend, bottom=below + TICKS)
@@ -147,15 +148,15 @@ def _draw_overview(figure: Figure, samples: Mapping[str, _Sample], styles: Mappi
 
 
 def _draw_panels(
-    figure: Figure, samples: Mapping[str, _Sample], styles: Mapping[str, LineStyle], columns: int, room: Room
+    figure: Figure, samples: Mapping[str, Sample], styles: Mapping[str, LineStyle], columns: int, room: Room
 ) -> None:
     """Draw a panel for each variant, all on the same scales, with ticks at the left and below."""
-    steps, returns = _scales(samples)
+    steps, returns = scales_of(samples)
     spots = places(figure, -(-len(samples) // columns), columns, room)
     for index, (place, label, before) in enumerate(zip(spots, samples, [None, *samples], strict=False)):
         axis = figure.add_subplot(place, title=label)
         draw_grid(axis, steps.ticks, returns.ticks)
-        _draw_curves(axis, samples[label], samples.get(before) if before else None, styles[label])
+        draw_curves(axis, samples[label], samples.get(before) if before else None, styles[label])
         _mark(axis.xaxis, steps, labelled=index + columns >= len(samples))
         _mark(axis.yaxis, returns, labelled=index % columns == 0)
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -164,7 +165,7 @@ def _draw_panels(
     label_left(figure, "episodic return", room)
 
 
-def _scales(samples: Mapping[str, _Sample]) -> tuple[_Scale, _Scale]:
+def scales_of(samples: Mapping[str, Sample]) -> tuple[Scale, Scale]:
     """The scales of steps and returns: they hold all curves and intervals, and a twentieth more."""
     steps = max(sample.steps[-1] for sample in samples.values())
     values = [part.ravel() for sample in samples.values() for part in (sample.returns, *sample.mean)]
@@ -175,12 +176,12 @@ def _scales(samples: Mapping[str, _Sample]) -> tuple[_Scale, _Scale]:
     return _scale(0.0, 1.05 * steps), _scale(low - margin, high + margin)
 
 
-def _scale(low: float, high: float) -> _Scale:
+def _scale(low: float, high: float) -> Scale:
     ticks = np.asarray(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
-    return _Scale((low, high), ticks[(low <= ticks) & (ticks <= high)])
+    return Scale((low, high), ticks[(low <= ticks) & (ticks <= high)])
 
 
-def _mark(axis: Axis, scale: _Scale, labelled: bool) -> None:
+def _mark(axis: Axis, scale: Scale, labelled: bool) -> None:
     """Give a panel its ticks if it lies at the edge; else hide the axis."""
     if labelled:
         axis.set_ticks(scale.ticks)
@@ -188,7 +189,8 @@ def _mark(axis: Axis, scale: _Scale, labelled: bool) -> None:
         axis.set_visible(False)
 
 
-def _draw_curves(axis: Axes, sample: _Sample, before: _Sample | None, style: LineStyle) -> None:
+def draw_curves(axis: Axes, sample: Sample, before: Sample | None, style: LineStyle) -> None:
+    """Draw the curves of a variant: its replicas, its mean, and the mean of the variant before."""
     for replicas, dash in ((sample.scored, "-"), (~sample.scored, ":")):
         # matplotlib draws one collection of lines much faster than single lines
         lines = LineCollection(

@@ -43,7 +43,7 @@ LINE_HEIGHT = 0.21
 """The height of a line, in inches."""
 
 
-class _Line(NamedTuple):
+class ForestLine(NamedTuple):
     """A line of the plot: the effect of a claim, or its effect in one environment, which has no verdict."""
 
     label: str
@@ -65,16 +65,16 @@ def claims_forest(verdicts: pd.DataFrame, claims: pd.DataFrame) -> Figure:
         verdicts: `verdicts.parquet`, one row at least.
         claims: `claims.parquet`.
     """
-    panels: dict[str, list[_Line]] = {}
+    panels: dict[str, list[ForestLine]] = {}
     for _, row in verdicts.iterrows():
         lines = panels.setdefault(_unit(row), [])
-        lines += [_overall(row), *_single(row, claims[claims["claim"] == row["claim"]])]
+        lines += [_overall(row), *environment_lines(row, claims[claims["claim"] == row["claim"]])]
     heights = [LINE_HEIGHT * len(lines) + 0.6 for lines in panels.values()]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, sum(heights) + 0.35), layout="constrained")
         axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights).flatten()
         for axis, (unit, lines) in zip(axes, panels.items(), strict=True):
-            _draw_lines(axis, lines)
+            draw_lines(axis, lines)
             axis.set_xlabel(unit)
             if unit in UNITS.values():
                 axis.xaxis.set_major_formatter(PercentFormatter(1.0))
@@ -89,13 +89,13 @@ def _unit(row: pd.Series) -> str:
     return UNITS.get(row["unit"], f"{row['score']} on {where}")
 
 
-def _overall(row: pd.Series) -> _Line:
+def _overall(row: pd.Series) -> ForestLine:
     bounds = (row["bound_low"], row["bound_high"])
     ends = (row["effect"], row["low"], row["high"])
-    return _Line(row["claim"], *ends, bounds, row["verdict"], bool(row["comparator"]))
+    return ForestLine(row["claim"], *ends, bounds, row["verdict"], bool(row["comparator"]))
 
 
-def _single(row: pd.Series, effects: pd.DataFrame) -> Iterable[_Line]:
+def environment_lines(row: pd.Series, effects: pd.DataFrame) -> Iterable[ForestLine]:
     """The effect of the decisive pair of variants in each environment, if there are several environments."""
     pair = (effects["variant"] == row["variant"]) & (effects["comparator"] == row["comparator"])
     decisive = effects[pair]
@@ -104,10 +104,11 @@ def _single(row: pd.Series, effects: pd.DataFrame) -> Iterable[_Line]:
     bounds = (row["bound_low"], row["bound_high"])
     for _, single in decisive.iterrows():
         ends = (single["effect"], single["low"] / single["scale"], single["high"] / single["scale"])
-        yield _Line(single["environment"], *ends, bounds, None, bool(row["comparator"]))
+        yield ForestLine(single["environment"], *ends, bounds, None, bool(row["comparator"]))
 
 
-def _draw_lines(axis: Axes, lines: Sequence[_Line]) -> None:
+def draw_lines(axis: Axes, lines: Sequence[ForestLine]) -> None:
+    """Draw lines below each other: the band of the claim, the interval and the mark of the effect."""
     left, right = _limits(lines)
     for height, line in enumerate(lines):
         low, high = np.clip(line.bounds, left, right)
@@ -151,7 +152,7 @@ def _draw_interval(
             axis.plot(limit, height, marker=marker, color=colour, markersize=4, clip_on=False, zorder=3)
 
 
-def _limits(lines: Sequence[_Line]) -> tuple[float, float]:
+def _limits(lines: Sequence[ForestLine]) -> tuple[float, float]:
     """The ends of an axis.
 
     The axis holds all effects and bounds, and zero for differences. Beyond them, it holds intervals as far as the

@@ -84,7 +84,7 @@ def _draw_scores(axis: Axes, scores: pd.DataFrame, summary: pd.DataFrame) -> Non
     rows = {label: row for row, label in enumerate(summary.index)}
     sns.scatterplot(
         x=scores["last_100"],
-        y=scores["variant"].map(rows) + _fan(scores),
+        y=scores["variant"].map(rows) + fan(scores),
         hue=scores["variant"],
         palette={label: style.colour for label, style in line_styles(list(rows)).items()},
         ax=axis,
@@ -107,7 +107,7 @@ def _draw_scores(axis: Axes, scores: pd.DataFrame, summary: pd.DataFrame) -> Non
     _note_gaps(axis, summary["mean"], "no score")
 
 
-def _fan(scores: pd.DataFrame) -> pd.Series:
+def fan(scores: pd.DataFrame) -> pd.Series:
     """The distance of each replica from the row of its variant.
 
     Replicas fan out in the order of their seeds. Random distances would change with every drawing.

@@ -1,0 +1,38 @@
+"""Learning curves, read back from their axes."""
+
+import numpy as np
+import pytest
+from helpers.invented_curves import invented_curves
+from matplotlib.figure import Figure
+
+from pgbench.figures import curves, style
+
+
+@pytest.mark.parametrize(
+    ("variants", "expected"), [(1, False), (2, True), (10, True), (11, False), (28, False)]
+)
+def test_means_share_a_panel_only_where_they_can_be_told_apart(variants, expected):
+    assert curves.has_overview(variants) is expected
+
+
+def test_a_panel_has_every_replica_and_the_mean_of_those_with_a_score():
+    table, scores = invented_curves(["first", "second"])
+    sample = curves.samples_of(table, scores)["first"]
+    by_seed = table[table["variant"] == "first"].pivot(index="step", columns="seed", values="episodic_return")
+    np.testing.assert_array_equal(sample.mean.value, by_seed[[1, 2]].mean(axis=1))
+    axis = Figure().subplots()
+    curves.draw_curves(axis, sample, None, style.line_style(0))
+    lines = [path.vertices for each in axis.collections[:2] for path in each.get_paths()]
+    for seed, line in zip([1, 2, 0], lines, strict=True):
+        np.testing.assert_array_equal(line, by_seed[seed].dropna().reset_index())
+    assert [text.get_text() for text in axis.texts] == ["1 of 3 replicas without a score"]
+
+
+def test_all_panels_show_all_curves():
+    samples = curves.samples_of(*invented_curves(["first", "second", "third"]))
+    steps, returns = curves.scales_of(samples)
+    for sample in samples.values():
+        assert steps.limits[0] <= sample.steps.min() <= sample.steps.max() <= steps.limits[1]
+        assert (
+            returns.limits[0] <= np.nanmin(sample.returns) <= np.nanmax(sample.returns) <= returns.limits[1]
+        )
