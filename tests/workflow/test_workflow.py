@@ -17,6 +17,7 @@ import yaml
 
 from helpers.places import CHECKOUT, DATA
 from pgbench.analysis import verification
+from pgbench.base.yaml_files import read_yaml
 from pgbench.running.block import train_block
 from pgbench.storage.blocks import FILES, read_block
 from pgbench.studies import plans
@@ -97,8 +98,11 @@ def test_snakemakes_report_shows_the_same_figures(finished: Path) -> None:
     for path in (finished / "reports/figures/tiny").glob("*.svg"):
         assert files[path.name] == path.read_bytes()
     page = files["report.html"].decode()
-    for words in ("The policy-gradient literature, replicated", "How fast does each variant learn?"):
-        assert words in page
+    captions = read_yaml(finished.parent / "checkout/workflows/report/captions.yaml")
+    figures = ("final-scores", "learning-curves")
+    assert "The policy-gradient literature, replicated" in page
+    for caption in (*(captions["figures"][name]["text"] for name in figures), captions["tables"]["replicas"]):
+        assert f'"caption": "<p>{caption}' in page
 
 
 def test_jobs_side_by_side_give_what_one_process_gives(finished: Path, tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ rule page:
     params:
         study=subpath(input.plan, parent=True),
         into=subpath(output.html, parent=True),
-        captions=CAPTIONS,
+        figure_captions={name: texts["text"] for name, texts in CAPTIONS["figures"].items()},
+        table_captions=CAPTIONS["tables"],
         code=digests.code_digest(digests.ANALYSIS_CODE),
     shell:
         "python -m pgbench report {params.study} --into {params.into} > {log} 2>&1"
