@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from helpers.invented_curves import invented_curves
 from matplotlib.figure import Figure
 
+from helpers.invented_curves import invented_curves
 from pgbench.figures import curves, style
 
 

@@ -5,8 +5,8 @@ import io
 import matplotlib.image
 import pandas as pd
 import pytest
-from helpers.invented_curves import invented_curves
 
+from helpers.invented_curves import invented_curves
 from pgbench.figures import curves, score_figures, style
 
 LONG = "a label that is longer than those of most variants"
