@@ -212,7 +212,7 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str], published: tuple[Publi
         across=row["across"],
         judged=judged,
         effect=_amount(row["effect"], row),
-        interval=f"[{_amount(row['low'], row)}, {_amount(row['high'], row)}]",
+        interval=f"[{_amount(row['low'], row)}, {_amount(row['high'], row)}]" if judged else wording.MISSING,
         claimed=_bounds(row),
         detectable=_amount(row["detectable"], row),
         seeds=wording.number(row["seeds"]),

@@ -57,7 +57,7 @@ def printed_findings(rows: Sequence[Finding]) -> pd.DataFrame:
     """One row for each claim, as on the page of a study or on the scoreboard."""
     cells = [
         (
-            *(row.statement, row.source, " ".join(filter(None, [row.verdict, row.reservation]))),
+            *(row.statement, row.source, ", at ".join(filter(None, [row.verdict, row.reservation]))),
             *(row.claimed, row.effect, row.interval, row.seeds),
         )
         for row in rows

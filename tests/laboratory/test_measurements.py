@@ -91,7 +91,7 @@ def test_every_statement_has_a_source_that_is_listed(written, name):
     statements = read_statements(written / name)
     assert set(statements["paper"]) <= set(read_papers())
     first = statement_rows(statements, read_papers())[0]
-    assert first["source"].endswith(statements["where"].iloc[0])
+    assert first.source.endswith(statements["where"].iloc[0])
 
 
 def test_a_page_without_its_measurements_says_what_writes_them(written, tmp_path):
