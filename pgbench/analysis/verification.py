@@ -30,12 +30,14 @@ class Finding:
         state: `invalid` where a file is missing, altered or contradicts another.
         reproducible: whether this code, with these versions, on this processor, would give the same bytes.
         remark: why not, or what is wrong.
+        unchanged: whether the code that its run reaches is as it was; None where no run is known.
     """
 
     place: Path
     state: State
     reproducible: bool
     remark: str
+    unchanged: bool | None = None
 
 
 def verify(directory: Path) -> list[Finding]:
@@ -44,22 +46,21 @@ def verify(directory: Path) -> list[Finding]:
     Raises:
         Refusal: if the folder holds neither.
     """
-    here, code = Provenance.model_validate(provenance()), digests.training_code_digest()
+    here = Provenance.model_validate(provenance())
     blocks = sorted(path for path in directory.glob("runs/*/*") if path.is_dir())
     gathered = sorted(path.parent for path in directory.glob("studies/*/*/provenance.json"))
     if not blocks and not gathered:
         raise Refusal(f"{directory}: holds no results; name the folder that has 'runs' and 'studies' in it")
-    found = [verify_block(block, here, code) for block in blocks]
+    found = [verify_block(block, here) for block in blocks]
     return found + [verify_study(study, directory) for study in gathered]
 
 
-def verify_block(directory: Path, here: Provenance, code: str) -> Finding:
+def verify_block(directory: Path, here: Provenance) -> Finding:
     """Check one block: files against record, record against directory, tables against each other.
 
     Args:
         directory: `runs/<run>/<block>`.
         here: what would train it now.
-        code: digest of the training code as it is now.
     """
     if not (directory / blocks.RECORD).exists():
         kept = any(directory.glob("checkpoint-*"))
@@ -71,8 +72,10 @@ def verify_block(directory: Path, here: Provenance, code: str) -> Finding:
         return Finding(directory, "invalid", False, str(refusal))
     if contradictions:
         return Finding(directory, "invalid", False, "; ".join(contradictions))
+    code = digests.of_run(block.record.run)
     obstacles = list(_obstacles(block.record, here, code))
-    return Finding(directory, "valid", not obstacles, "; ".join(obstacles))
+    unchanged = block.record.code_digest == code
+    return Finding(directory, "valid", not obstacles, "; ".join(obstacles), unchanged)
 
 
 def verify_study(directory: Path, results_directory: Path) -> Finding:

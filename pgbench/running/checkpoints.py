@@ -45,7 +45,6 @@ from pgbench.training.loop import Trainer
 SHARE = 0.01
 """Of the time, at most so much is spent on checkpoints: after a slow one, the next has to wait longer."""
 
-SAVING_CODE = ("running", "training/gradient_reference.py")
 RECORD, ARRAY = "checkpoint.json", "array"
 
 
@@ -54,7 +53,9 @@ class Identity(Specification):
 
     run: Run
     seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
-    code_digests: tuple[str, str] = Field(description="Of the training code, and of `SAVING_CODE`.")
+    code_digests: tuple[str, str] = Field(
+        description="Of the code that training reaches, and of the code that saves it."
+    )
     versions: dict[str, str]
 
 

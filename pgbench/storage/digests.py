@@ -1,8 +1,8 @@
 """Which code a result comes from: digests over the definitions that decide it, and over no others.
 
-Each digest follows the names in the code from where a job begins. Comments, docstrings, annotations and the texts of
-refusals do not count, nor does the file in which a definition stands. Of a run, only those arms of a `match` count
-whose components it has, and only the entry of its environment.
+Each digest follows the names in the code from where a job begins. Comments, docstrings, annotations and the texts
+of refusals do not count, nor does the file in which a definition stands. For a run, an arm of a `match` counts only
+if the run has its component; a table of environments counts only with the entry of the run's environment.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def _models(value: Any) -> Iterator[Model]:
     """The models in a value, each with those of its values that a pattern can ask for."""
     if isinstance(value, BaseModel):
         fields = dict(value)
-        asked = ((name, each) for name, each in fields.items() if each is None or isinstance(each, str | bool))
+        asked = (
+            (name, each) for name, each in fields.items() if each is None or isinstance(each, str | bool)
+        )
         yield Model(type(value).__name__, tuple(asked))
         for each in fields.values():
             yield from _models(each)

@@ -55,6 +55,16 @@ def training_arguments(wildcards):
     return ARGUMENTS[wildcards.run]
 
 
+def training_code(wildcards):
+    """Changes whenever the code that a run reaches does: edited mathematics retrains what uses it."""
+    return digests.of_run(RUNS[wildcards.run])
+
+
+def measuring_code(wildcards):
+    """Changes whenever the code that a measurement of the laboratory reaches does."""
+    return digests.of_measurement(wildcards.measurement, LABORATORY_PRESET)
+
+
 def blocks(wildcards):
     """All files of all blocks of a study."""
     return expand(
@@ -87,17 +97,14 @@ try:
 except Refusal as refusal:
     refuse(refusal)
 
+RUNS = plans.runs_by_name(PLANS.values())
 # Of every run once, and not of every block: most of the time of a large plan's own functions went there.
-ARGUMENTS = {
-    name: shlex.join(naming.training_arguments(run))
-    for name, run in plans.runs_by_name(PLANS.values()).items()
-}
+ARGUMENTS = {name: shlex.join(naming.training_arguments(run)) for name, run in RUNS.items()}
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
 # Whoever has no such table has a report without it.
 GROWTH = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows").glob("growth.csv")))
 BLOCK_FILES = ("run.json", "episodes.parquet", "metrics.parquet", "evaluations.parquet")
-LABORATORY_CODE = (*digests.TRAINING_CODE, *digests.ANALYSIS_CODE, "laboratory")
 # A preset of one's own measures as much as `standard` does.
 LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"
 MEASURED = f"results/laboratory/{LABORATORY_PRESET}/{{measurement}}"

@@ -20,7 +20,7 @@ rule train:
         runtime="1d",
     params:
         run=training_arguments,
-        code=digests.training_code_digest(),
+        code=training_code,
     shell:
         "python -m pgbench train {params.run} --seeds {wildcards.block} --name {wildcards.run}"
         " --into results/runs/{wildcards.run}/{wildcards.block} > {log} 2>&1"

@@ -48,7 +48,11 @@ def bindings(statements: Iterable[ast.AST], package: str) -> Bindings:
                 found.names.add(name)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 found.names.add(name)
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            case (
+                ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+            ):
                 found.names.add(name)
             case ast.MatchMapping(rest=str(name)):
                 found.names.add(name)
@@ -133,7 +137,9 @@ def _executed(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements at the top level, without those that only type checkers or a command line execute."""
     for statement in statements:
         match statement:
-            case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"), orelse=other):
+            case ast.If(
+                test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"), orelse=other
+            ):
                 yield from _executed(other)
             case ast.If(test=ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()]), orelse=other):
                 yield from _executed(other)
@@ -181,7 +187,8 @@ def registry_keys(statements: Iterable[ast.stmt]) -> tuple[str, ...]:
     """The keys of a definition `NAME = {"key": …}`, perhaps wrapped in one call; none if it is anything else."""
     dictionary = registry(statements)
     keys = dictionary.keys if dictionary is not None else []
-    return tuple(key.value for key in keys if isinstance(key, ast.Constant))
+    values = [key.value for key in keys if isinstance(key, ast.Constant)]
+    return tuple(value for value in values if isinstance(value, str))
 
 
 def registry(statements: Iterable[ast.stmt]) -> ast.Dict | None:
@@ -190,7 +197,9 @@ def registry(statements: Iterable[ast.stmt]) -> ast.Dict | None:
         case [ast.Assign(value=value) | ast.AnnAssign(value=value)]:
             match value:
                 case ast.Call(args=[ast.Dict() as found], keywords=[]) | (ast.Dict() as found):
-                    keys = [isinstance(key, ast.Constant) and isinstance(key.value, str) for key in found.keys]
+                    keys = [
+                        isinstance(key, ast.Constant) and isinstance(key.value, str) for key in found.keys
+                    ]
                     return found if keys and all(keys) else None
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 
-from pgbench.storage.code.bindings import parameters, registry
+from pgbench.storage.code.bindings import parameters, registry, registry_keys
 from pgbench.storage.code.expressions import Expressions, Names
 from pgbench.storage.code.parts import (
     AllOf,
@@ -58,9 +58,8 @@ class _Definitions(Expressions):
 
     def entries(self, name: str, statements: Sequence[ast.stmt]) -> None:
         """A registry, each entry under the condition that it can be looked up."""
-        dictionary = registry(statements)
+        dictionary, keys = registry(statements), registry_keys(statements)
         assert dictionary is not None
-        keys = tuple(key.value for key in dictionary.keys if isinstance(key, ast.Constant))
         self.put("Entries ", name, "(")
         self.choose(
             (Entry(key, keys), self._writing(key, value))
@@ -117,7 +116,9 @@ class _Definitions(Expressions):
                 return not name.startswith("_") and not _markers(annotation)
             case ast.FunctionDef(decorator_list=decorators):
                 called = [each.func if isinstance(each, ast.Call) else each for each in decorators]
-                return any(self.is_one_of(each, *(f"pydantic.{check}" for check in CHECKS)) for each in called)
+                return any(
+                    self.is_one_of(each, *(f"pydantic.{check}" for check in CHECKS)) for each in called
+                )
             case ast.Assign(targets=[ast.Name(id="model_config")]):
                 return True
             case _:
@@ -152,7 +153,7 @@ class _Definitions(Expressions):
         """Write any node, field or constant."""
         match node:
             case [ast.stmt(), *_]:
-                self.block(node)
+                self.block([each for each in node if isinstance(each, ast.stmt)])
             case _:
                 super().write(node)
 
@@ -231,7 +232,9 @@ class _Definitions(Expressions):
         if node.type is not None:
             self.write(node.type)
         kept = [each for each in node.body if not _is_inert(each)]
-        if not (kept and isinstance(kept[-1], ast.Raise)) or (node.name and _looks_into(node.body, node.name)):
+        if not (kept and isinstance(kept[-1], ast.Raise)) or (
+            node.name and _looks_into(node.body, node.name)
+        ):
             kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             for kind in kinds:
                 found = self.dotted(kind) if kind is not None else None
@@ -312,7 +315,9 @@ class _Definitions(Expressions):
             case ast.MatchClass(cls=kind, patterns=patterns, kwd_attrs=names, kwd_patterns=named):
                 nested = all_of(map(self._condition, [*patterns, *named]))
                 values = tuple(
-                    (name, _literal(value)) for name, value in zip(names, named, strict=True) if _is_literal(value)
+                    (name, _literal(value))
+                    for name, value in zip(names, named, strict=True)
+                    if _is_literal(value)
                 )
                 match self.dotted(kind):
                     case [Found(place=Place() as place, rest="")]:
@@ -331,9 +336,13 @@ def _is_literal(pattern: ast.pattern) -> bool:
 
 
 def _literal(pattern: ast.pattern) -> str | bool | None:
-    value = getattr(pattern, "value", None)
-    found: str | bool | None = value.value if isinstance(value, ast.Constant) else value
-    return found
+    match pattern:
+        case ast.MatchSingleton(value=bool() | None as value):
+            return value
+        case ast.MatchValue(value=ast.Constant(value=str(text))):
+            return text
+        case _:
+            raise ValueError(f"no literal: {ast.dump(pattern)}")
 
 
 def _markers(annotation: ast.expr) -> list[str]:
@@ -375,8 +384,9 @@ def _looks_into(node: object, name: str) -> bool:
     """Whether a name is read elsewhere than in a refusal."""
     match node:
         case [ast.stmt(), *_]:
-            end = next((end for end in range(len(node)) if _is_refusal(node[end:])), len(node))
-            return any(_looks_into(each, name) for each in node[:end])
+            block = [each for each in node if isinstance(each, ast.stmt)]
+            end = next((end for end in range(len(block)) if _is_refusal(block[end:])), len(block))
+            return any(_looks_into(each, name) for each in block[:end])
         case list():
             return any(_looks_into(each, name) for each in node)
         case ast.Name(id=found):

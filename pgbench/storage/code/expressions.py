@@ -217,7 +217,9 @@ class Expressions:
                 with self.using("asked"):
                     self.write(kind)
                 self.put(")")
-            case ast.Call(func=function, args=[name, *_]) if self.is_one_of(function, "importlib.import_module"):
+            case ast.Call(func=function, args=[name, *_]) if self.is_one_of(
+                function, "importlib.import_module"
+            ):
                 self.write_generic(node)
                 self._write_imported(name)
             case ast.Call(func=function, args=arguments) if self.is_one_of(function, *ANY_NAME):
@@ -228,7 +230,7 @@ class Expressions:
                 self.write_generic(node)
 
     def _write_imported(self, name: ast.expr) -> None:
-        """The modules that `import_module` can import: entries, by their last names, of what the text begins with."""
+        """The modules that `import_module` can import: entries, by their last names, below the constant prefix."""
         match name:
             case ast.Constant(value=str(module)):
                 modules = [each for each in self.names.below(module) if each == module]

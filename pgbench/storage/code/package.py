@@ -125,7 +125,7 @@ class Package:
         return found
 
     def _named(self, module: str, node: ast.expr) -> list[Found]:
-        names = []
+        names: list[str] = []
         while isinstance(node, ast.Attribute):
             names.insert(0, node.attr)
             node = node.value

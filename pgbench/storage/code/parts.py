@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Use = Literal["value", "given", "base", "asked", "looked_up"]
-"""How a definition is referred to: as a value; as the type of data that are read; as a base class; to ask what is an
-instance of it; or to look a key up in it."""
+"""How a definition is referred to: as a value; as the type of data that are read; as a base class; to ask what is
+an instance of it; or to look up a key in it."""
 
 
 class Place(NamedTuple):

@@ -1,14 +1,14 @@
 """What a job reaches in a package: the definitions that decide what it computes, and a digest of them.
 
-The search is a rapid type analysis (Bacon and Sweeney 1996): an arm of a `match` counts once an instance of its class
-can exist, because the job's specification holds one, or because code that is reached mentions the class.
+The search is a rapid type analysis (Bacon and Sweeney 1996): an arm of a `match` counts once an instance of its
+class can exist, because the job's specification holds one, or because code that is reached mentions the class.
 """
 
 from __future__ import annotations
 
 import builtins
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, assert_never
 
 from pgbench.storage.code.expressions import ENVIRONMENT
@@ -106,8 +106,7 @@ class Reach:
         undecided: list[Choice] = []
         while self._waiting or len(undecided) != len(self._undecided):
             while self._waiting:
-                for part in self._parts(self._waiting.pop()):
-                    self._take(part)
+                self._open(self._waiting.pop())
             undecided, self._undecided = self._undecided, []
             for choice in undecided:
                 if self._holds(choice.condition):
@@ -123,19 +122,18 @@ class Reach:
         self._waiting.append(node)
         if node.aspect == "whole":
             self._made.add(node.place)
-        self._load(node.place.module)
+        if node.place.module not in self._loaded:
+            self._load(node.place.module)
 
     def _load(self, module: str) -> None:
-        if module in self._loaded:
-            return
         for name in self._package.loaded(module) - self._loaded:
             self._loaded.add(name)
             if self._package.statements(Place(name, EFFECTS)):
                 self._reach(Node(Place(name, EFFECTS), "whole"))
 
-    def _parts(self, node: Node) -> Iterator[Part]:
+    def _open(self, node: Node) -> None:
         if node.place.name != EVERYTHING:
-            yield self._package.part(node)
+            self._take(self._package.part(node))
             return
         for _, place in self._package.everything(node.place.module):
             self._reach(Node(place, "whole"))
@@ -148,8 +146,9 @@ class Reach:
             if self._package.has(module):
                 self._load(module)
         for reference in part.references:
-            node = self._node(reference)
-            if node is not None and reference.use != "asked":
+            if reference.use == "value":
+                self._reach(reference.node)
+            elif reference.use != "asked" and (node := self._node(reference)):
                 self._reach(node)
                 if reference.use == "base":
                     self._made.add(node.place)
@@ -158,10 +157,10 @@ class Reach:
 
     def _node(self, reference: Reference) -> Node | None:
         """What counts of a definition that is referred to; None if the text asks for what cannot exist."""
-        if reference.use == "value":
-            return reference.node
         place, use = reference.node.place, reference.use
         match use:
+            case "value":
+                return reference.node
             case "looked_up":
                 return Node(place, "entries" if self._is_filtered(self._package.keys(place)) else "whole")
             case "base":
@@ -256,7 +255,7 @@ class Reach:
         """Add a text that counts, and the numbers of what it refers to."""
         text.append(part.digest)
         for reference in part.references:
-            node = self._node(reference)
+            node = reference.node if reference.use == "value" else self._node(reference)
             text.append(None if node is None else _number(node, order, numbers))
         for choices in part.choices:
             text.append("{")
