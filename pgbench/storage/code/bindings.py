@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -39,41 +40,43 @@ def bindings(statements: Iterable[ast.AST], package: str) -> Bindings:
         statements: of one scope, or its parameters.
         package: the package that relative imports start from.
     """
-    found = Bindings()
+    found, outer = Bindings(), set()
     for node in _of_this_scope(statements):
         match node:
-            case ast.Import() | ast.ImportFrom():
-                _add_import(found, node, package)
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
                 found.names.add(name)
+            case ast.Import() | ast.ImportFrom():
+                _add_import(found, node, package)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 found.names.add(name)
-            case (
-                ast.ExceptHandler(name=str(name))
-                | ast.MatchAs(name=str(name))
-                | ast.MatchStar(name=str(name))
-            ):
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
                 found.names.add(name)
-            case ast.MatchMapping(rest=str(name)):
+            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
                 found.names.add(name)
-    outer = (node for node in _of_this_scope(statements) if isinstance(node, ast.Global | ast.Nonlocal))
-    for declaration in outer:
-        found.names.difference_update(declaration.names)
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                outer.update(names)
+    found.names -= outer
     return found
+
+
+LEAVES = ast.expr_context | ast.operator | ast.cmpop | ast.unaryop | ast.boolop | ast.Constant
 
 
 def _of_this_scope(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """All nodes below some nodes, in order, without those of inner functions, classes and comprehensions."""
-    for node in nodes:
-        yield node
+    waiting = [*nodes][::-1]
+    while waiting:
+        node = waiting.pop()
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() | ast.ClassDef():
-                continue
+                yield node
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 # `:=` in a comprehension binds a name of the function around it
                 yield from (each.target for each in ast.walk(node) if isinstance(each, ast.NamedExpr))
             case _:
-                yield from _of_this_scope(ast.iter_child_nodes(node))
+                yield node
+                inner = [each for each in ast.iter_child_nodes(node) if not isinstance(each, LEAVES)]
+                waiting += inner[::-1]
 
 
 def _add_import(found: Bindings, node: ast.Import | ast.ImportFrom, package: str) -> None:
@@ -112,6 +115,7 @@ class Module:
     loads: set[str] = field(default_factory=set)
 
 
+@cache
 def read_module(name: str, text: str, package: str) -> Module:
     """The top level of a module's text.
 
