@@ -81,7 +81,9 @@ def functions() -> list[Function]:
                 members = node.body if isinstance(node, ast.ClassDef) else [node]
                 prefix = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
                 found += [
-                    Function(module, prefix + each.name) for each in members if isinstance(each, ast.FunctionDef)
+                    Function(module, prefix + each.name)
+                    for each in members
+                    if isinstance(each, ast.FunctionDef)
                 ]
     return found
 
@@ -220,7 +222,9 @@ def _rebuild(module) -> list:
     replaced = []
     for statement in ast.parse(SOURCES[module.__name__]).body:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and registry([statement]) is not None:
-            name = ast.unparse(statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0])
+            name = ast.unparse(
+                statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
+            )
             old = vars(module)[name]
             exec(compile(ast.Module([statement], []), str(module.__file__), "exec"), vars(module))
             new = vars(module)[name]

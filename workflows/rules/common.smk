@@ -60,6 +60,11 @@ def training_code(wildcards):
     return digests.of_run(RUNS[wildcards.run])
 
 
+def code_of(entries):
+    """Changes whenever the code that tables or pages reach does; looked up only where there is something to make."""
+    return lambda wildcards: digests.of_anything(entries)
+
+
 def measuring_code(wildcards):
     """Changes whenever the code that a measurement of the laboratory reaches does."""
     return digests.of_measurement(wildcards.measurement, LABORATORY_PRESET)

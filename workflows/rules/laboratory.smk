@@ -47,7 +47,7 @@ rule laboratory:
         runtime="10m",
     params:
         measurements=expand(MEASURED, measurement=CONFIGURATION.laboratory),
-        code=digests.of_anything(digests.LABORATORY_PAGE),
+        code=code_of(digests.LABORATORY_PAGE),
     shell:
         "python -m pgbench laboratory-report {params.measurements}"
         " --html {output.html} --markdown {output.markdown} > {log} 2>&1"

@@ -36,7 +36,7 @@ rule page:
     params:
         study=subpath(input.plan, parent=True),
         into=subpath(output.html, parent=True),
-        code=digests.of_anything(digests.STUDY_PAGE),
+        code=code_of(digests.STUDY_PAGE),
     shell:
         "python -m pgbench report {params.study} --into {params.into} > {log} 2>&1"
 
@@ -66,7 +66,7 @@ rule index:
         studies=expand(TABLES, study=PLANS),
         laboratory=expand(f"--laboratory {MEASURED}", measurement=CONFIGURATION.laboratory),
         growth=[f"--growth {table}" for table in GROWTH],
-        code=digests.of_anything(digests.INDEX_PAGE),
+        code=code_of(digests.INDEX_PAGE),
     shell:
         "python -m pgbench index {params.studies} {params.laboratory} {params.growth}"
         " --html {output.html} --markdown {output.markdown} > {log} 2>&1"

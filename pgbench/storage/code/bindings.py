@@ -124,7 +124,7 @@ def read_module(name: str, text: str, package: str) -> Module:
         text: its source.
         package: the package that its relative imports start from.
     """
-    statements = list(_executed(ast.parse(text).body))
+    statements = list(_executed(ast.parse(text, name).body))
     bound = bindings(statements, package)
     module = Module(name, bound, loads=bound.modules)
     for statement in statements:

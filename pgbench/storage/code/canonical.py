@@ -105,7 +105,7 @@ class _Definitions(Expressions):
                     continue
                 if isinstance(statement, ast.AnnAssign):
                     self._field(statement, model)
-                else:
+                elif not _is_inert(statement):
                     self.block([statement])
         self.put(")")
 

@@ -175,6 +175,8 @@ class Expressions:
                     self.write(each)
                     self.put(",")
                 self.put("]")
+            case None:  # such as the key of `**` in a dictionary
+                self.put("~")
             case _:
                 self.put(ascii(node))
 
@@ -191,7 +193,7 @@ class Expressions:
     def _write_constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str) and ENVIRONMENT.fullmatch(node.value):
             self.draft.words.add(node.value)
-        self.put(ascii(node.value))
+        self.put("Constant ", ascii(node.value))
 
     def _write_joinedstr(self, node: ast.JoinedStr) -> None:
         """Versions of Python cut the text between two expressions differently."""

@@ -2,6 +2,9 @@
 
 The search is a rapid type analysis (Bacon and Sweeney 1996): an arm of a `match` counts once an instance of its
 class can exist, because the job's specification holds one, or because code that is reached mentions the class.
+
+Two things it takes for granted. Code looks up environments by the id of the run, or by one that stands in the code
+as a string. A decorator, or a call that gives a name its value, changes nothing else in the package on import.
 """
 
 from __future__ import annotations
@@ -148,7 +151,7 @@ class Reach:
         for reference in part.references:
             if reference.use == "value":
                 self._reach(reference.node)
-            elif reference.use != "asked" and (node := self._node(reference)):
+            elif (reference.use != "asked" or self._job.models is None) and (node := self._node(reference)):
                 self._reach(node)
                 if reference.use == "base":
                     self._made.add(node.place)
@@ -168,6 +171,8 @@ class Reach:
                 return Node(place, "behaviour" if model else "whole")
             case "given":
                 return Node(place, "behaviour" if self._is_given(place) else "whole")
+            case "asked" if self._job.models is None:
+                return reference.node
             case "asked":
                 nodes = Node(place, "whole"), Node(place, "behaviour")
                 return next((node for node in nodes if node in self.nodes), None)
