@@ -1,7 +1,7 @@
 """Small changes planted into functions of the package, and what short trainings then compute.
 
-A change is made twice: in the text of a module, of which digests are taken, and in the process, where the code of the
-loaded function is swapped. Compiled loops run as plain Python meanwhile, so that a change in one is seen by all.
+A change is made twice: in the text of a module, of which digests are taken, and in the process, where the code of
+the loaded function is swapped. Compiled loops run as plain Python meanwhile, so that all see a change in one.
 """
 
 import ast

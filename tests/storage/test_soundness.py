@@ -1,4 +1,4 @@
-"""Where the bits of a training change, its digest changes: changes planted into the functions that compute training.
+"""Where the bits of a training change, its digest changes: changes planted into functions that compute training.
 
 A run is missed by a change if its numbers differ and its digest does not. No run may be missed by any change.
 """

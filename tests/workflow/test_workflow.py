@@ -143,7 +143,9 @@ def test_edited_mathematics_retrains_what_uses_it(finished: Path) -> None:
 
 def test_a_polished_sentence_retrains_nothing(finished: Path) -> None:
     package = finished.parent / "checkout/pgbench"
-    with edited(package / "functional/objectives.py", "    ratios = (log", "    # a comment\n    ratios = (log"):
+    with edited(
+        package / "functional/objectives.py", "    ratios = (log", "    # a comment\n    ratios = (log"
+    ):
         assert "Nothing to be done" in smoke(finished, "--dry-run")
 
 
@@ -157,7 +159,9 @@ def test_what_a_page_prints_writes_it_again(finished: Path) -> None:
 
 
 def test_an_edited_plot_draws_again_and_does_not_retrain(finished: Path) -> None:
-    with edited(finished.parent / "checkout/pgbench/figures/score_figures.py", "linewidth=1.5", "linewidth=1.6"):
+    with edited(
+        finished.parent / "checkout/pgbench/figures/score_figures.py", "linewidth=1.5", "linewidth=1.6"
+    ):
         jobs = planned_jobs(smoke(finished, "--dry-run"))
     assert jobs["page"] == 1
     assert "train" not in jobs
