@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from helpers.planting import SOURCES
 
+from helpers.planting import SOURCES
 from pgbench.base.places import PACKAGE
 from pgbench.methods import lineage
 from pgbench.methods.runs import Run
@@ -125,7 +125,7 @@ def test_a_new_component_changes_no_digest(before):
         ("functional.returns", ("terms {list", "the terms are {list")),
         ("methods.components.advantages", ("0 is the one-step TD error", "at 0 it is the one-step TD error")),
         ("methods.compatibility", ("set ", "please set ")),
-        ("training.updates", ("batch: Batch", "batch: object")),
+        ("training.credit", ("rollout: Rollout", "rollout: object")),
         ("methods.lineage", ("learning_rate=1e-3", "learning_rate=2e-3")),
         ("methods.lineage", ("likelier", "more likely")),
         ("figures.score_figures", ("linewidth=1.5", "linewidth=1.6")),

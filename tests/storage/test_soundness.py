@@ -7,8 +7,8 @@ import random
 from collections import Counter
 
 import pytest
-from helpers.planting import SOURCES, bits, changes, executed, functions, plain_loops, planted, short
 
+from helpers.planting import SOURCES, bits, changes, executed, functions, plain_loops, planted, short
 from pgbench.methods.components import Orthogonal
 from pgbench.methods.runs import Evaluation
 from pgbench.storage import digests
