@@ -19,13 +19,14 @@ from pgbench.storage.code.reach import Reach
 
 MEAN, SAMPLED = Evaluation(episodes=1), Evaluation(episodes=1, actions="sampled")
 RUNS = [
-    short("optimal_baseline", "CartPole-v1"),
-    short("ppo_adaptive_kl", "CartPole-v1", MEAN),
-    short("trpo_practised", "Hopper-v5"),
-    short("ppo", "HalfCheetah-v5"),
     short("replay", "CartPole-v1"),
     short("replay_naive", "Pendulum-v1"),
+    short("ppo_adaptive_kl", "CartPole-v1", MEAN),
+    short("ppo", "HalfCheetah-v5"),
+    short("trpo_practised", "Hopper-v5"),
+    short("optimal_baseline", "CartPole-v1"),
 ]
+"""The quickest first: it shows whether a change did anything."""
 MORE = [
     *(
         short(name, "CartPole-v1")
@@ -135,7 +136,7 @@ class Blind(Package):
 
 
 def test_a_missing_edge_is_found():
-    baseline = Baseline(RUNS[1:2], Blind)
+    baseline = Baseline([short("ppo", "HalfCheetah-v5")], Blind)
     function = next(each for each in functions() if each.name == "gae")
     assert any(baseline.outcome(change)[0] for change in changes(function))
 
