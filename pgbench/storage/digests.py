@@ -17,6 +17,7 @@ from pgbench.base.places import PACKAGE
 from pgbench.methods.runs import Run
 from pgbench.storage.code.package import Package, read_sources
 from pgbench.storage.code.reach import Job, Model, digest
+from pgbench.studies.catalogue import CATALOGUE
 
 TRAINING = ("pgbench.training.loop.Trainer", "pgbench.running.recording.Tables")
 CHECKPOINTS = ("pgbench.running.checkpoints.Checkpoints",)
@@ -45,9 +46,9 @@ def of_checkpoints(run: Run) -> str:
     return _digest(CHECKPOINTS, job_of(run))
 
 
-def of_measurement(name: str, preset: str) -> str:
+def of_measurement(name: str) -> str:
     """The digest of what a measurement of the laboratory reaches."""
-    return _digest(MEASUREMENT, Job(names=frozenset({name, preset})))
+    return _digest(MEASUREMENT, job_of_measurement(name))
 
 
 def of_anything(entries: tuple[str, ...]) -> str:
@@ -58,6 +59,11 @@ def of_anything(entries: tuple[str, ...]) -> str:
 def job_of(run: Run) -> Job:
     """What is known of the training of a run: every model in its specification, and its environment."""
     return Job(frozenset(_models(run)), frozenset({run.environment}))
+
+
+def job_of_measurement(name: str) -> Job:
+    """What is known of a measurement: which one it is."""
+    return Job(names=frozenset({name}), others=frozenset(CATALOGUE))
 
 
 def _models(value: Any) -> Iterator[Model]:

@@ -256,7 +256,7 @@ def test_a_measurement_follows_its_module_and_what_it_measures():
     def of_measurements(sources):
         package = Package(sources)
         return {
-            name: digest(package, digests.MEASUREMENT, Job(names=frozenset({name, "quick"})))
+            name: digest(package, digests.MEASUREMENT, digests.job_of_measurement(name))
             for name in ("offset", "frontier", "divergence")
         }
 

@@ -278,3 +278,27 @@ def g(): raise Heard("{}")
 def test_an_entry_that_does_not_exist_is_refused():
     with pytest.raises(KeyError, match=r"does not define p\.a\.missing"):
         digest(Package({"p": "", "p.a": ""}), ["p.a.missing"], Job())
+
+
+def test_a_table_of_measurements_counts_with_the_one_that_is_measured():
+    text = "from p.b import g, h\nTABLE = {'one': g, 'two': h}\ndef f(x): return TABLE[x]()"
+    package = Package({"p": "", "p.a": text, **HELPER})
+    others = frozenset({"one", "two", "three"})
+    found = Reach(package, ["p.a.f"], Job(names=frozenset({"one"}), others=others)).names
+    assert found == ["p.a.TABLE", "p.a.f", "p.b.g"]
+    found = Reach(package, ["p.a.f"], Job(names=frozenset({"one"}), others=others - {"two"})).names
+    assert found == ["p.a.TABLE", "p.a.f", "p.b.g", "p.b.h"]
+
+
+def test_modules_that_are_imported_by_name_are_reached():
+    text = "from importlib import import_module\ndef f(x): return import_module(f'p.m.{x}').measure()"
+    sources = {
+        "p": "",
+        "p.a": text,
+        "p.m": "",
+        "p.m.one": "def measure(): pass",
+        "p.m.two": "def measure(): pass",
+    }
+    job = Job(names=frozenset({"one"}), others=frozenset({"one", "two"}))
+    assert Reach(Package(sources), ["p.a.f"], job).names == ["p.a.f", "p.m.one.*", "p.m.one.measure"]
+    assert "p.m.two.measure" in Reach(Package(sources), ["p.a.f"], Job()).names

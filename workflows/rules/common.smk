@@ -67,7 +67,7 @@ def code_of(entries):
 
 def measuring_code(wildcards):
     """Changes whenever the code that a measurement of the laboratory reaches does."""
-    return digests.of_measurement(wildcards.measurement, LABORATORY_PRESET)
+    return digests.of_measurement(wildcards.measurement)
 
 
 def blocks(wildcards):

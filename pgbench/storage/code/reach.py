@@ -46,10 +46,13 @@ class Job(NamedTuple):
     Attributes:
         models: the instances that its specification holds; None: any instance of any class may be read from a file.
         names: what it looks up in registries, such as its environment.
+        others: all names among which these are, if they are no ids of environments: a registry in which only such
+            names are keys is taken for one of theirs.
     """
 
     models: frozenset[Model] | None = None
     names: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
 
 
 def digest(package: Package, entries: Iterable[str], job: Job) -> str:
@@ -185,9 +188,9 @@ class Reach:
 
     def _is_filtered(self, keys: Sequence[str]) -> bool:
         """Whether it is known what the job looks up in a registry with these keys."""
-        return not self._job.names.isdisjoint(keys) or (
-            self._by_environment and all(map(ENVIRONMENT.fullmatch, keys))
-        )
+        if self._by_environment:
+            return all(map(ENVIRONMENT.fullmatch, keys))
+        return self._job.others.issuperset(keys)
 
     # ------------------------------------------------------------------------------------------------------
     # What counts
