@@ -320,12 +320,15 @@ def verify(
         (
             str(finding.place.relative_to(results)),
             finding.state,
+            "" if finding.unchanged is None else "unchanged" if finding.unchanged else "changed",
             "yes" if finding.reproducible else "no",
             finding.remark,
         )
         for finding in findings
     ]
-    print(wording.text_table(("result", "state", "this code would reproduce it", "why not"), rows))
+    print(
+        wording.text_table(("result", "state", "its code", "this code would reproduce it", "why not"), rows)
+    )
     states = [finding.state for finding in findings]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("valid", "unfinished", "invalid"))
     same = sum(finding.reproducible for finding in findings)

@@ -130,12 +130,12 @@ def test_a_finished_block_whose_files_were_deleted_is_given_back(
 
 def test_what_was_kept_of_other_code_is_not_given_back(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(digests, "training_code_digest", lambda: "01234567")
+        patch.setattr(digests, "of_run", lambda *_: "01234567")
         block.train_block(RUN, SEEDS, tmp_path)
     (tmp_path / "run.json").unlink()
     block.train_block(RUN, SEEDS, tmp_path)
     record = blocks.read_block(tmp_path, naming.run_name(RUN)).record
-    assert record.code_digest == digests.training_code_digest()
+    assert record.code_digest == digests.of_run(RUN)
 
 
 def test_an_edited_block_is_trained_again(tmp_path, whole):
@@ -229,7 +229,7 @@ def test_an_interrupted_block_goes_on(interrupted, whole, capsys):
 
 @pytest.mark.parametrize(
     ("changed", "value"),
-    [("training_code_digest", lambda: "01234567"), ("provenance", None)],
+    [("of_run", lambda *_: "01234567"), ("of_checkpoints", lambda *_: "01234567"), ("provenance", None)],
 )
 def test_other_code_or_versions_start_over(interrupted, whole, monkeypatch, capsys, changed, value):
     """And the checkpoint stays for when they come back, until the block is finished."""
@@ -252,7 +252,7 @@ def test_a_checkpoint_of_other_seeds_is_not_taken_for_its_own(interrupted):
     other = checkpoints.Identity(
         run=RUN,
         seeds=(5, 6),
-        code_digests=(digests.training_code_digest(), digests.code_digest(checkpoints.SAVING_CODE)),
+        code_digests=(digests.of_run(RUN), digests.of_checkpoints(RUN)),
         versions=block.provenance()["versions"],
     )
     saved(interrupted).rename(interrupted / f"checkpoint-{other.digest}")

@@ -31,12 +31,14 @@ class Finding:
         state: `invalid` if a file is missing, altered or contradicts another.
         reproducible: whether this code, with these versions, on this processor, would give the same bytes.
         remark: what is wrong, or why the bytes could differ.
+        unchanged: whether the code that its run reaches is as it was; None where no run is known.
     """
 
     place: Path
     state: State
     reproducible: bool
     remark: str
+    unchanged: bool | None = None
 
 
 def verify(directory: Path) -> list[Finding]:
@@ -49,18 +51,17 @@ def verify(directory: Path) -> list[Finding]:
     block_directories, studies = layout.blocks(), layout.gathered_studies()
     if not block_directories and not studies:
         raise Refusal(f"{directory}: holds no results; name the folder that has 'runs' and 'studies' in it")
-    now, code = Provenance.model_validate(provenance()), digests.training_code_digest()
-    findings = [verify_block(block, now, code) for block in block_directories]
+    now = Provenance.model_validate(provenance())
+    findings = [verify_block(block, now) for block in block_directories]
     return findings + [verify_study(study, directory) for study in studies]
 
 
-def verify_block(directory: Path, now: Provenance, code: str) -> Finding:
+def verify_block(directory: Path, now: Provenance) -> Finding:
     """Check one block: files against record, record against directory, tables against each other.
 
     Args:
         directory: the block's.
         now: what would train it now.
-        code: digest of the training code as it is now.
     """
     if not (directory / RECORD).exists():
         kept = any(directory.glob("checkpoint-*"))
@@ -72,8 +73,10 @@ def verify_block(directory: Path, now: Provenance, code: str) -> Finding:
         return Finding(directory, "invalid", False, str(refusal))
     if contradictions:
         return Finding(directory, "invalid", False, "; ".join(contradictions))
+    code = digests.of_run(block.record.run)
     obstacles = list(_obstacles(block.record, now, code))
-    return Finding(directory, "valid", not obstacles, "; ".join(obstacles))
+    unchanged = block.record.code_digest == code
+    return Finding(directory, "valid", not obstacles, "; ".join(obstacles), unchanged)
 
 
 def verify_study(directory: Path, results_directory: Path) -> Finding:

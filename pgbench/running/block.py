@@ -13,7 +13,7 @@ import torch
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.methods import naming
 from pgbench.methods.runs import Run
-from pgbench.running.checkpoints import SAVING_CODE, Checkpoints, Identity
+from pgbench.running.checkpoints import Checkpoints, Identity
 from pgbench.running.progress import Progress, say
 from pgbench.running.recording import Tables
 from pgbench.storage import blocks, digests
@@ -46,12 +46,12 @@ def train_block(
     # Before training: the checkout may be edited while it runs.
     start = History(
         **provenance(),
-        code_digest=digests.training_code_digest(),
+        code_digest=digests.of_run(run, None if look is observe_nothing else look),
         started=datetime.now(UTC),
         seconds=0.0,
         steps=0,
     )
-    code = start.code_digest, digests.code_digest(SAVING_CODE)
+    code = start.code_digest, digests.of_checkpoints(run)
     identity = Identity(run=run, seeds=tuple(seeds), code_digests=code, versions=start.versions)
     with _breakdowns(directory), sole_writer(directory):
         saved = Checkpoints(directory, identity, every)

@@ -46,7 +46,6 @@ from pgbench.training.loop import Trainer
 SHARE = 0.01
 """The largest share of the time that checkpoints may take: after a slow save, the next one waits longer."""
 
-SAVING_CODE = ("running", "training/gradient_reference.py")
 RECORD, ARRAY = "checkpoint.json", "array"
 
 
@@ -55,7 +54,9 @@ class Identity(Specification):
 
     run: Run
     seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
-    code_digests: tuple[str, str] = Field(description="Of the training code, and of `SAVING_CODE`.")
+    code_digests: tuple[str, str] = Field(
+        description="Of the code that training reaches, and of the code that saves it."
+    )
     versions: dict[str, str]
 
 

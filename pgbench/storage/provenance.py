@@ -50,7 +50,7 @@ class Resumption(Specification):
 class History(Provenance):
     """How a block has been trained so far; commit, versions and machine are those of the first process."""
 
-    code_digest: str = Field(description="Digest of the training code.")
+    code_digest: str = Field(description="Digest of the code that training reaches.")
     started: AwareDatetime
     seconds: NonNegativeFloat = Field(description="Wall time spent on training.")
     steps: NonNegativeInt = Field(description="Environment steps of all the block's replicas together.")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.runs import Run
 from pgbench.training import diagnostics, evaluation, replay_update
 from pgbench.training.batches import Batch
@@ -69,10 +70,11 @@ class Trainer:
         rollout = collect(self.run.algorithm.data, sampler, learner, iteration, running)
         measured = running & self._metrics_due(before)
         moment = Moment(iteration, self.seeds, torch.from_numpy(running), remaining, bool(measured.any()))
-        if self.memory is None:
-            statistics = self._learn(rollout, moment)
-        else:
-            statistics = self._learn_from(self.memory, rollout, moment)
+        match self.memory:
+            case None:
+                statistics = self._learn(rollout, moment)
+            case ReplayMemory() as memory:
+                statistics = learn_from(memory, self.run.algorithm, learner, rollout, moment)
         self.running = running & (sampler.steps < self.run.steps) & ~learner.diverged().numpy()
         self.iteration += 1
         evaluations = evaluation.evaluate(self.run, self.seeds, learner, sampler, before)
@@ -90,12 +92,6 @@ class Trainer:
         before = diagnostics.before_update(learner, batch)
         done = update(algorithm, learner, batch, moment)
         return seen | before | diagnostics.after_update(algorithm, learner, batch) | done
-
-    def _learn_from(self, memory: ReplayMemory, rollout: Rollout, moment: Moment) -> Statistics:
-        """Learn from a memory that the rollout joins: update, look."""
-        before = self.learner.actor.values.detach().clone()
-        last, done = replay_update.update(self.run.algorithm, self.learner, memory, rollout, moment)
-        return done | replay_update.measure(self.learner, last, before) if moment.watched else {}
 
     def _metrics_due(self, before: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether a replica has come to another part of its budget, `[S]`; all have in the first iteration."""
@@ -126,6 +122,16 @@ class Trainer:
         self.learner.restore(state["learner"])
         if self.memory is not None:
             self.memory.restore(state["memory"])
+
+
+# Not a method, so that a run without a memory does not reach the update from one.
+def learn_from(
+    memory: ReplayMemory, algorithm: Algorithm, learner: Learner, rollout: Rollout, moment: Moment
+) -> Statistics:
+    """Learn from a memory that the rollout joins: update, look."""
+    before = learner.actor.values.detach().clone()
+    last, done = replay_update.update(algorithm, learner, memory, rollout, moment)
+    return done | replay_update.measure(learner, last, before) if moment.watched else {}
 
 
 def train(run: Run, seeds: Sequence[int], observer: Observer = observe_nothing) -> Iterator[Iteration]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import lineage, naming
 from pgbench.methods.paths import difference
 from pgbench.methods.runs import Evaluation, blocks_of, seeds_of
-from pgbench.storage import digests
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
 from pgbench.studies.loading import describe_run, load_study
 from pgbench.studies.plans import StudyPlan, plan_studies, plan_study, read_plan, runs_by_name
@@ -275,50 +273,3 @@ def test_blocks_hold_each_seed_once(seeds: int, block_size: int) -> None:
 def test_bad_seeds_are_refused(text: str) -> None:
     with pytest.raises(Refusal, match="rising range"):
         seeds_of(text)
-
-
-# Digests of code
-
-
-def modules_behind(module: Path) -> set[Path]:
-    """The modules of this package that a module imports when it is imported, and they in turn."""
-    package = CHECKOUT / "pgbench"
-    found: set[Path] = set()
-    waiting = [module]
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found.add(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "pgbench":
-                base = package.joinpath(*(node.module or "").split(".")[1:])
-                names = [base, *(base / alias.name for alias in node.names)]
-                waiting += [
-                    file for name in names for file in (name.with_suffix(".py"), name / "__init__.py")
-                ]
-        waiting = [path for path in waiting if path.exists() and path != package / "__init__.py"]
-    return found
-
-
-def test_the_digest_of_training_covers_all_that_training_imports() -> None:
-    package = CHECKOUT / "pgbench"
-    listed = {package / name for name in digests.TRAINING_CODE}
-    missing = {
-        path.relative_to(package).as_posix()
-        for path in modules_behind(package / "training" / "loop.py")
-        if path not in listed and not set(path.parents) & listed
-    }
-    assert not missing
-
-
-def test_code_digest_follows_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digests, "PACKAGE", tmp_path)
-    (tmp_path / "part").mkdir()
-    module, other = write(tmp_path / "part", "x = 1\n", "module.py"), write(tmp_path, "y = 1\n", "other.py")
-    before = digests.code_digest(["part"])
-    other.write_text("y = 2\n")
-    assert digests.code_digest(["part"]) == before
-    assert digests.code_digest(["part", "other.py"]) != before
-    module.write_text("x = 2\n")
-    assert digests.code_digest(["part"]) != before

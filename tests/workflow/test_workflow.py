@@ -70,12 +70,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def edited(module: Path) -> Iterator[None]:
-    """Append a comment to a module for a while."""
+def edited(module: Path, before: str, after: str) -> Iterator[None]:
+    """Replace something in a module for a while."""
     original = module.read_text()
-    module.write_text(original + "# edited\n")
-    yield
-    module.write_text(original)
+    assert before in original
+    module.write_text(original.replace(before, after))
+    try:
+        yield
+    finally:
+        module.write_text(original)
 
 
 def test_every_output_exists(finished: Path) -> None:
@@ -132,13 +135,36 @@ def test_more_seeds_train_only_the_new_block(finished: Path) -> None:
     }
 
 
-def test_edited_mathematics_retrains(finished: Path) -> None:
-    with edited(finished.parent / "checkout/pgbench/training/updates.py"):
+def test_edited_mathematics_retrains_what_uses_it(finished: Path) -> None:
+    """Only PPO clips its ratio; both runs take the steps of Adam."""
+    package = finished.parent / "checkout/pgbench"
+    with edited(package / "functional/objectives.py", "1.0 - epsilon", "1.0 - 2.0 * epsilon"):
+        assert planned_jobs(smoke(finished, "--dry-run"))["train"] == 2
+    with edited(package / "networks/adam.py", "1.0 - first", "1.0 - 2.0 * first"):
         assert planned_jobs(smoke(finished, "--dry-run"))["train"] == 4
 
 
+def test_a_polished_sentence_retrains_nothing(finished: Path) -> None:
+    package = finished.parent / "checkout/pgbench"
+    with edited(
+        package / "functional/objectives.py", "    ratios = (log", "    # a comment\n    ratios = (log"
+    ):
+        assert "Nothing to be done" in smoke(finished, "--dry-run")
+
+
+def test_what_a_page_prints_writes_it_again(finished: Path) -> None:
+    """Pages print the ideas of the lineage, which training does not know."""
+    idea = "make the actions of an episode likelier"
+    with edited(finished.parent / "checkout/pgbench/methods/lineage.py", idea, idea.upper()):
+        jobs = planned_jobs(smoke(finished, "--dry-run"))
+    assert jobs["page"] == 1
+    assert "train" not in jobs
+
+
 def test_an_edited_plot_draws_again_and_does_not_retrain(finished: Path) -> None:
-    with edited(finished.parent / "checkout/pgbench/figures/score_figures.py"):
+    with edited(
+        finished.parent / "checkout/pgbench/figures/score_figures.py", "linewidth=1.5", "linewidth=1.6"
+    ):
         jobs = planned_jobs(smoke(finished, "--dry-run"))
     assert jobs["page"] == 1
     assert "train" not in jobs

@@ -50,6 +50,6 @@ rule gather:
         runtime="1h",
     params:
         study=subpath(input.plan, parent=True),
-        code=digests.code_digest(digests.ANALYSIS_CODE),
+        code=code_of(digests.TABLES),
     shell:
         "python -m pgbench gather {params.study} > {log} 2>&1"

@@ -55,6 +55,21 @@ def training_arguments(wildcards):
     return ARGUMENTS[wildcards.run]
 
 
+def training_code(wildcards):
+    """Changes whenever the code that a run reaches does: edited mathematics retrains what uses it."""
+    return digests.of_run(RUNS[wildcards.run])
+
+
+def code_of(entries):
+    """Changes whenever the code that tables or pages reach does; looked up only where there is something to make."""
+    return lambda wildcards: digests.of_anything(entries)
+
+
+def measuring_code(wildcards):
+    """Changes whenever the code that a measurement of the laboratory reaches does."""
+    return digests.of_measurement(wildcards.measurement)
+
+
 def blocks(wildcards):
     """All files of all blocks of a study."""
     directories = [LAYOUT.block(name) for name in PLANS[wildcards.study].blocks()]
@@ -84,17 +99,14 @@ try:
 except Refusal as refusal:
     refuse(refusal)
 
+RUNS = plans.runs_by_name(PLANS.values())
 # Once a run and not once a block: on a large plan, these functions took most of the time of planning.
-ARGUMENTS = {
-    name: shlex.join(naming.training_arguments(run))
-    for name, run in plans.runs_by_name(PLANS.values()).items()
-}
+ARGUMENTS = {name: shlex.join(naming.training_arguments(run)) for name, run in RUNS.items()}
 TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
 LAYOUT = Layout()
 BLOCK = str(LAYOUT.block("{run}/{block}"))
 BLOCK_FILES = (RECORD, "episodes.parquet", "metrics.parquet", "evaluations.parquet")
-LABORATORY_CODE = (*digests.TRAINING_CODE, *digests.ANALYSIS_CODE, "laboratory")
 # A preset that the laboratory does not know measures as much as `standard`.
 LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"
 MEASURED = str(LAYOUT.measurement(LABORATORY_PRESET, "{measurement}"))

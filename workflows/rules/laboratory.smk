@@ -22,7 +22,7 @@ rule laboratory_measurement:
     params:
         preset=LABORATORY_PRESET,
         into=subpath(output.record, parent=True),
-        code=digests.code_digest(LABORATORY_CODE),
+        code=measuring_code,
     shell:
         "python -m pgbench laboratory {wildcards.measurement} --preset {params.preset}"
         " --output {params.into} > {log} 2>&1"
@@ -47,7 +47,7 @@ rule laboratory:
         runtime="10m",
     params:
         measurements=expand(MEASURED, measurement=CONFIGURATION.laboratory),
-        code=digests.code_digest(LABORATORY_CODE),
+        code=code_of(digests.LABORATORY_PAGE),
     shell:
         "python -m pgbench laboratory-report {params.measurements}"
         " --html {output.html} --markdown {output.markdown} > {log} 2>&1"

@@ -41,7 +41,7 @@ rule page:
         into=subpath(output.html, parent=True),
         figure_captions={name: texts["text"] for name, texts in CAPTIONS["figures"].items()},
         table_captions=CAPTIONS["tables"],
-        code=digests.code_digest(digests.ANALYSIS_CODE),
+        code=code_of(digests.STUDY_PAGE),
     shell:
         "python -m pgbench report {params.study} --into {params.into} > {log} 2>&1"
 
@@ -68,7 +68,7 @@ rule index:
     params:
         studies=expand(TABLES, study=PLANS),
         laboratory=expand(f"--laboratory {MEASURED}", measurement=CONFIGURATION.laboratory),
-        code=digests.code_digest(digests.ANALYSIS_CODE),
+        code=code_of(digests.INDEX_PAGE),
     shell:
         "python -m pgbench index {params.studies} {params.laboratory}"
         " --html {output.html} --markdown {output.markdown} > {log} 2>&1"

@@ -21,7 +21,7 @@ rule train:
     params:
         run=training_arguments,
         into=subpath(output.record, parent=True),
-        code=digests.training_code_digest(),
+        code=training_code,
     shell:
         "python -m pgbench train {params.run} --seeds {wildcards.block} --name {wildcards.run}"
         " --into {params.into} > {log} 2>&1"
