@@ -141,9 +141,9 @@ def squared_norms(vectors: NDArray[np.floating[Any]]) -> Rewards:
     return np.add.reduce(np.square(vectors), axis=1)  # type: ignore[no-any-return]
 
 
-def distances(one: FloatArray, other: FloatArray) -> FloatArray:
+def distances(points: FloatArray, targets: FloatArray) -> FloatArray:
     """Euclidean distances `[K]` between points `[K, 3]`, by the dot product that `np.linalg.norm` takes."""
-    difference = one - other
+    difference = points - targets
     return np.sqrt(np.vecdot(difference, difference))  # type: ignore[no-any-return]
 
 

@@ -33,7 +33,7 @@ class Evaluation(Specification):
     )
     actions: Literal["mean", "sampled"] = Field(
         "mean",
-        description="`mean`: the mean action of the policy, or its likeliest one. `sampled`: drawn as in training.",
+        description="`mean`: the mean action of the policy, or the most likely one. `sampled`: as in training.",
     )
 
 

@@ -29,7 +29,7 @@ class FixedHorizon(Specification):
 
 
 class ReplayBuffer(Specification):
-    """Minibatches of single transitions, drawn from the latest ones, whichever policy collected them."""
+    """Minibatches of single transitions, drawn from the latest ones. Older policies collected most of them."""
 
     kind: Literal["replay_buffer"] = "replay_buffer"
     capacity: PositiveInt = Field(
