@@ -3,15 +3,10 @@
 This room imports `base` only. `make` builds an environment by its Gymnasium id.
 """
 
-from pgbench.environments.interface import Box, Discrete, Transition, VectorEnvironment
-from pgbench.environments.registry import check, make, time_limit
-
-__all__ = [
-    "Box",
-    "Discrete",
-    "Transition",
-    "VectorEnvironment",
-    "check",
-    "make",
-    "time_limit",
-]
+from pgbench.environments.interface import Box as Box
+from pgbench.environments.interface import Discrete as Discrete
+from pgbench.environments.interface import Transition as Transition
+from pgbench.environments.interface import VectorEnvironment as VectorEnvironment
+from pgbench.environments.registry import check as check
+from pgbench.environments.registry import make as make
+from pgbench.environments.registry import time_limit as time_limit

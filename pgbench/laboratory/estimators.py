@@ -29,7 +29,8 @@ from pgbench.training import credit, losses
 from pgbench.training.batches import Batch, Credit, Recorded, Transitions
 from pgbench.training.experience import Rollout
 from pgbench.training.learner import Learner
-from pgbench.training.meaning import critics, data
+from pgbench.training.meaning import data
+from pgbench.training.meaning.baselines import critic_of
 
 Refine = Callable[[Learner, Batch], Batch]
 """A last word on a batch, before the update sees it."""
@@ -97,7 +98,7 @@ def gradients(
         refine: changes the batch before the update sees it.
     """
     replicas = experience.rewards.shape[1]
-    critic = None if critics.values(algorithm.baseline) is None else setting.critic
+    critic = None if critic_of(algorithm.baseline) is None else setting.critic
     before = setting.row if setting.collected_by is None else setting.collected_by
     learner = setting.actor.learner(algorithm, before.repeat(replicas, 1), critic)
     batch = credit.prepare(algorithm, learner, experience)

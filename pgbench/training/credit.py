@@ -10,8 +10,8 @@ from pgbench.training.batches import Batch, Credit, Recorded, Transitions
 from pgbench.training.experience import Rollout, Values, in_time, side_by_side
 from pgbench.training.learner import Learner
 from pgbench.training.meaning.advantages import advantages
-from pgbench.training.meaning.baselines import gradient_correction, trajectory_scores
-from pgbench.training.meaning.critics import rollout_targets
+from pgbench.training.meaning.baselines import critic_target, gradient_correction, trajectory_scores
+from pgbench.training.meaning.critics import targets_of
 from pgbench.training.meaning.data import transition_weights
 from pgbench.training.meaning.details import at_time_limits, over_the_batch
 
@@ -48,7 +48,8 @@ def _credited(
     values = critic_values(rollout, here, learner.values_in_chunks(next_observations))
     seen, values = at_time_limits(algorithm, rollout, values)
     estimates = advantages(algorithm, seen, values, scores)
-    targets = rollout_targets(algorithm.baseline, seen, values, algorithm.gamma)
+    target = critic_target(algorithm.baseline)
+    targets = None if target is None else targets_of(target, seen, values, algorithm.gamma)
     active = side_by_side(seen.active)
     shares = shares_of(active)
     credit = Credit(

@@ -23,7 +23,8 @@ from pgbench.training.experience import Rollout, side_by_side
 from pgbench.training.iteration import Moment, Statistics
 from pgbench.training.learner import Learner
 from pgbench.training.losses import gradient
-from pgbench.training.meaning import critics
+from pgbench.training.meaning.baselines import critic_of
+from pgbench.training.meaning.critics import targets_of
 from pgbench.training.meaning.data import collect, start_memory
 from pgbench.training.sampler import Sampler
 from pgbench.training.start import start_sampler
@@ -109,7 +110,7 @@ def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
 @torch.no_grad()
 def _value_error(algorithm: Algorithm, learner: Learner, rollouts: Sequence[Rollout]) -> Tensor:
     """√(E(V − G)² / E G²), `[S]`, over all rollouts; where one cuts an episode, V stands for the rest in G."""
-    if critics.values(algorithm.baseline) is None:
+    if critic_of(algorithm.baseline) is None:
         return torch.full((len(learner.actor.values),), torch.nan)
     errors, squares, active = [], [], []
     for rollout in rollouts:
@@ -118,7 +119,7 @@ def _value_error(algorithm: Algorithm, learner: Learner, rollouts: Sequence[Roll
             for observations in (rollout.observations, rollout.next_observations)
         )
         values = critic_values(rollout, here, following)
-        returns = critics.targets_of(c.MonteCarloTarget(), rollout, values, algorithm.gamma)
+        returns = targets_of(c.MonteCarloTarget(), rollout, values, algorithm.gamma)
         errors.append(side_by_side((values.here - returns).square()))
         squares.append(side_by_side(returns.square()))
         active.append(side_by_side(rollout.active))

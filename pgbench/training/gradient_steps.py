@@ -16,6 +16,7 @@ from pgbench.training.iteration import Moment, Statistics
 from pgbench.training.learner import Learner, mean_kl
 from pgbench.training.losses import accumulate, loss
 from pgbench.training.meaning import details, optimisers
+from pgbench.training.meaning.baselines import critic_fit
 from pgbench.training.meaning.critics import joint_coefficient
 from pgbench.training.parameters import Parameters
 from pgbench.training.streams import stream
@@ -87,4 +88,5 @@ def fit_separately(
 
 def _learning_together(algorithm: Algorithm, learner: Learner) -> list[Parameters]:
     """The networks that the policy's optimiser steps: the critic's too, if they learn together."""
-    return [learner.actor] if joint_coefficient(algorithm.baseline) is None else learner.parts
+    joint = joint_coefficient(critic_fit(algorithm.baseline)) is not None
+    return learner.parts if joint else [learner.actor]

@@ -10,6 +10,7 @@ from pgbench.networks.distributions import Distribution
 from pgbench.training.batches import Batch, Transitions
 from pgbench.training.experience import chunks
 from pgbench.training.learner import Learner
+from pgbench.training.meaning.baselines import critic_fit
 from pgbench.training.meaning.critics import joint_coefficient
 from pgbench.training.meaning.details import value_losses, with_entropy_bonus
 from pgbench.training.meaning.surrogates import reweighted, surrogate_objective
@@ -17,7 +18,8 @@ from pgbench.training.meaning.surrogates import reweighted, surrogate_objective
 
 def loss(algorithm: Algorithm, learner: Learner, part: Transitions) -> Tensor:
     """The sum over replicas of each one's loss on some transitions, so that gradients do not mix."""
-    coefficient, observations = joint_coefficient(algorithm.baseline), part.recorded.observations
+    coefficient = joint_coefficient(critic_fit(algorithm.baseline))
+    observations = part.recorded.observations
     if coefficient is None:
         return policy_losses(algorithm, learner, learner.distribution(observations), part).sum()
     new, values = learner.evaluate(observations)

@@ -23,7 +23,7 @@ from pgbench.training.iteration import Moment, Statistics
 from pgbench.training.learner import ActionCritic, Learner
 from pgbench.training.meaning import details, optimisers
 from pgbench.training.meaning.advantages import advantages, credited_action
-from pgbench.training.meaning.baselines import next_values
+from pgbench.training.meaning.baselines import critic_fit, next_values
 from pgbench.training.meaning.critics import separate_fit, targets_of
 from pgbench.training.meaning.data import transition_weights
 from pgbench.training.meaning.updates import single_steps
@@ -57,7 +57,7 @@ def update(
     Returns:
         The last minibatch; and `[S]` each: the critic's mean loss over its steps, the actor's mean gradient norm.
     """
-    method, fit = single_steps(algorithm.update), separate_fit(algorithm.baseline)
+    method, fit = single_steps(algorithm.update), separate_fit(critic_fit(algorithm.baseline))
     if fit is None:
         raise ValueError("a replay buffer needs a critic that is fitted separately")
     draws = ReplayDraws(moment.seeds, moment.iteration)

@@ -15,7 +15,8 @@ from pgbench.networks.distributions import Policy
 from pgbench.networks.initialisation import Role, initial_parameters
 from pgbench.networks.perceptron import Perceptron
 from pgbench.training.learner import ActionCritic, Learner, SharedCritic, StateCritic
-from pgbench.training.meaning import critics, data, details, surrogates
+from pgbench.training.meaning import data, details, surrogates
+from pgbench.training.meaning.baselines import critic_of
 from pgbench.training.parameters import Parameters
 from pgbench.training.sampler import Sampler, environment_streams
 from pgbench.training.streams import stream
@@ -38,7 +39,7 @@ def start_learner(algorithm: Algorithm, environment: VectorEnvironment, seeds: S
     policy, networks = Policy(environment.actions), algorithm.networks
     heads: list[Head] = [("policy", policy.outputs)]
     critic: SharedCritic | StateCritic | ActionCritic | None
-    match critics.values(algorithm.baseline):
+    match critic_of(algorithm.baseline):
         case "states" if networks.shared:
             critic, heads = SharedCritic(), [*heads, ("value", 1)]
         case "states":

@@ -30,7 +30,7 @@ from pgbench.studies.catalogue import Size
 from pgbench.training import replay_update
 from pgbench.training.experience import Rollout
 from pgbench.training.learner import ActionCritic, Learner, StateCritic
-from pgbench.training.meaning.critics import values as values_of
+from pgbench.training.meaning.baselines import critic_of
 from pgbench.training.parameters import Parameters
 from pgbench.training.replay_memory import Drawn, Purpose, ReplayDraws
 
@@ -166,14 +166,14 @@ class Case:
         values = critic_network(algorithm)
         rows = torch.zeros(1, values.width).double() if critics is None else critics
         actor, table = Parameters.start(row.repeat(len(rows), 1)), Parameters.start(rows)
-        of_actions = values_of(algorithm.baseline) == "actions"
+        of_actions = critic_of(algorithm.baseline) == "actions"
         critic = ActionCritic(values, table, policy) if of_actions else StateCritic(values, table)
         return Learner(policy, network, actor, critic, torch.zeros(len(rows), dtype=torch.float64))
 
 
 def critic_network(algorithm: Algorithm) -> Perceptron:
     """A table of V(s), or of Q(s, a), on one-hot observations."""
-    return Perceptron((STATES, ACTIONS if values_of(algorithm.baseline) == "actions" else 1), "tanh")
+    return Perceptron((STATES, ACTIONS if critic_of(algorithm.baseline) == "actions" else 1), "tanh")
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def _measured(name: str, case: Case) -> dict[str, float]:
     present, buffer = (exact.solve(case.world, table, GAMMA) for table in (case.policy, case.behaviour))
     critic = fixed_point(algorithm, case)
     found = _values(case.learner(algorithm, critic.unsqueeze(0)))
-    of_actions = values_of(algorithm.baseline) == "actions"
+    of_actions = critic_of(algorithm.baseline) == "actions"
 
     def distance(known: exact.Discounted) -> float:
         truth = known.action_values if of_actions else known.values.unsqueeze(-1).expand_as(found)

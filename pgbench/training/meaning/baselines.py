@@ -1,8 +1,8 @@
-"""What the baseline slot means: what an action's return is compared with."""
+"""What the baseline slot means: what an action's return is compared with, and the critic that learns it."""
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Literal, assert_never
 
 import torch
 from torch import Tensor
@@ -33,6 +33,60 @@ def subtracted(
             return control_variates.optimal_constant(_known(scores).square().sum(-1), estimates[0])
         case c.LearnedValue():
             return values.here
+        case _:
+            assert_never(baseline)
+
+
+def critic_of(baseline: c.Baseline) -> Literal["states", "actions"] | None:
+    """What the critic values: states, by V(s), or actions, by Q(s, a); None without a critic."""
+    match baseline:
+        case c.LearnedValue():
+            return "states"
+        case c.LearnedActionValue():
+            return "actions"
+        case (
+            c.NoBaseline()
+            | c.AverageReturn()
+            | c.TimestepAverage()
+            | c.OptimalConstant()
+            | c.OptimalComponents()
+        ):
+            return None
+        case _:
+            assert_never(baseline)
+
+
+def critic_fit(baseline: c.Baseline) -> c.CriticFit | None:
+    """How the critic is fitted; None without a critic."""
+    match baseline:
+        case c.LearnedValue(fit=fit) | c.LearnedActionValue(fit=fit):
+            return fit
+        case (
+            c.NoBaseline()
+            | c.AverageReturn()
+            | c.TimestepAverage()
+            | c.OptimalConstant()
+            | c.OptimalComponents()
+        ):
+            return None
+        case _:
+            assert_never(baseline)
+
+
+def critic_target(baseline: c.Baseline) -> c.CriticTarget | None:
+    """What the critic regresses on in a rollout; None where no critic is fitted to rollouts."""
+    match baseline:
+        case c.LearnedValue(target=target):
+            return target
+        case (
+            c.NoBaseline()
+            | c.AverageReturn()
+            | c.TimestepAverage()
+            | c.OptimalConstant()
+            | c.OptimalComponents()
+            | c.LearnedActionValue()
+        ):
+            return None
         case _:
             assert_never(baseline)
 

@@ -11,6 +11,7 @@ from pgbench.training.gradient_steps import fit_separately, gradient_steps, mini
 from pgbench.training.iteration import Moment, Statistics
 from pgbench.training.learner import Learner
 from pgbench.training.losses import gradient
+from pgbench.training.meaning.baselines import critic_fit
 from pgbench.training.meaning.critics import separate_fit
 from pgbench.training.meaning.surrogates import adapt_penalty
 from pgbench.training.natural_gradient import natural_step, searched_step
@@ -33,7 +34,7 @@ def update(algorithm: Algorithm, learner: Learner, batch: Batch, moment: Moment)
             done = searched_step(method, learner, batch, moment.running, gradient(algorithm, learner, batch))
         case _:
             assert_never(algorithm.update)
-    if (fit := separate_fit(algorithm.baseline)) is not None:
+    if (fit := separate_fit(critic_fit(algorithm.baseline))) is not None:
         fit_separately(algorithm, fit, learner, batch, moment)
     return done | adapt_penalty(algorithm.surrogate, learner, batch, moment)
 
