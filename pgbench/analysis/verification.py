@@ -23,7 +23,7 @@ State = Literal["valid", "unfinished", "invalid"]
 
 
 @dataclass(frozen=True)
-class CheckedResult:
+class VerifiedResult:
     """What is known of one block or of one study's tables.
 
     Attributes:
@@ -41,7 +41,7 @@ class CheckedResult:
     unchanged: bool | None = None
 
 
-def verify(directory: Path) -> list[CheckedResult]:
+def verify(directory: Path) -> list[VerifiedResult]:
     """Check every block and every gathered study in a results folder.
 
     Raises:
@@ -56,7 +56,7 @@ def verify(directory: Path) -> list[CheckedResult]:
     return findings + [verify_study(study, directory) for study in studies]
 
 
-def verify_block(directory: Path, now: Provenance) -> CheckedResult:
+def verify_block(directory: Path, now: Provenance) -> VerifiedResult:
     """Check one block: files against record, record against directory, tables against each other.
 
     Args:
@@ -65,23 +65,23 @@ def verify_block(directory: Path, now: Provenance) -> CheckedResult:
     """
     if not (directory / RECORD).exists():
         kept = any(directory.glob("checkpoint-*"))
-        return CheckedResult(
+        return VerifiedResult(
             directory, "unfinished", False, "goes on from a checkpoint" if kept else "starts over"
         )
     try:
         block = blocks.read_block(directory, directory.parent.name)
         contradictions = list(_contradictions(block, directory))
     except Refusal as refusal:
-        return CheckedResult(directory, "invalid", False, str(refusal))
+        return VerifiedResult(directory, "invalid", False, str(refusal))
     if contradictions:
-        return CheckedResult(directory, "invalid", False, "; ".join(contradictions))
+        return VerifiedResult(directory, "invalid", False, "; ".join(contradictions))
     code = digests.of_run(block.record.run)
     obstacles = list(_obstacles(block.record, now, code))
     unchanged = block.record.code_digest == code
-    return CheckedResult(directory, "valid", not obstacles, "; ".join(obstacles), unchanged)
+    return VerifiedResult(directory, "valid", not obstacles, "; ".join(obstacles), unchanged)
 
 
-def verify_study(directory: Path, results_directory: Path) -> CheckedResult:
+def verify_study(directory: Path, results_directory: Path) -> VerifiedResult:
     """Gather a study again, and compare its tables byte by byte."""
     try:
         plan = plans.read_plan(directory / PLAN)
@@ -95,11 +95,11 @@ def verify_study(directory: Path, results_directory: Path) -> CheckedResult:
                 or (directory / path.name).read_bytes() != path.read_bytes()
             ]
     except Refusal as refusal:
-        return CheckedResult(directory, "invalid", False, str(refusal))
+        return VerifiedResult(directory, "invalid", False, str(refusal))
     if differing:
         remark = f"{', '.join(differing)}: not what its blocks give with this code; run the workflow again"
-        return CheckedResult(directory, "invalid", False, remark)
-    return CheckedResult(directory, "valid", True, "")
+        return VerifiedResult(directory, "invalid", False, remark)
+    return VerifiedResult(directory, "valid", True, "")
 
 
 def _contradictions(block: Block, directory: Path) -> Iterator[str]:

@@ -44,14 +44,8 @@ def train_block(
     """
     torch.set_num_threads(1)
     # Before training: the checkout may be edited while it runs.
-    start = History(
-        **provenance(),
-        code_digest=digests.of_run(run, None if look is observe_nothing else look),
-        started=datetime.now(UTC),
-        seconds=0.0,
-        steps=0,
-    )
-    code = start.code_digest, digests.of_checkpoints(run)
+    code = digests.of_run(run, None if look is observe_nothing else look), digests.of_checkpoints(run)
+    start = History(**provenance(), code_digest=code[0], started=datetime.now(UTC), seconds=0.0, steps=0)
     identity = Identity(run=run, seeds=tuple(seeds), code_digests=code, versions=start.versions)
     with _breakdowns(directory), sole_writer(directory):
         saved = Checkpoints(directory, identity, every)

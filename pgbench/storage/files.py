@@ -28,7 +28,7 @@ LOCK = ".lock"
 SEAL = "checksum"
 TEMPORARY = re.compile(r"\..+\.[0-9]+")
 
-Model = TypeVar("Model", bound=Specification)
+Sealed = TypeVar("Sealed", bound=Specification)
 
 
 class TableRecord(Specification):
@@ -161,7 +161,7 @@ def sealed(record: Specification) -> str:
     return json.dumps(content | {SEAL: seal(content)}, indent=2, ensure_ascii=False) + "\n"
 
 
-def read_record(path: Path, model: type[Model], remedy: str) -> Model:
+def read_record(path: Path, model: type[Sealed], remedy: str) -> Sealed:
     """The record in a file that holds a `sealed` one.
 
     Args:

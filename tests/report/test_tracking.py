@@ -17,6 +17,7 @@ import pytest
 
 from helpers.places import CHECKOUT
 from pgbench.base.refusals import Refusal
+from pgbench.methods.runs import Run
 from pgbench.report import tracking
 from pgbench.running.block import train_block
 from pgbench.storage.blocks import Block, read_block
@@ -119,7 +120,7 @@ def test_a_run_says_what_it_is(recorded: dict[int, Any], block: Block, seed: int
     assert run["tags"] == ["recorded/paper"]
     assert run["run_id"] == tracking.replica_id(planned.name, seed)
     config = run["config"]["update"]
-    assert study.Run.model_validate(
+    assert Run.model_validate(
         {key: config[key] for key in ("algorithm", "environment", "steps", "evaluation")}
     ) == (planned.run)
     assert config["studies"] == {"recorded": {"paper": "short PPO"}}
@@ -186,6 +187,7 @@ def test_an_episode_counts_in_the_row_that_follows_it(
 def test_the_mode_is_online_only_with_a_key(tmp_path: Path) -> None:
     program = """
 import os
+from pgbench.methods.runs import Run
 from pgbench.report import tracking
 print(tracking.choose_mode())
 os.environ["WANDB_API_KEY"] = "0" * 40
