@@ -246,7 +246,7 @@ def _rebuild() -> list:
 def short(name: str, environment: str, evaluation: Evaluation | None = None, **overrides) -> Run:
     """A run of a few small updates."""
     algorithm = lineage.LINEAGE[name].algorithm
-    known = paths.paths(algorithm)
+    known = paths.settable_paths(algorithm)
     smaller = {
         "networks.hidden": (4,),
         "data.episodes": 2,
@@ -262,7 +262,7 @@ def short(name: str, environment: str, evaluation: Evaluation | None = None, **o
     chosen = {path: value for path, value in smaller.items() if path in known}
     if name == "online_actor_critic":
         del chosen["data.steps"]
-    algorithm = paths.replace(algorithm, chosen | overrides)
+    algorithm = paths.with_values(algorithm, chosen | overrides)
     return Run(algorithm=algorithm, environment=environment, steps=48, evaluation=evaluation)
 
 
