@@ -9,5 +9,5 @@ from pgbench.environments.mujoco_parts import Task
 from pgbench.environments.mujoco_targets import TARGETS
 from pgbench.environments.mujoco_walkers import WALKERS
 
-TASKS: Mapping[str, Task] = MappingProxyType(dict(sorted({**WALKERS, **TARGETS}.items())))
-"""Every MuJoCo task by Gymnasium id, in alphabetical order."""
+TASKS: Mapping[str, Task] = MappingProxyType({**WALKERS, **TARGETS})
+"""Every MuJoCo task by Gymnasium id."""

@@ -174,7 +174,7 @@ def planted(change: Change) -> Iterator[None]:
     before = function.__code__
     tree = ast.fix_missing_locations(copy.deepcopy(change.tree))
     function.__code__ = _code(compile(tree, str(module.__file__), "exec"), before.co_qualname)
-    rebuilt = _rebuild(module)
+    rebuilt = _rebuild()
     try:
         yield
     finally:
@@ -217,23 +217,25 @@ def _code(code, name):
     raise KeyError(name)
 
 
-def _rebuild(module) -> list:
+def _rebuild() -> list:
     """Make registries again, whose entries changed functions may have made; what was in their place before."""
     replaced = []
-    for statement in ast.parse(SOURCES[module.__name__]).body:
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and registry([statement]) is not None:
-            name = ast.unparse(
-                statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
-            )
-            old = vars(module)[name]
-            exec(compile(ast.Module([statement], []), str(module.__file__), "exec"), vars(module))
-            new = vars(module)[name]
-            replaced.append((module, name, old))
-            for other in _loaded():
-                for alias, value in list(vars(other).items()):
-                    if value is old:
-                        replaced.append((other, alias, old))
-                        setattr(other, alias, new)
+    statements = [
+        (module, statement)
+        for module in _loaded()
+        for statement in ast.parse(SOURCES.get(module.__name__, "")).body
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and registry([statement]) is not None
+    ]
+    for module, statement in sorted(statements, key=lambda each: None in registry([each[1]]).keys):
+        name = ast.unparse(statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0])
+        old = vars(module)[name]
+        exec(compile(ast.Module([statement], []), str(module.__file__), "exec"), vars(module))
+        for other in _loaded():
+            for alias, value in list(vars(other).items()):
+                if value is old:
+                    replaced.append((other, alias, old))
+                    setattr(other, alias, vars(module)[name])
+        replaced.append((module, name, old))
     return replaced
 
 
@@ -289,6 +291,15 @@ def bits(run: Run) -> str:
 
 def executed(run: Run) -> set[Function]:
     """The functions of the package that a short training executes."""
+    return _executed(lambda: bits(run))
+
+
+def making_registries() -> set[Function]:
+    """The functions of the package that are executed where registries are made."""
+    return _executed(_rebuild)
+
+
+def _executed(work) -> set[Function]:
     found, folder = set(), str(PACKAGE)
 
     def note(frame, event, argument) -> None:
@@ -298,7 +309,7 @@ def executed(run: Run) -> set[Function]:
 
     sys.setprofile(note)
     try:
-        bits(run)
+        work()
     finally:
         sys.setprofile(None)
     return found

@@ -8,11 +8,20 @@ from collections import Counter
 
 import pytest
 
-from helpers.planting import SOURCES, bits, changes, executed, functions, plain_loops, planted, short
+from helpers.planting import (
+    SOURCES,
+    bits,
+    changes,
+    executed,
+    functions,
+    making_registries,
+    plain_loops,
+    planted,
+    short,
+)
 from pgbench.methods.components import Orthogonal
 from pgbench.methods.runs import Evaluation
 from pgbench.storage import digests
-from pgbench.storage.code.bindings import registry
 from pgbench.storage.code.package import Package
 from pgbench.storage.code.parts import Found
 from pgbench.storage.code.reach import Reach
@@ -65,7 +74,7 @@ class Baseline:
         self.package, self.runs = package, runs
         self.digests = self.digests_of(SOURCES)
         self.bits = [bits(run) for run in runs]
-        self.executed = [executed(run) for run in runs]
+        self.executed, self.making = [executed(run) for run in runs], making_registries()
 
     def digests_of(self, sources):
         package = self.package(sources)
@@ -74,8 +83,7 @@ class Baseline:
 
     def may_change(self, function, place):
         """Whether a run can notice a change of a function: it executes it, or a registry was made with it."""
-        makes = any(registry([statement]) for statement in statements(function.module))
-        return function in self.executed[place] or makes
+        return function in self.executed[place] or function in self.making
 
     def outcome(self, change):
         """What a change did: runs that it misses, and whether any that it should not miss has other bits."""
@@ -86,10 +94,6 @@ class Baseline:
         with planted(change):
             moved = {place: bits(self.runs[place]) != self.bits[place] for place in same + other}
         return [self.runs[place] for place in same if moved[place]], any(moved[place] for place in other)
-
-
-def statements(module):
-    return [each for parts in Package(SOURCES).module(module).definitions.values() for each in parts]
 
 
 @pytest.fixture(scope="module")

@@ -187,25 +187,27 @@ def _all_names(targets: Iterable[ast.expr]) -> bool:
     return all(isinstance(target, ast.Name) for target in targets)
 
 
-def registry_keys(statements: Iterable[ast.stmt]) -> tuple[str, ...]:
-    """The keys of a definition `NAME = {"key": …}`, perhaps wrapped in one call; none if it is anything else."""
-    dictionary = registry(statements)
-    keys = dictionary.keys if dictionary is not None else []
-    values = [key.value for key in keys if isinstance(key, ast.Constant)]
-    return tuple(value for value in values if isinstance(value, str))
-
-
 def registry(statements: Iterable[ast.stmt]) -> ast.Dict | None:
-    """The dictionary display in a definition whose keys are all written out as strings."""
+    """The dictionary display in a definition `NAME = {"key": …, **OTHER}`, perhaps wrapped in one call.
+
+    None if the definition is anything else, or if a key is not written out as a string.
+    """
     match list(statements):
         case [ast.Assign(value=value) | ast.AnnAssign(value=value)]:
             match value:
                 case ast.Call(args=[ast.Dict() as found], keywords=[]) | (ast.Dict() as found):
-                    keys = [
-                        isinstance(key, ast.Constant) and isinstance(key.value, str) for key in found.keys
-                    ]
-                    return found if keys and all(keys) else None
+                    return found if all(map(_is_entry, found.keys, found.values)) else None
     return None
+
+
+def _is_entry(key: ast.expr | None, value: ast.expr) -> bool:
+    match key:
+        case None:
+            return isinstance(value, ast.Name | ast.Attribute)
+        case ast.Constant(value=str()):
+            return True
+        case _:
+            return False
 
 
 def imported(modules: Iterable[str], known: Mapping[str, object]) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 
-from pgbench.storage.code.bindings import parameters, registry, registry_keys
+from pgbench.storage.code.bindings import parameters, registry
 from pgbench.storage.code.expressions import Expressions, Names
 from pgbench.storage.code.parts import (
     AllOf,
@@ -44,7 +44,7 @@ def canonical(names: Names, place: Place, package: str, aspect: Aspect) -> Part:
     writer, statements = _Definitions(names, place.module, package), names.statements(place)
     with writer.drafting() as draft:
         if aspect == "entries":
-            writer.entries(place.name, statements)
+            writer.entries(place, statements)
         for statement in statements if aspect != "entries" else []:
             if isinstance(statement, ast.ClassDef):
                 writer.class_definition(statement, names.is_model(place), aspect == "behaviour")
@@ -56,15 +56,16 @@ def canonical(names: Names, place: Place, package: str, aspect: Aspect) -> Part:
 class _Definitions(Expressions):
     """Writes statements, functions and classes."""
 
-    def entries(self, name: str, statements: Sequence[ast.stmt]) -> None:
+    def entries(self, place: Place, statements: Sequence[ast.stmt]) -> None:
         """A registry, each entry under the condition that it can be looked up."""
-        dictionary, keys = registry(statements), registry_keys(statements)
+        dictionary, keys = registry(statements), self.names.keys(place)
         assert dictionary is not None
-        self.put("Entries ", name, "(")
-        self.choose(
-            (Entry(key, keys), self._writing(key, value))
-            for key, value in zip(keys, dictionary.values, strict=True)
-        )
+        self.put("Entries ", place.name, "(")
+        items = list(zip(dictionary.keys, dictionary.values, strict=True))
+        for _, other in (item for item in items if item[0] is None):
+            self.write_looked_up(other)
+        written = [(key, value) for key, value in items if isinstance(key, ast.Constant)]
+        self.choose((Entry(str(key.value), keys), self._writing(key, value)) for key, value in written)
         self.put(")")
 
     def _writing(self, *nodes: object) -> Callable[[], None]:

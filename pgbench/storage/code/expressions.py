@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from pgbench.storage.code.bindings import Bindings, Comprehension, bindings, parameters, registry_keys
+from pgbench.storage.code.bindings import Bindings, Comprehension, bindings, parameters
 from pgbench.storage.code.parts import Choice, Condition, Draft, Entry, Found, Node, Place, Reference, Use
 
 IGNORED = {"annotation", "ctx", "kind", "returns", "type_comment", "type_ignores", "type_params"}
@@ -39,6 +39,10 @@ class Names(Protocol):
 
     def statements(self, place: Place) -> list[ast.stmt]:
         """The statements of a definition."""
+        ...
+
+    def keys(self, place: Place) -> tuple[str, ...]:
+        """The keys of a registry; none if the definition is anything else."""
         ...
 
     def is_model(self, place: Place) -> bool:
@@ -152,7 +156,7 @@ class Expressions:
         """The definition with keys that an expression names, and the keys."""
         match self.dotted(node):
             case [Found(place=Place() as place, rest="") as found]:
-                keys = registry_keys(self.names.statements(place))
+                keys = self.names.keys(place)
                 return (found, keys) if keys else None
             case _:
                 return None
@@ -250,7 +254,7 @@ class Expressions:
 
     def _write_subscript(self, node: ast.Subscript) -> None:
         self.put("Subscript(")
-        self._write_looked_up(node.value)
+        self.write_looked_up(node.value)
         self.write(node.slice)
         self.put(")")
 
@@ -260,12 +264,13 @@ class Expressions:
         for operator, other in zip(node.ops, node.comparators, strict=True):
             self.write(operator)
             if isinstance(operator, ast.In | ast.NotIn):
-                self._write_looked_up(other)
+                self.write_looked_up(other)
             else:
                 self.write(other)
         self.put(")")
 
-    def _write_looked_up(self, node: ast.expr) -> None:
+    def write_looked_up(self, node: ast.expr) -> None:
+        """Write that in which a key is looked up."""
         registry = self.registry_of(node)
         if registry is None:
             self.write(node)

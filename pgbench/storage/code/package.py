@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from pgbench.storage.code.bindings import Alias, Module, imported, read_module, registry_keys
+from pgbench.storage.code.bindings import Alias, Module, imported, read_module, registry
 from pgbench.storage.code.canonical import canonical
 from pgbench.storage.code.parts import Found, Node, Part, Place
 
@@ -143,7 +143,17 @@ class Package:
         return [place for place in defining if self.is_model(place)]
 
     def _keys(self, place: Place) -> tuple[str, ...]:
-        return registry_keys(self.statements(place))
+        """The keys of a registry, with those of the registries in it; none if one of them is anything else."""
+        dictionary, found = registry(self.statements(place)), []
+        for key, value in zip(dictionary.keys, dictionary.values, strict=True) if dictionary else ():
+            if isinstance(key, ast.Constant):
+                found.append(str(key.value))
+                continue
+            inner = [self.keys(each.place) for each in self._named(place.module, value) if each.place]
+            if len(inner) != 1 or not inner[0]:
+                return ()
+            found += inner[0]
+        return tuple(found) if len(set(found)) == len(found) else ()
 
     def _loaded(self, module: str) -> frozenset[str]:
         """The modules of the package that importing a module imports, itself among them."""
