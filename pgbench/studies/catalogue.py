@@ -55,7 +55,7 @@ CATALOGUE: dict[str, Measurement] = {
     entry.name: entry
     for entry in (
         Measurement(
-            name="baselines",
+            name="variance",
             title="Returns and baselines",
             question="Which returns and baselines leave the policy gradient unbiased, and how much "
             "variance does each save?",

@@ -20,7 +20,7 @@ from pgbench.studies.catalogue import CATALOGUE, SIZES
 from pgbench.studies.references import read_papers
 from pgbench.training import replay_update
 
-SAMPLED_MAY_BE_OPEN = {"baselines", "landscape", "trust_region", "importance"}
+SAMPLED_MAY_BE_OPEN = {"variance", "landscape", "trust_region", "importance"}
 """Where two or three hundred batches, or three worlds, may leave a statement open."""
 
 

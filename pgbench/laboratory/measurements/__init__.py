@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pgbench.laboratory.measurements import (
-    baselines,
     divergence,
     frontier,
     importance,
@@ -18,6 +17,7 @@ from pgbench.laboratory.measurements import (
     offset,
     surrogate,
     trust_region,
+    variance,
 )
 from pgbench.laboratory.statements import Findings
 from pgbench.studies.catalogue import Size
@@ -41,7 +41,7 @@ class Module(Protocol):
 
 
 MODULES: dict[str, Module] = {
-    "baselines": baselines,
+    "variance": variance,
     "offset": offset,
     "frontier": frontier,
     "importance": importance,
