@@ -51,7 +51,7 @@ def method(name: str, gamma: float, **overrides: Any) -> Algorithm:
 
 
 @dataclass(frozen=True)
-class Setting:
+class EstimatorSetting:
     """What an estimator looks at: a policy with parameters, and a critic if it has one.
 
     Attributes:
@@ -86,7 +86,7 @@ class Setting:
 
 
 def gradients(
-    algorithm: Algorithm, setting: Setting, experience: Rollout, refine: Refine | None = None
+    algorithm: Algorithm, setting: EstimatorSetting, experience: Rollout, refine: Refine | None = None
 ) -> Tensor:
     """The gradient `[S, P]` that training climbs, for each replica's part of a rollout.
 
@@ -106,7 +106,7 @@ def gradients(
 
 
 def sampled(
-    algorithm: Algorithm, setting: Setting, trajectories: Trajectories, refine: Refine | None = None
+    algorithm: Algorithm, setting: EstimatorSetting, trajectories: Trajectories, refine: Refine | None = None
 ) -> Tensor:
     """Estimates `[S, P]` from trajectories in batches of as many as the algorithm takes."""
     members = batches(len(trajectories.actions), data.environments_each(algorithm.data))
@@ -115,7 +115,7 @@ def sampled(
 
 
 @dataclass(frozen=True)
-class Distribution:
+class EstimatorDistribution:
     """An estimator's whole distribution: each value it can have `[S, P]`, with its probability `[S]`."""
 
     values: Tensor
@@ -132,7 +132,9 @@ class Distribution:
         return self.probabilities @ (self.values - self.mean).square().sum(1)
 
 
-def enumerated(algorithm: Algorithm, setting: Setting, refine: Refine | None = None) -> Distribution:
+def enumerated(
+    algorithm: Algorithm, setting: EstimatorSetting, refine: Refine | None = None
+) -> EstimatorDistribution:
     """The estimator's value on every batch of as many trajectories as the algorithm takes.
 
     Raises:
@@ -143,7 +145,7 @@ def enumerated(algorithm: Algorithm, setting: Setting, refine: Refine | None = N
     probabilities = everything.probabilities(setting.behaviour).detach()
     members = groups(len(probabilities), data.environments_each(algorithm.data))
     values = gradients(algorithm, setting, rollout(world, everything, members), refine)
-    return Distribution(values, probabilities[members].prod(1))
+    return EstimatorDistribution(values, probabilities[members].prod(1))
 
 
 # ----------------------------------------------------------------------------------------------------------

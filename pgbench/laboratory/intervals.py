@@ -107,8 +107,3 @@ def tidy(settings: dict[str, Any], quantities: dict[str, Estimate]) -> list[dict
         settings | {"quantity": name, "estimate": float(e.value), "low": float(e.low), "high": float(e.high)}
         for name, e in quantities.items()
     ]
-
-
-def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows of `tidy` as a table."""
-    return pd.DataFrame(rows)

@@ -13,13 +13,13 @@ import torch
 from pgbench.figures.style import STYLE, Drawing, render
 from pgbench.laboratory.measurements import MODULES
 from pgbench.laboratory.records import RECORD, Performed
-from pgbench.laboratory.statements import Findings, as_table
+from pgbench.laboratory.statements import MeasurementResult, as_table
 from pgbench.storage.files import replacing, write_table, write_text
 from pgbench.storage.provenance import provenance
 from pgbench.studies.catalogue import CATALOGUE, SIZES
 
 
-def perform(name: str, preset: str, seed: int) -> Findings:
+def perform(name: str, preset: str, seed: int) -> MeasurementResult:
     """Measure; the same name, preset and seed give the same numbers on the same machine and versions.
 
     Args:
@@ -27,8 +27,8 @@ def perform(name: str, preset: str, seed: int) -> Findings:
         preset: a key of `SIZES`.
         seed: of all chance; each measurement draws from a stream of its own.
     """
-    place = list(CATALOGUE).index(name)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place,)))
+    stream = np.random.SeedSequence(seed, spawn_key=(CATALOGUE[name].random_stream,))
+    rng = np.random.default_rng(stream)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # a job has one core, and sums are rounded alike everywhere
     try:
@@ -37,7 +37,7 @@ def perform(name: str, preset: str, seed: int) -> Findings:
         torch.set_num_threads(threads)
 
 
-def drawing(name: str, findings: Findings) -> Drawing:
+def drawing(name: str, findings: MeasurementResult) -> Drawing:
     """The measurement's figure."""
     with mpl.rc_context(STYLE):
         return render(MODULES[name].draw(findings.table))

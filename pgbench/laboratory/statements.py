@@ -11,7 +11,7 @@ from pgbench.analysis.statistics import Estimate
 from pgbench.studies.claims import Source
 
 Relation = Literal["equals", "below", "above"]
-Outcome = Literal["holds", "fails", "open"]
+StatementOutcome = Literal["holds", "fails", "open"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Statement:
     tolerance: float
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> StatementOutcome:
         """Whether the interval holds the number, or on which side of the bound it lies; open if on both."""
         match self.relation:
             case "equals":
@@ -55,7 +55,7 @@ class Statement:
                 assert_never(other)
 
 
-def _side(farthest: float, nearest: float, tolerance: float) -> Outcome:
+def _side(farthest: float, nearest: float, tolerance: float) -> StatementOutcome:
     """Whether a distance that should be negative is, at both ends of its interval or at neither."""
     if farthest < tolerance:
         return "holds"
@@ -89,7 +89,7 @@ def as_table(statements: list[Statement]) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Findings:
+class MeasurementResult:
     """What a measurement returns.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, PositiveInt
+from pydantic import AfterValidator, NonNegativeInt, PositiveInt
 
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.base.specification import Specification
@@ -38,6 +38,8 @@ class Measurement(Specification):
 
     Attributes:
         name: on the command line and in the configuration.
+        random_stream: the number of the random stream from which the measurement draws. Every measurement has a
+            different number. A number never changes, because another number gives other results.
         title: what is measured, in a few words.
         question: as one sentence.
         source: where the statements come from.
@@ -45,6 +47,7 @@ class Measurement(Specification):
     """
 
     name: str
+    random_stream: NonNegativeInt
     title: str
     question: str
     source: str
@@ -56,6 +59,7 @@ CATALOGUE: dict[str, Measurement] = {
     for entry in (
         Measurement(
             name="variance",
+            random_stream=0,
             title="Returns and baselines",
             question="Which returns and baselines leave the policy gradient unbiased, and how much "
             "variance does each save?",
@@ -66,6 +70,7 @@ CATALOGUE: dict[str, Measurement] = {
         ),
         Measurement(
             name="offset",
+            random_stream=1,
             title="A constant added to every reward",
             question="What does a reward offset do to the variance, and which baseline takes it back?",
             source="Greensmith et al. 2004; the study note, “only relative rewards matter”",
@@ -76,6 +81,7 @@ CATALOGUE: dict[str, Measurement] = {
         ),
         Measurement(
             name="frontier",
+            random_stream=2,
             title="The bias–variance frontier of n-step returns and GAE",
             question="How do n, λ and γ trade bias for variance, with a critic that is exact, wrong, "
             "or trained?",
@@ -87,6 +93,7 @@ CATALOGUE: dict[str, Measurement] = {
         ),
         Measurement(
             name="importance",
+            random_stream=3,
             title="Importance weights along trajectories",
             question="How do trajectory, per-decision and single-action weights fare as horizon and "
             "policies grow apart?",
@@ -100,6 +107,7 @@ CATALOGUE: dict[str, Measurement] = {
         ),
         Measurement(
             name="surrogate",
+            random_stream=4,
             title="Dropping the ratio of the state distributions",
             question="Why may the ratio of the state distributions be dropped, and how fast does the "
             "error grow as the policies part?",
@@ -112,6 +120,7 @@ CATALOGUE: dict[str, Measurement] = {
         ),
         Measurement(
             name="divergence",
+            random_stream=5,
             title="The KL divergence and the Fisher matrix",
             question="Is the KL divergence quadratic near the old policy, with the Fisher matrix as "
             "its Hessian?",
@@ -122,6 +131,7 @@ CATALOGUE: dict[str, Measurement] = {
         ),
         Measurement(
             name="trust_region",
+            random_stream=6,
             title="Natural-gradient and trust-region steps",
             question="How near do the natural and the searched step come to the exact constrained "
             "maximiser, and up to which δ does each improve the policy?",
@@ -133,6 +143,7 @@ CATALOGUE: dict[str, Measurement] = {
         ),
         Measurement(
             name="landscape",
+            random_stream=7,
             title="Clipped and penalised surrogates along the update",
             question="What do clip and KL penalty make of the objective, and where does each stop?",
             source="Schulman et al. 2017 (PPO), sections 3 and 4, figure 2; the study note",
@@ -143,6 +154,7 @@ CATALOGUE: dict[str, Measurement] = {
         ),
         Measurement(
             name="off_policy",
+            random_stream=8,
             title="Fixed points of the off-policy actor-critic",
             question="Which values does each off-policy critic converge to, and which gradient does "
             "its actor follow?",
@@ -153,7 +165,7 @@ CATALOGUE: dict[str, Measurement] = {
         ),
     )
 }
-"""Name → measurement. The place of a measurement in this order seeds its random stream: add new ones at the end."""
+"""Name → measurement, in the order of the page. The order changes no number: `random_stream` seeds a measurement."""
 
 
 def check_measurement(name: str) -> str:

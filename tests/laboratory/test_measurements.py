@@ -38,6 +38,45 @@ def test_the_catalogue_and_the_modules_have_the_same_names():
     assert {"smoke", "quick", "standard", "paper"} == set(SIZES)
 
 
+RANDOM_STREAMS = {
+    "variance": 0,
+    "offset": 1,
+    "frontier": 2,
+    "importance": 3,
+    "surrogate": 4,
+    "divergence": 5,
+    "trust_region": 6,
+    "landscape": 7,
+    "off_policy": 8,
+}
+"""A new measurement gets a new number, wherever it stands in the catalogue. The old numbers stay."""
+
+
+def test_the_number_that_seeds_a_measurement_does_not_depend_on_its_place():
+    assert {name: entry.random_stream for name, entry in CATALOGUE.items()} == RANDOM_STREAMS
+    assert len(set(RANDOM_STREAMS.values())) == len(RANDOM_STREAMS)
+
+
+def test_a_measurement_draws_from_its_stream_in_any_order_of_the_catalogue(monkeypatch):
+    first_draws = {}
+
+    class FirstDraw:
+        def __init__(self, name):
+            self.name = name
+
+        def measure(self, size, rng):
+            first_draws[self.name] = rng.random()
+
+    monkeypatch.setattr(measuring, "MODULES", {name: FirstDraw(name) for name in CATALOGUE})
+    monkeypatch.setattr(measuring, "CATALOGUE", dict(reversed(CATALOGUE.items())))
+    for name in CATALOGUE:
+        measuring.perform(name, "smoke", 3)
+    assert first_draws == {
+        name: np.random.default_rng(np.random.SeedSequence(3, spawn_key=(number,))).random()
+        for name, number in RANDOM_STREAMS.items()
+    }
+
+
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_table_is_tidy_and_its_intervals_hold_the_estimates(written, name):
     table = pd.read_parquet(written / name / "table.parquet")

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from pgbench.laboratory import exact, worlds
-from pgbench.laboratory.estimators import Setting
+from pgbench.laboratory.estimators import EstimatorSetting
 from pgbench.laboratory.policies import Actor, OneHotPerceptron, check_support
 from pgbench.laboratory.trajectories import enumerate_trajectories, sample_trajectories
 from pgbench.networks.perceptron import Perceptron
@@ -135,4 +135,4 @@ def test_a_setting_with_impossible_ratios_is_refused():
     never = row.clone()
     never[0] = -1e6
     with pytest.raises(ValueError, match="in state 0 the old policy never takes action 0"):
-        Setting(actor, row, collected_by=never)
+        EstimatorSetting(actor, row, collected_by=never)

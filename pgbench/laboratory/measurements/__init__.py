@@ -19,14 +19,14 @@ from pgbench.laboratory.measurements import (
     trust_region,
     variance,
 )
-from pgbench.laboratory.statements import Findings
+from pgbench.laboratory.statements import MeasurementResult
 from pgbench.studies.catalogue import Size
 
 
 class Module(Protocol):
     """What a module of a measurement holds."""
 
-    def measure(self, size: Size, rng: np.random.Generator) -> Findings:
+    def measure(self, size: Size, rng: np.random.Generator) -> MeasurementResult:
         """Measure.
 
         Args:

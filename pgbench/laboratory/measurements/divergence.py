@@ -17,7 +17,7 @@ from pgbench.functional.second_order import fisher_vector_product
 from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.sources import KAKADE, NOTE, TRPO
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.networks.distributions import Categorical, kl
 from pgbench.studies.catalogue import Size
 
@@ -41,7 +41,7 @@ class Ground(NamedTuple):
     states: Tensor
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
     """Divergences along random directions, and two ways to the Fisher matrix."""
     rows: list[dict[str, Any]] = []
     statements: list[Statement] = []
@@ -56,8 +56,8 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
             }
             rows += intervals.tidy({"policy": name, "length": length}, quantities)
         statements += _of_the_matrix(name, ground, fisher)
-    table = intervals.table(rows)
-    return Findings(table, statements + _orders(table))
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, statements + _orders(table))
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -15,10 +15,10 @@ from torch import Tensor
 from pgbench.analysis.statistics import Estimate
 from pgbench.figures.axes import finish, legend, look, panels
 from pgbench.laboratory import exact, intervals, worlds
-from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
+from pgbench.laboratory.estimators import EstimatorSetting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor, OneHotPerceptron
 from pgbench.laboratory.sources import GAE_PAPER, NOTE
-from pgbench.laboratory.statements import Findings, Relation, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Relation, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
 from pgbench.methods.components import GAE, NStep
 from pgbench.studies.catalogue import Size
@@ -49,23 +49,23 @@ class Point(NamedTuple):
     advantage: GAE | NStep
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
     """Exact bias and sampled variance of every estimator, on the same episodes."""
     actor = Actor(WORLD)
     row = actor.start(seed=0)
-    pool = Setting(actor, row).sample(size.batches, rng)
-    target = Setting(actor, row).exact_gradient(1.0)
+    pool = EstimatorSetting(actor, row).sample(size.batches, rng)
+    target = EstimatorSetting(actor, row).exact_gradient(1.0)
     rows: list[dict[str, Any]] = []
     for gamma in GAMMAS:
         for name in CRITICS:
             critic = _critic(name, actor, row, gamma, size, rng)
-            setting = Setting(actor, row, critic)
+            setting = EstimatorSetting(actor, row, critic)
             for point in _points(gamma, size):
                 settings = {"critic": name} | point._asdict()
                 del settings["advantage"]
                 rows += intervals.tidy(settings, _measured(point, setting, target, pool))
-    table = intervals.table(rows)
-    return Findings(table, _of_the_bias(table) + _of_the_variance(table) + _identities())
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, _of_the_bias(table) + _of_the_variance(table) + _identities())
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -99,7 +99,7 @@ def _points(gamma: float, size: Size) -> Iterator[Point]:
             yield Point(STEPS, float(n), gamma, NStep(n=n))
 
 
-def _expectation(point: Point, setting: Setting) -> Tensor:
+def _expectation(point: Point, setting: EstimatorSetting) -> Tensor:
     """E ĝ `[P]` by its closed form."""
     world, table = setting.actor.world, setting.actor.table
     policy, critic = table(setting.row), setting.critic
@@ -112,7 +112,7 @@ def _expectation(point: Point, setting: Setting) -> Tensor:
     return exact.credited(world, setting.row, table, values)
 
 
-def _measured(point: Point, setting: Setting, target: Tensor, pool: Trajectories) -> dict[str, Any]:
+def _measured(point: Point, setting: EstimatorSetting, target: Tensor, pool: Trajectories) -> dict[str, Any]:
     estimates = sampled(method("gae", point.gamma, advantage=point.advantage), setting, pool)
     bias = (_expectation(point, setting) - target).norm() / target.norm()
     variance = intervals.variance(estimates / target.norm())
@@ -152,7 +152,7 @@ def _trained(actor: Actor, row: Tensor, gamma: float, count: int, rng: np.random
     start = Actor(actor.world, (HIDDEN,)).start(seed=2, scale=0.3)[: network.width]
     critic = StateCritic(network, Parameters.start(start.unsqueeze(0)))
     learner = replace(actor.learner(algorithm, row.unsqueeze(0)), critic=critic)
-    setting = Setting(actor, row)
+    setting = EstimatorSetting(actor, row)
     every, left = torch.ones(1, dtype=torch.bool), torch.ones(1, dtype=torch.float64)
     for iteration in range(count):
         experience = rollout(actor.world, setting.sample(BATCH, rng), batches(BATCH, BATCH))
@@ -264,7 +264,7 @@ def _identities() -> list[Statement]:
     actor = Actor(worlds.chain(cut=True), timed=True)
     row = actor.start(seed=0)
     noise = torch.randn(5, 3, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    setting = Setting(actor, row, noise)
+    setting = EstimatorSetting(actor, row, noise)
     points = [Point(LAMBDA, lam, 0.9, GAE(lam=lam)) for lam in LAMBDAS]
     points += [Point(STEPS, n, 0.9, NStep(n=n)) for n in (1, 2, 3, 4)]
     found = [enumerated(method("gae", 0.9, advantage=point.advantage), setting) for point in points]

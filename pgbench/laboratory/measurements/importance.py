@@ -15,10 +15,10 @@ from pgbench.figures.axes import finish, legend, lines, panels
 from pgbench.figures.style import GREY
 from pgbench.functional.ratios import trajectory_log_ratios
 from pgbench.laboratory import exact, intervals, worlds
-from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
+from pgbench.laboratory.estimators import EstimatorSetting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.sources import NOTE, PRECUP
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
 from pgbench.studies.catalogue import Size
 
@@ -42,7 +42,7 @@ METHODS = {
 }
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
     """Sweep the horizon, then the distance, on one garnet."""
     rows: list[dict[str, Any]] = []
     for horizon in np.unique(np.geomspace(1, LONGEST, size.points).round().astype(int)).tolist():
@@ -51,8 +51,8 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
     for length in np.geomspace(0.01, FARTHEST, size.points).tolist():
         setting = _setting(HORIZON, length)
         rows += _rows({"sweep": "divergence", "at": _divergence(setting)}, setting, size, rng)
-    table = intervals.table(rows)
-    return Findings(table, _of_the_moments() + _of_the_bias() + _of_the_table(table))
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, _of_the_moments() + _of_the_bias() + _of_the_table(table))
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -89,21 +89,23 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _setting(horizon: int, length: float) -> Setting:
+def _setting(horizon: int, length: float) -> EstimatorSetting:
     """A policy, and one that is a step of a length away in a fixed random direction."""
     actor = Actor(worlds.garnet(states=6, actions=3, branching=3, seed=2, horizon=horizon))
     old = actor.start(seed=0)
-    return Setting(actor, old + length * actor.start(seed=1, scale=1.0), collected_by=old)
+    return EstimatorSetting(actor, old + length * actor.start(seed=1, scale=1.0), collected_by=old)
 
 
-def _divergence(setting: Setting) -> float:
+def _divergence(setting: EstimatorSetting) -> float:
     """The mean of KL(old ‖ new) over the states that the old policy visits."""
     old, new = setting.behaviour, setting.actor.table(setting.row)
     visits = exact.occupancy(setting.actor.world, old)
     return float((visits * (old * (old / new).log()).sum(-1)).sum() / visits.sum())
 
 
-def _rows(at: dict[str, Any], setting: Setting, size: Size, rng: np.random.Generator) -> list[dict[str, Any]]:
+def _rows(
+    at: dict[str, Any], setting: EstimatorSetting, size: Size, rng: np.random.Generator
+) -> list[dict[str, Any]]:
     pool = setting.sample(size.batches, rng)
     target = setting.exact_gradient(1.0)
     expectations = _expectations(setting)
@@ -130,11 +132,11 @@ def _algorithm(weights: str) -> Any:
     return method(METHODS[weights], 1.0, **surrogate)
 
 
-def _estimates(weights: str, setting: Setting, pool: Trajectories) -> Tensor:
+def _estimates(weights: str, setting: EstimatorSetting, pool: Trajectories) -> Tensor:
     return sampled(_algorithm(weights), setting, pool)
 
 
-def _log_weights(setting: Setting, pool: Trajectories) -> Tensor:
+def _log_weights(setting: EstimatorSetting, pool: Trajectories) -> Tensor:
     """Log p_new(τ) − log p_old(τ) of each trajectory, `[N]`."""
     world = setting.actor.world
     experience = rollout(world, pool, batches(len(pool.actions), 1))
@@ -148,7 +150,7 @@ def _log_weights(setting: Setting, pool: Trajectories) -> Tensor:
 # Closed forms
 
 
-def _expectations(setting: Setting) -> dict[str, Tensor]:
+def _expectations(setting: EstimatorSetting) -> dict[str, Tensor]:
     """E ĝ `[P]` of each kind of weight: what it visits states by, and whose values it credits."""
     world, table, row = setting.actor.world, setting.actor.table, setting.row
     old = setting.behaviour
@@ -168,7 +170,7 @@ def _expectations(setting: Setting) -> dict[str, Tensor]:
     }
 
 
-def _second_moments(setting: Setting) -> tuple[Tensor, Tensor]:
+def _second_moments(setting: EstimatorSetting) -> tuple[Tensor, Tensor]:
     """E[(ρ_1 ⋯ ρ_t)²] and E[ρ_t²] under the old policy, `[H]` each, by recursion over states."""
     world, old = setting.actor.world, setting.behaviour
     squares = setting.actor.table(setting.row).square() / old
@@ -180,7 +182,7 @@ def _second_moments(setting: Setting) -> tuple[Tensor, Tensor]:
     return torch.stack(products), torch.einsum("tx,txa->t", visits, squares)
 
 
-def _effective_shares(setting: Setting) -> dict[str, float]:
+def _effective_shares(setting: EstimatorSetting) -> dict[str, float]:
     """1 / E[w²]; where each step has a weight of its own, the mean over steps."""
     products, single = _second_moments(setting)
     return {
@@ -224,7 +226,7 @@ def _of_the_bias() -> list[Statement]:
     """By enumeration, on a chain whose episodes end."""
     actor = Actor(worlds.chain(), timed=True)
     old = actor.start(seed=0)
-    setting = Setting(actor, old + 0.5 * actor.start(seed=1), collected_by=old)
+    setting = EstimatorSetting(actor, old + 0.5 * actor.start(seed=1), collected_by=old)
     target = setting.exact_gradient(1.0)
     result = []
     for weights in METHODS:

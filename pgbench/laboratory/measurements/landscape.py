@@ -17,7 +17,7 @@ from pgbench.laboratory import intervals
 from pgbench.laboratory.ensembles import Ensemble, divergence, random_worlds
 from pgbench.laboratory.estimators import method
 from pgbench.laboratory.sources import ENGSTROM, KAKADE_LANGFORD, NOTE, PPO
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.components import ClippedRatio, FixedPenalty, ImportanceRatio, Surrogate
 from pgbench.studies.catalogue import Size
@@ -52,7 +52,7 @@ SURROGATES: dict[str, Surrogate] = {
 TRUTH = "true objective"
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
     """Climb every surrogate on one batch of every world, then walk along the clipped one's way."""
     ground = random_worlds(max(size.worlds, 2), rng, GAMMA, HIDDEN)
     # In units of their standard deviation, so that β means the same in every world.
@@ -69,8 +69,8 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
         if kind == "exact":
             direction = paths[CLIP][-1]
     rows += _walk(ground, credited["exact"], direction, size)
-    table = intervals.table(rows)
-    return Findings(table, [_same_gradient(ground, credited["exact"]), *_statements(table)])
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, [_same_gradient(ground, credited["exact"]), *_statements(table)])
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -20,7 +20,7 @@ from pgbench.environments import Discrete
 from pgbench.figures.axes import finish, legend, lines, panels
 from pgbench.laboratory import exact, intervals
 from pgbench.laboratory.sources import NOTE
-from pgbench.laboratory.statements import Findings, Relation, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Relation, Statement, statement
 from pgbench.laboratory.worlds import Process
 from pgbench.methods import lineage, paths
 from pgbench.methods.algorithm import Algorithm
@@ -50,7 +50,7 @@ VARIANTS = {
 CRITICS = {"replay_naive": "V", "replay_unrepaired": "Q, the buffer’s a′", "replay": "Q, a′ of the policy"}
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
     """Every variant at every distance of the policies, on one world; nothing is sampled."""
     rows: list[dict[str, Any]] = []
     for tilt in TILTS:
@@ -59,8 +59,8 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
             quantities = {key: intervals.exactly(value) for key, value in _measured(name, case).items()}
             settings = {"tilt": tilt / STRATA, "variant": name, "label": label}
             rows += intervals.tidy(settings, quantities)
-    table = intervals.table(rows)
-    return Findings(table, _statements(table))
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, _statements(table))
 
 
 def draw(table: pd.DataFrame) -> Figure:

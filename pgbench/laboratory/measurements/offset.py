@@ -11,10 +11,10 @@ from torch import Tensor
 
 from pgbench.figures.axes import finish, legend, lines, panels
 from pgbench.laboratory import exact, intervals, worlds
-from pgbench.laboratory.estimators import Setting, constant_baseline, enumerated, method, sampled
+from pgbench.laboratory.estimators import EstimatorSetting, constant_baseline, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.sources import GREENSMITH, NOTE
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.laboratory.worlds import Process
 from pgbench.studies.catalogue import Size
 
@@ -35,7 +35,7 @@ WORLDS = {
 """A garnet's episodes all last as long as its horizon; on the cliff a policy decides how long it lives."""
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
     """The variance of one batch at each offset, from the same trajectories; and its law, by enumeration."""
     rows: list[dict[str, Any]] = []
     for name, world in WORLDS.items():
@@ -46,11 +46,11 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
             setting = _setting(world.offset(amount), start)
             pool = setting.sample(EPISODES * size.batches, rng)
             for label, (member, changes, critic) in ESTIMATORS.items():
-                given = setting if critic else Setting(setting.actor, start)
+                given = setting if critic else EstimatorSetting(setting.actor, start)
                 estimates = sampled(method(member, 1.0, **changes, data__episodes=EPISODES), given, pool)
                 settings = {"world": name, "offset": amount, "estimator": label}
                 rows += intervals.tidy(settings, {"variance": intervals.variance(estimates)})
-    return Findings(intervals.table(rows), _statements())
+    return MeasurementResult(pd.DataFrame(rows), _statements())
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -63,9 +63,9 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _setting(world: Process, row: Tensor) -> Setting:
+def _setting(world: Process, row: Tensor) -> EstimatorSetting:
     actor = Actor(world)
-    return Setting(actor, row, exact.true_values(world, actor.table(row), 1.0))
+    return EstimatorSetting(actor, row, exact.true_values(world, actor.table(row), 1.0))
 
 
 def _statements() -> list[Statement]:
@@ -111,7 +111,7 @@ def _statements() -> list[Statement]:
     ]
 
 
-def _optimal(setting: Setting) -> Statement:
+def _optimal(setting: EstimatorSetting) -> Statement:
     """No constant does better than the one of the formula, here that of the whole distribution."""
     reinforce = method("reinforce", 1.0)
     # The variance is a parabola in the constant, so three constants give it whole.
@@ -130,7 +130,7 @@ def _optimal(setting: Setting) -> Statement:
     )
 
 
-def _formula(setting: Setting) -> float:
+def _formula(setting: EstimatorSetting) -> float:
     """E[‖∇log p(τ)‖² R] / E[‖∇log p(τ)‖²] over all trajectories.
 
     A baseline of −1 adds the score to the gradient, so the difference of two estimates is the score itself.

@@ -17,7 +17,7 @@ from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import exact_batch, method
 from pgbench.laboratory.policies import Actor, check_support
 from pgbench.laboratory.sources import CPO, KAKADE_LANGFORD, NOTE, TRPO_BOUND
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.methods.components import ImportanceRatio
 from pgbench.studies.catalogue import Size
 from pgbench.training import losses
@@ -44,7 +44,7 @@ class Gap(NamedTuple):
     state_bound: float
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
     """One garnet along three ways; and the bounds on many garnets."""
     rows: list[dict[str, Any]] = []
     actor, old = _world(0)
@@ -53,8 +53,8 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
         for gap in _gaps(actor, old, [_step(way, actor, old, length) for length in lengths]):
             quantities = {name: intervals.exactly(value) for name, value in gap._asdict().items()}
             rows += intervals.tidy({"way": way, "largest total variation": gap.total_variation}, quantities)
-    table = intervals.table(rows)
-    return Findings(table, _orders(table) + _bounds(size, rng) + [_first_order()])
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, _orders(table) + _bounds(size, rng) + [_first_order()])
 
 
 def draw(table: pd.DataFrame) -> Figure:

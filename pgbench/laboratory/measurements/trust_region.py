@@ -18,7 +18,7 @@ from pgbench.laboratory import intervals
 from pgbench.laboratory.ensembles import Ensemble, divergence, random_worlds
 from pgbench.laboratory.estimators import method
 from pgbench.laboratory.sources import KAKADE, TRPO, TRPO_BOUND
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.methods.components import ConjugateGradient, NaturalGradient, TrustRegion
 from pgbench.studies.catalogue import Size
 from pgbench.training import losses
@@ -40,7 +40,7 @@ NATURAL, DAMPED, SEARCHED, PLAIN = (
 )
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
     """Every step at every δ, in all worlds at once."""
     ground = random_worlds(max(size.worlds, 2), rng, GAMMA)
     learner, batch = ground.learner(ALGORITHM)
@@ -57,8 +57,8 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
             rows += intervals.tidy(
                 {"step": kind, "delta": delta}, _measured(ground, policy, limit, best, delta)
             )
-    table = intervals.table(rows)
-    return Findings(table, _statements(table, len(ground.actors)))
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, _statements(table, len(ground.actors)))
 
 
 def draw(table: pd.DataFrame) -> Figure:

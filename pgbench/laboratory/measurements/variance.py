@@ -13,10 +13,10 @@ from torch import Tensor
 
 from pgbench.figures.axes import finish, legend, level, lines, panels
 from pgbench.laboratory import exact, intervals, worlds
-from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
+from pgbench.laboratory.estimators import EstimatorSetting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.sources import GREENSMITH, NOTE, PETERS, SUTTON, WILLIAMS
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories
 from pgbench.laboratory.worlds import Process
 from pgbench.methods.components import RewardToGo
@@ -57,20 +57,20 @@ DISCOUNTED = {
 }
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
     """Sample two worlds for the variance, and list the trajectories of a third for the bias."""
     rows: list[dict[str, Any]] = []
     statements = _unbiased()
     for name, world in {"cliff": worlds.cliff(), "corridor": worlds.corridor()}.items():
         actor = Actor(world)
         row = actor.start(seed=0, scale=0.5)
-        pool = Setting(actor, row).sample(4 * size.batches, rng)
+        pool = EstimatorSetting(actor, row).sample(4 * size.batches, rng)
         for gamma, estimators in ((1.0, ESTIMATORS), (DISCOUNT, DISCOUNTED)):
             found = _sampled(actor, row, pool, gamma, estimators, rows, name)
             if gamma == 1.0:
                 statements += _variances(name, found)
-    table = intervals.table(rows)
-    return Findings(table, [*statements, _falls_with_the_batch(table)])
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, [*statements, _falls_with_the_batch(table)])
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -114,10 +114,10 @@ def _sampled(
 ) -> dict[str, dict[int, Tensor]]:
     """Estimates of each estimator for each number of episodes; adds their rows to the table."""
     policy = actor.table(row)
-    target = Setting(actor, row).exact_gradient(gamma)
+    target = EstimatorSetting(actor, row).exact_gradient(gamma)
     found: dict[str, dict[int, Tensor]] = {}
     for label, estimator in estimators.items():
-        setting = Setting(actor, row, _critic(actor.world, policy, gamma, estimator.critic))
+        setting = EstimatorSetting(actor, row, _critic(actor.world, policy, gamma, estimator.critic))
         for episodes in EPISODES:
             algorithm = method(estimator.name, gamma, **estimator.changes, data__episodes=episodes)
             estimates = sampled(algorithm, setting, pool)
@@ -145,9 +145,9 @@ def _unbiased() -> list[Statement]:
 
     def bias(label: str, gamma: float, estimator: Estimator) -> float:
         policy = actor.table(row)
-        setting = Setting(actor, row, _critic(actor.world, policy, gamma, estimator.critic))
+        setting = EstimatorSetting(actor, row, _critic(actor.world, policy, gamma, estimator.critic))
         found = enumerated(method(estimator.name, gamma, **estimator.changes), setting).mean
-        target = Setting(actor, row).exact_gradient(gamma)
+        target = EstimatorSetting(actor, row).exact_gradient(gamma)
         return float((found - target).norm() / target.norm())
 
     result = [
@@ -186,8 +186,8 @@ def _shrinks() -> Statement:
     actor = Actor(worlds.chain(horizon=3), timed=True)
     row = actor.start(seed=0)
     algorithm = method("reinforce", 1.0, baseline="average_return", data__episodes=2)
-    found = enumerated(algorithm, Setting(actor, row)).mean
-    target = Setting(actor, row).exact_gradient(1.0)
+    found = enumerated(algorithm, EstimatorSetting(actor, row)).mean
+    target = EstimatorSetting(actor, row).exact_gradient(1.0)
     return statement(
         "The batch’s average return, of which each trajectory is a part, shrinks the gradient by 1/E",
         WILLIAMS,
