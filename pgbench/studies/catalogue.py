@@ -165,7 +165,7 @@ CATALOGUE: dict[str, Measurement] = {
         ),
     )
 }
-"""Name → measurement, in the order of the page. The order changes no number: `random_stream` seeds a measurement."""
+"""Name → measurement, in the order of the page. The order changes no number: `random_stream` is the seed."""
 
 
 def check_measurement(name: str) -> str:

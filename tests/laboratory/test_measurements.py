@@ -231,8 +231,8 @@ def test_the_best_policy_cannot_be_improved():
 
 @pytest.mark.parametrize("name", off_policy.VARIANTS)
 def test_at_its_fixed_point_a_critics_expected_step_vanishes(name):
-    case = off_policy.Case.tilted(2)
-    algorithm = off_policy._algorithm(name)
+    case = off_policy.ReplayCase.tilted(2)
+    algorithm = off_policy.algorithm_of(name)
     critic = off_policy.fixed_point(algorithm, case)
     learner = case.learner(algorithm, critic.unsqueeze(0))
     found = replay_update.critic_losses(algorithm, learner, *case.everything(1))
@@ -240,11 +240,11 @@ def test_at_its_fixed_point_a_critics_expected_step_vanishes(name):
 
 
 def test_the_buffer_without_sampling_error_has_the_worlds_probabilities():
-    case = off_policy.Case.tilted(3)
+    case = off_policy.ReplayCase.tilted(3)
     drawn, chance = case.everything(1)
     data = drawn.rollout
     states, following = (each[0, 0].argmax(-1) for each in (data.observations, data.next_observations))
-    learner = case.learner(off_policy._algorithm("replay"), None)
+    learner = case.learner(off_policy.algorithm_of("replay"), None)
     own = chance.actions("target", learner, data.next_observations[0])[0]
     for state in range(4):
         here = states == state

@@ -1,4 +1,4 @@
-"""What each entry of the catalogue does: a module with `measure` and `draw`."""
+"""One module for each measurement of the catalogue, with the functions `measure` and `draw`."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from pgbench.studies.catalogue import Size
 
 
 class Module(Protocol):
-    """What a module of a measurement holds."""
+    """The functions that the module of a measurement defines."""
 
     def measure(self, size: Size, rng: np.random.Generator) -> MeasurementResult:
-        """Measure.
+        """Perform the measurement.
 
         Args:
             size: how much to sample.
-            rng: where all chance comes from.
+            rng: the only source of random numbers that depend on the seed.
         """
         ...
 
     def draw(self, table: pd.DataFrame) -> Figure:
-        """Draw the findings' table."""
+        """Draw the table of the result."""
         ...
 
 
@@ -51,4 +51,4 @@ MODULES: dict[str, Module] = {
     "landscape": landscape,
     "off_policy": off_policy,
 }
-"""By the names of the catalogue."""
+"""Name in the catalogue → module."""

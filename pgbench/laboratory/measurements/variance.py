@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.sources import GREENSMITH, NOTE, PETERS, SUTTON, WILLIAMS
 from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories
-from pgbench.laboratory.worlds import Process
+from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.components import RewardToGo
 from pgbench.studies.catalogue import Size
 
@@ -26,17 +26,41 @@ DISCOUNT = 0.9
 EPISODES = (1, 2, 4, 8, 16)
 RATIO = "ratio of variances, 16 episodes"
 NOTHING = 1e-12
+"""A relative variance below this is rounding."""
 SMALL = 1e-9
-"""Biases below this, found by enumeration, are rounding in double precision."""
+"""A relative bias below this, computed by enumeration, is rounding in double precision."""
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """A member of the lineage with a label, and the critic that it is given."""
+    """A member of the lineage with some changes, and the critic that it uses.
 
-    name: str
+    Attributes:
+        member: name of the member.
+        changes: values that replace those of the member.
+        critic: `noisy` is the exact V plus noise as large as the spread of V.
+    """
+
+    member: str
     changes: dict[str, Any] = field(default_factory=dict)
-    critic: str = "none"
+    critic: Literal["none", "exact", "noisy"] = "none"
+
+    def algorithm(self, gamma: float, episodes: int = 1) -> Algorithm:
+        """The method, with this many episodes in a batch."""
+        return method(self.member, gamma, **self.changes, data__episodes=episodes)
+
+    def given_critic(self, policy: EstimatorSetting, gamma: float) -> EstimatorSetting:
+        """A policy together with the critic `[H + 1, X]` that the estimator uses."""
+        if self.critic == "none":
+            return policy
+        values = exact.true_values(policy.actor.world, policy.behaviour, gamma)
+        if self.critic == "noisy":
+            generator = torch.Generator().manual_seed(0)
+            noise = torch.randn(values.shape, generator=generator, dtype=torch.float64)
+            # At a time limit a wrong value would be a bias, not a baseline.
+            noise[-1] = 0.0
+            values = values + values.std() * noise
+        return replace(policy, critic=values)
 
 
 ESTIMATORS = {
@@ -56,32 +80,37 @@ DISCOUNTED = {
     "reward-to-go, γ^(t'−1)": Estimator("reward_to_go", {"advantage": RewardToGo(discount="from_the_start")}),
 }
 
+Estimates = dict[str, dict[int, Tensor]]
+"""Gradient estimates `[S, P]` by estimator and by the number of episodes in a batch."""
+
 
 def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
-    """Sample two worlds for the variance, and list the trajectories of a third for the bias."""
+    """Sample two worlds for the variance, and enumerate the trajectories of a third for the bias."""
     rows: list[dict[str, Any]] = []
     statements = _unbiased()
     for name, world in {"cliff": worlds.cliff(), "corridor": worlds.corridor()}.items():
         actor = Actor(world)
-        row = actor.start(seed=0, scale=0.5)
-        pool = EstimatorSetting(actor, row).sample(4 * size.batches, rng)
+        policy = EstimatorSetting(actor, actor.start(seed=0, scale=0.5))
+        trajectories = policy.sample(4 * size.batches, rng)
         for gamma, estimators in ((1.0, ESTIMATORS), (DISCOUNT, DISCOUNTED)):
-            found = _sampled(actor, row, pool, gamma, estimators, rows, name)
+            estimates = _estimates(policy, trajectories, gamma, estimators)
+            rows += _rows({"world": name, "gamma": gamma}, estimates, policy.exact_gradient(gamma))
             if gamma == 1.0:
-                statements += _variances(name, found)
+                statements += _variances(name, estimates)
     table = pd.DataFrame(rows)
     return MeasurementResult(table, [*statements, _falls_with_the_batch(table)])
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Variance and excess against the batch, a row a world."""
+    """Draw one row for each world: variance and excess against the size of the batch."""
     figure, axes = panels(2, rows=2, height=2.9)
     for left, right, world in zip(axes[::2], axes[1::2], table["world"].unique(), strict=True):
-        own = intervals.pick(table, world=world, gamma=1.0)
-        variance = intervals.pick(own, quantity="relative variance")
-        # A batch of one episode less its own average leaves nothing.
+        undiscounted = intervals.pick(table, world=world, gamma=1.0)
+        variance = intervals.pick(undiscounted, quantity="relative variance")
+        # In a batch of one episode, a return minus the batch's average return is 0.
         lines(left, variance[variance["estimate"] > NOTHING], "episodes", "estimator", list(ESTIMATORS))
-        lines(right, intervals.pick(own, quantity="excess"), "episodes", "estimator", list(ESTIMATORS))
+        excess = intervals.pick(undiscounted, quantity="excess")
+        lines(right, excess, "episodes", "estimator", list(ESTIMATORS))
         level(right, 0.0)
         finish(left, f"Variance, {world}", "episodes in a batch", "variance / ‖∇J‖²", "log", "log")
         finish(right, f"Bias along ∇J, {world}", "episodes in a batch", "⟨E ĝ, ∇J⟩ / ‖∇J‖² − 1", "log")
@@ -92,46 +121,32 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _critic(world: Process, policy: Tensor, gamma: float, kind: str) -> Tensor | None:
-    """The critic `[H + 1, X]` that an estimator is given."""
-    values = exact.true_values(world, policy, gamma)
-    if kind == "none":
-        return None
-    noise = torch.randn(values.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    # What it says at the time limit stays right: there a wrong value would be a bias, not a baseline.
-    noise[-1] = 0.0
-    return values if kind == "exact" else values + values.std() * noise
-
-
-def _sampled(
-    actor: Actor,
-    row: Tensor,
-    pool: Trajectories,
-    gamma: float,
-    estimators: dict[str, Estimator],
-    rows: list[dict[str, Any]],
-    world: str,
-) -> dict[str, dict[int, Tensor]]:
-    """Estimates of each estimator for each number of episodes; adds their rows to the table."""
-    policy = actor.table(row)
-    target = EstimatorSetting(actor, row).exact_gradient(gamma)
-    found: dict[str, dict[int, Tensor]] = {}
+def _estimates(
+    policy: EstimatorSetting, trajectories: Trajectories, gamma: float, estimators: dict[str, Estimator]
+) -> Estimates:
+    """Estimates from the same trajectories, for each estimator and each number of episodes."""
+    estimates: Estimates = {}
     for label, estimator in estimators.items():
-        setting = EstimatorSetting(actor, row, _critic(actor.world, policy, gamma, estimator.critic))
-        for episodes in EPISODES:
-            algorithm = method(estimator.name, gamma, **estimator.changes, data__episodes=episodes)
-            estimates = sampled(algorithm, setting, pool)
-            found.setdefault(label, {})[episodes] = estimates
-            settings = {"world": world, "gamma": gamma, "estimator": label, "episodes": episodes}
-            variance = intervals.variance(estimates / target.norm())
-            bias = intervals.relative_bias(estimates, target)
+        setting = estimator.given_critic(policy, gamma)
+        estimates[label] = {
+            episodes: sampled(estimator.algorithm(gamma, episodes), setting, trajectories)
+            for episodes in EPISODES
+        }
+    return estimates
+
+
+def _rows(settings: dict[str, Any], estimates: Estimates, target: Tensor) -> list[dict[str, Any]]:
+    """Rows of the table that compare estimates with the exact gradient `[P]`."""
+    rows: list[dict[str, Any]] = []
+    for label, by_episodes in estimates.items():
+        for episodes, gradients in by_episodes.items():
             quantities = {
-                "relative variance": variance,
-                "excess": intervals.excess(estimates, target),
-                "squared relative bias": bias,
+                "relative variance": intervals.variance(gradients / target.norm()),
+                "excess": intervals.excess(gradients, target),
+                "squared relative bias": intervals.relative_bias(gradients, target),
             }
-            rows += intervals.tidy(settings, quantities)
-    return found
+            rows += intervals.tidy(settings | {"estimator": label, "episodes": episodes}, quantities)
+    return rows
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -139,69 +154,69 @@ def _sampled(
 
 
 def _unbiased() -> list[Statement]:
-    """What enumeration says of the bias, on a chain of two states."""
+    """Biases by enumeration, on a chain of two states."""
     actor = Actor(worlds.chain(horizon=4), hidden=(6,), timed=True)
-    row = actor.start(seed=0)
-
-    def bias(label: str, gamma: float, estimator: Estimator) -> float:
-        policy = actor.table(row)
-        setting = EstimatorSetting(actor, row, _critic(actor.world, policy, gamma, estimator.critic))
-        found = enumerated(method(estimator.name, gamma, **estimator.changes), setting).mean
-        target = EstimatorSetting(actor, row).exact_gradient(gamma)
-        return float((found - target).norm() / target.norm())
-
-    result = [
+    policy = EstimatorSetting(actor, actor.start(seed=0))
+    unbiased = (
+        ("total return", DISCOUNT, DISCOUNTED, WILLIAMS),
+        ("reward-to-go", 1.0, ESTIMATORS, SUTTON),
+        ("reward-to-go, γ^(t'−1)", DISCOUNT, DISCOUNTED, SUTTON),
+        ("reward-to-go, exact V", 1.0, ESTIMATORS, SUTTON),
+        ("reward-to-go, noisy V", 1.0, ESTIMATORS, SUTTON),
+    )
+    practical = _bias(policy, DISCOUNT, DISCOUNTED["reward-to-go, γ^(t'−t)"])
+    return [
+        *(
+            statement(
+                f"The estimator ‘{label}’ is unbiased",
+                source,
+                f"relative bias, γ = {gamma:g}, by enumeration",
+                intervals.exactly(_bias(policy, gamma, estimators[label])),
+                "below",
+                SMALL,
+            )
+            for label, gamma, estimators, source in unbiased
+        ),
         statement(
-            f"The estimator ‘{label}’ is unbiased",
-            source,
-            f"relative bias, γ = {gamma:g}, by enumeration",
-            intervals.exactly(bias(label, gamma, estimators[label])),
-            "below",
-            SMALL,
-        )
-        for label, gamma, estimators, source in (
-            ("total return", DISCOUNT, DISCOUNTED, WILLIAMS),
-            ("reward-to-go", 1.0, ESTIMATORS, SUTTON),
-            ("reward-to-go, γ^(t'−1)", DISCOUNT, DISCOUNTED, SUTTON),
-            ("reward-to-go, exact V", 1.0, ESTIMATORS, SUTTON),
-            ("reward-to-go, noisy V", 1.0, ESTIMATORS, SUTTON),
-        )
-    ]
-    practical = bias("", DISCOUNT, DISCOUNTED["reward-to-go, γ^(t'−t)"])
-    result.append(
-        statement(
-            "The discount γ^(t'−t) that everybody uses is biased: it leaves out γ^t",
+            "The discount γ^(t'−t), which is used in practice, is biased: it leaves out γ^t",
             NOTE,
             f"relative bias, γ = {DISCOUNT:g}, by enumeration",
             intervals.exactly(practical),
             "above",
             0.01,
-        )
-    )
-    return [*result, _shrinks()]
+        ),
+        _shrinks(),
+    ]
+
+
+def _bias(policy: EstimatorSetting, gamma: float, estimator: Estimator) -> float:
+    """‖E ĝ − ∇J‖ / ‖∇J‖ by enumeration."""
+    mean = enumerated(estimator.algorithm(gamma), estimator.given_critic(policy, gamma)).mean
+    target = policy.exact_gradient(gamma)
+    return float((mean - target).norm() / target.norm())
 
 
 def _shrinks() -> Statement:
-    """The batch average contains the trajectory itself."""
+    """The average return of a batch contains the return of each of its trajectories."""
     actor = Actor(worlds.chain(horizon=3), timed=True)
-    row = actor.start(seed=0)
-    algorithm = method("reinforce", 1.0, baseline="average_return", data__episodes=2)
-    found = enumerated(algorithm, EstimatorSetting(actor, row)).mean
-    target = EstimatorSetting(actor, row).exact_gradient(1.0)
+    policy = EstimatorSetting(actor, actor.start(seed=0))
+    average = Estimator("reinforce", {"baseline": "average_return"})
+    mean = enumerated(average.algorithm(1.0, episodes=2), policy).mean
+    target = policy.exact_gradient(1.0)
     return statement(
-        "The batch’s average return, of which each trajectory is a part, shrinks the gradient by 1/E",
+        "The average return of the batch contains the return of each trajectory and shrinks the gradient by 1/E",
         WILLIAMS,
         "excess along ∇J with E = 2, by enumeration",
-        intervals.exactly(found @ target / target.square().sum() - 1.0),
+        intervals.exactly(mean @ target / target.square().sum() - 1.0),
         "equals",
         -0.5,
         tolerance=1e-6,
     )
 
 
-def _variances(world: str, found: dict[str, dict[int, Tensor]]) -> list[Statement]:
-    """Which estimator has less variance than which, on the same batches of sixteen episodes."""
-    pairs = [
+def _variances(world: str, estimates: Estimates) -> list[Statement]:
+    """Which estimator has less variance than another, on the same batches of sixteen episodes."""
+    pairs = (
         ("total return, average", "total return", WILLIAMS),
         ("total return, optimal constant", "total return", GREENSMITH),
         ("total return, a constant a parameter", "total return, optimal constant", PETERS),
@@ -209,38 +224,38 @@ def _variances(world: str, found: dict[str, dict[int, Tensor]]) -> list[Statemen
         ("reward-to-go, exact V", "reward-to-go", SUTTON),
         ("reward-to-go, exact V", "reward-to-go, average", GREENSMITH),
         ("reward-to-go, exact V", "reward-to-go, noisy V", GREENSMITH),
-    ]
-    saved = intervals.variance_ratio(found["reward-to-go"][16], found["total return"][16])
-    late = world == "corridor"
-    to_go = statement(
-        "Where the only reward comes last, the reward-to-go saves nothing (corridor)"
-        if late
-        else f"‘reward-to-go’ has less variance than ‘total return’ ({world})",
-        SUTTON,
-        RATIO,
-        saved,
-        "equals" if late else "below",
-        1.0,
-        1e-9 if late else 0.0,
     )
-    return [to_go] + [
-        statement(
-            f"‘{better}’ has less variance than ‘{worse}’ ({world})",
-            source,
-            RATIO,
-            intervals.variance_ratio(found[better][16], found[worse][16]),
-            "below",
-            1.0,
-        )
-        for better, worse, source in pairs
+    return [
+        _reward_to_go(world, estimates),
+        *(
+            statement(
+                f"‘{better}’ has less variance than ‘{worse}’ ({world})",
+                source,
+                RATIO,
+                intervals.variance_ratio(estimates[better][16], estimates[worse][16]),
+                "below",
+                1.0,
+            )
+            for better, worse, source in pairs
+        ),
     ]
+
+
+def _reward_to_go(world: str, estimates: Estimates) -> Statement:
+    """What the reward-to-go saves. In the corridor the only reward comes last, so it is the total return."""
+    ratio = intervals.variance_ratio(estimates["reward-to-go"][16], estimates["total return"][16])
+    if world == "corridor":
+        text = "If the only reward comes last, the reward-to-go saves no variance (corridor)"
+        return statement(text, SUTTON, RATIO, ratio, "equals", 1.0, 1e-9)
+    text = f"‘reward-to-go’ has less variance than ‘total return’ ({world})"
+    return statement(text, SUTTON, RATIO, ratio, "below", 1.0)
 
 
 def _falls_with_the_batch(table: pd.DataFrame) -> Statement:
-    """Variance is a mean's."""
-    own = intervals.pick(
+    """An estimate is a mean over the episodes of its batch."""
+    points = intervals.pick(
         table, quantity="relative variance", estimator="reward-to-go", gamma=1.0, world="corridor"
     )
-    order = intervals.slope(np.log(own["episodes"].to_numpy(float)), np.log(own["estimate"].to_numpy(float)))
-    text = "Without a baseline the variance falls as 1 / E with the episodes of a batch"
+    order = intervals.order(points, "episodes")
+    text = "Without a baseline the variance falls as 1 / E, where E is the number of episodes in a batch"
     return statement(text, WILLIAMS, "slope on logarithms (corridor)", order, "equals", -1.0, 0.05)
