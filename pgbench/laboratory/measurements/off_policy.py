@@ -277,51 +277,70 @@ def _measured(variant: str, case: ReplayCase) -> dict[str, float]:
 def _statements(table: pd.DataFrame) -> list[Statement]:
     """Statements at the largest distance between the policies."""
     farthest = intervals.pick(table, tilt=max(TILTS) / STRATA)
-    present, buffer, actor = "to the present policy", "to the buffer’s policy", "error of the actor"
-    learns = "learns the values of the buffer’s policy"
-    said: list[tuple[str, str, str, Relation, float]] = [
-        (f"The naive V {learns}", "replay_naive", buffer, "below", SMALL),
-        (
+    return [*_of_the_critics(farthest), *_of_the_actors(farthest)]
+
+
+def _of_the_critics(farthest: pd.DataFrame) -> list[Statement]:
+    present, buffer = "to the present policy", "to the buffer’s policy"
+    return [
+        _statement(
+            farthest,
+            "The naive V learns the values of the buffer’s policy",
+            "replay_naive",
+            buffer,
+            "below",
+            SMALL,
+        ),
+        _statement(
+            farthest,
             "The naive V does not learn the values of the present policy",
             "replay_naive",
             present,
             "above",
             0.01,
         ),
-        (f"Q with the buffer’s a′ {learns}", "replay_unrepaired", buffer, "below", SMALL),
-        (
-            "Q with a′ of the present policy learns the values of that policy",
+        _statement(
+            farthest,
+            "Q with the buffer’s a′ learns the values of the buffer’s policy",
+            "replay_unrepaired",
+            buffer,
+            "below",
+            SMALL,
+        ),
+        _statement(
+            farthest,
+            "Q with a′ of the present policy learns the values of the present policy",
             "replay",
             present,
             "below",
             SMALL,
         ),
-        (
-            "With both repairs the actor follows the gradient on the buffer’s states",
-            "replay",
-            actor,
-            "below",
-            SMALL,
-        ),
-        *(
-            (f"The actor of ‘{label}’ does not follow the gradient", variant, actor, "above", 0.01)
-            for variant, label in VARIANTS.items()
-            if variant != "replay"
-        ),
-        (
-            "Even with both repairs the gradient does not have the direction of ∇J: the states are the buffer’s",
-            "replay",
-            "cosine to ∇J",
-            "below",
-            0.999,
-        ),
     ]
-    apart = f"policies {max(TILTS)}/8 apart, in expectation"
-    statements = []
-    for text, variant, quantity, relation, bound in said:
-        value = intervals.pick(farthest, variant=variant, quantity=quantity)["estimate"].item()
-        estimate = intervals.exactly(value)
-        statements.append(
-            statement(text, NOTE, f"{QUANTITIES[quantity]}; {apart}", estimate, relation, bound)
-        )
-    return statements
+
+
+def _of_the_actors(farthest: pd.DataFrame) -> list[Statement]:
+    error = "error of the actor"
+    repaired = "With both repairs the actor follows the gradient on the buffer’s states"
+    direction = (
+        "Even with both repairs the gradient does not have the direction of ∇J: the states are the buffer’s"
+    )
+    return [
+        _statement(farthest, repaired, "replay", error, "below", SMALL),
+        *(
+            _statement(
+                farthest, f"The actor of ‘{label}’ does not follow the gradient", name, error, "above", 0.01
+            )
+            for name, label in VARIANTS.items()
+            if name != "replay"
+        ),
+        _statement(farthest, direction, "replay", "cosine to ∇J", "below", 0.999),
+    ]
+
+
+def _statement(
+    farthest: pd.DataFrame, text: str, variant: str, quantity: str, relation: Relation, bound: float
+) -> Statement:
+    """A statement about one quantity of a variant."""
+    value = intervals.pick(farthest, variant=variant, quantity=quantity)["estimate"].item()
+    words = f"{QUANTITIES[quantity]}; policies {max(TILTS)}/8 apart, in expectation"
+    return statement(text, NOTE, words, intervals.exactly(value), relation, bound)
