@@ -47,6 +47,7 @@ METHODS = {
     ACTION: "several_steps",
     NONE: "several_steps",
 }
+"""Kind of weight → member of the lineage."""
 
 
 def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
