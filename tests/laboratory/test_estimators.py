@@ -1,4 +1,4 @@
-"""Estimators of training on a larger world: unbiased ones pass, and a planted error in each is caught."""
+"""Estimators of training on a larger world: unbiased ones pass, and planted errors are found."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ ROW = CORRIDOR.start(seed=0, scale=0.3)
 LATER = ROW + 0.3 * CORRIDOR.start(seed=1, scale=1.0)
 VALUES = exact.true_values(CORRIDOR.world, CORRIDOR.table(ROW), GAMMA)
 BEYOND = VALUES + 1.0 * CORRIDOR.world.terminal
-"""The true values, but for what follows an end, which must not matter."""
+"""The exact values, with wrong values in terminal states. Those must not matter."""
 
 ESTIMATORS = {
     "total return": (method("reinforce", GAMMA), EstimatorSetting(CORRIDOR, ROW)),
@@ -46,7 +46,7 @@ ESTIMATORS = {
 
 
 def unbiased(name):
-    """Whether neither the squared bias nor the part of it along the gradient is told from 0."""
+    """Whether the intervals of the squared bias and of the bias along the gradient contain 0."""
     algorithm, setting = ESTIMATORS[name]
     pool = setting.sample(BATCHES, np.random.default_rng(0))
     estimates, target = sampled(algorithm, setting, pool), setting.exact_gradient(GAMMA)
@@ -127,7 +127,7 @@ def test_a_constant_baseline_is_subtracted_from_every_credit():
     algorithm = method("reinforce", 1.0)
     plain, less = (enumerated(algorithm, setting, refine) for refine in (None, constant_baseline(2.0)))
     torch.testing.assert_close(less.mean, plain.mean)
-    # Of trajectories of one length, less 2 is the same as rewards less 1.
+    # All trajectories have two steps, so a return minus 2 is the return of rewards minus 1.
     world = Actor(worlds.garnet(states=3, actions=2, horizon=2))
     row = world.start(seed=0)
     shifted = Actor(world.world.offset(-1.0))

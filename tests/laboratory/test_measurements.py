@@ -1,4 +1,4 @@
-"""Every measurement in its smallest form: tidy tables, statements that hold, figures, and its page."""
+"""Every measurement at the smallest preset: its table, statements, figures and page."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from pgbench.studies.references import read_papers
 from pgbench.training import replay_update
 
 SAMPLED_MAY_BE_OPEN = {"variance", "landscape", "trust_region", "importance"}
-"""Where two or three hundred batches, or three worlds, may leave a statement open."""
+"""Measurements with statements that may stay open with 200 batches or three worlds."""
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def test_numbers_of_any_size_are_written_shortly(value, text):
 
 
 # ----------------------------------------------------------------------------------------------------------
-# Solutions that measurements compare with
+# Exact solutions that measurements use
 
 
 def test_the_constrained_maximiser_is_that_of_a_general_solver():

@@ -38,7 +38,7 @@ from pgbench.training.replay_memory import Drawn, Purpose, ReplayDraws
 GAMMA = 0.8
 STATES, ACTIONS, STRATA = 4, 2, 8
 TILTS = (0, 1, 2, 3)
-"""The present policy's probability of one action in each state, minus the buffer's policy's, in eighths."""
+"""In each state, how much likelier the present policy takes one action than the buffer's policy, in eighths."""
 SMALL = 1e-6
 VARIANTS = {
     "replay_naive": "naive V",

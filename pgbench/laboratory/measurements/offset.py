@@ -46,7 +46,7 @@ WORLDS = {
 
 
 def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
-    """Sample the variance at each offset, from the same trajectories; enumerate to test how it depends on them."""
+    """Sample the variance at each offset from the same trajectories. Enumerate trajectories for the statements."""
     rows: list[dict[str, Any]] = []
     for name, world in WORLDS.items():
         policy = Actor(world).start(seed=0, scale=0.5)
