@@ -23,7 +23,7 @@ from pgbench.laboratory.statements import MeasurementResult
 from pgbench.studies.catalogue import Size
 
 
-class Module(Protocol):
+class MeasurementModule(Protocol):
     """The functions that the module of a measurement defines."""
 
     def measure(self, size: Size, rng: np.random.Generator) -> MeasurementResult:
@@ -40,7 +40,7 @@ class Module(Protocol):
         ...
 
 
-MODULES: dict[str, Module] = {
+MODULES: dict[str, MeasurementModule] = {
     "variance": variance,
     "offset": offset,
     "frontier": frontier,
