@@ -340,9 +340,9 @@ def test_the_laboratory_lists_its_measurements(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["baseline"], "there is no measurement 'baseline'; did you mean 'baselines'?"),
+        (["varience"], "there is no measurement 'varience'; did you mean 'variance'?"),
         (
-            ["baselines", "--preset", "standart"],
+            ["variance", "--preset", "standart"],
             "no preset 'standart' of the laboratory; did you mean 'standard'?",
         ),
     ],

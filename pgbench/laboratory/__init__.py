@@ -1,6 +1,6 @@
-"""The laboratory: small decision processes on which every estimator is compared with the exact policy gradient.
+"""Every estimator against the exact policy gradient, on small decision processes.
 
-J(θ), ∇J(θ), V, Q and the distribution of states have closed forms there (`exact`). What is compared with them are
-the functions that train (`estimators`), on trajectories that are listed with their probabilities or sampled in
-large batches (`trajectories`). A measurement is a module of `measurements`; `catalogue` lists them without tensors.
+J(θ), ∇J(θ), V, Q and the distribution of states have closed forms there (`exact`). The functions that train
+(`estimators`) are compared with them, on trajectories that are listed with their probabilities or sampled in large
+batches (`trajectories`). Each measurement is a module of `measurements`; `studies/catalogue.py` lists them.
 """

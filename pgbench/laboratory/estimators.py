@@ -1,6 +1,6 @@
-"""Gradient estimates of the code that trains, for many batches at once: a batch is a replica.
+"""Gradient estimates of the code that trains, for many batches at once. Each batch is a replica.
 
-Nothing is estimated here: a rollout goes through `credit.prepare` and `losses.gradient`.
+This file has no estimator: `credit.prepare` and `losses.gradient` make the estimates, as they do in training.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from pgbench.training.meaning import data
 from pgbench.training.meaning.baselines import critic_of
 
 Refine = Callable[[Learner, Batch], Batch]
-"""A last word on a batch, before the update sees it."""
+"""A change of a batch after it is credited and before the gradient is taken."""
 
 
 def method(name: str, gamma: float, **overrides: Any) -> Algorithm:
-    """A member of the lineage on one whole episode, with a single gradient step.
+    """A member of the lineage with one whole episode a batch and one gradient step.
 
     Args:
-        name: of the member.
+        name: name of the member.
         gamma: discount in (0, 1].
-        overrides: values at dotted paths, dots written as two underscores.
+        overrides: values at dotted paths, with two underscores for each dot.
     """
     algorithm = lineage.LINEAGE[name].algorithm
     numbers = ("update.steps", "data.episodes", "baseline.fit.steps")
@@ -52,14 +52,14 @@ def method(name: str, gamma: float, **overrides: Any) -> Algorithm:
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What an estimator looks at: a policy with parameters, and a critic if it has one.
+class EstimatorSetting:
+    """Whose gradient is estimated, and what the estimator is given.
 
     Attributes:
         actor: the policy.
-        row: `[P]`, its parameters.
-        critic: `[H + 1, X]`, or None.
-        collected_by: `[P]`, the parameters that collected the trajectories, if they were others.
+        row: `[P]`, the parameters at which the gradient is estimated.
+        critic: `[H + 1, X]`, for estimators that use a critic.
+        collected_by: `[P]`, the parameters that collect the trajectories; None: `row`.
     """
 
     actor: Actor
@@ -73,29 +73,29 @@ class Setting:
 
     @property
     def behaviour(self) -> Tensor:
-        """`[H, X, A]`, the policy that collects."""
+        """The policy that collects, `[H, X, A]`."""
         return self.actor.table(self.row if self.collected_by is None else self.collected_by)
 
     def exact_gradient(self, gamma: float) -> Tensor:
-        """∇J `[P]` of the discounted objective at the policy's parameters."""
+        """∇J `[P]` of the discounted objective, at `row`."""
         world = self.actor.world
         return exact.gradient(self.row, lambda row: exact.objective(world, self.actor.table(row), gamma))
 
     def sample(self, count: int, generator: np.random.Generator) -> Trajectories:
-        """Trajectories of the policy that collects."""
+        """Draw trajectories of the policy that collects."""
         return sample_trajectories(self.actor.world, self.behaviour, count, generator)
 
 
 def gradients(
-    algorithm: Algorithm, setting: Setting, experience: Rollout, refine: Refine | None = None
+    algorithm: Algorithm, setting: EstimatorSetting, experience: Rollout, refine: Refine | None = None
 ) -> Tensor:
-    """The gradient `[S, P]` that training climbs, for each replica's part of a rollout.
+    """The gradient `[S, P]` that training climbs, for each replica of a rollout.
 
     Args:
         algorithm: takes one gradient step on a batch.
-        setting: policy and critic; without critic if the algorithm has none.
+        setting: policy and critic. An algorithm without a critic ignores the critic.
         experience: `[T, S, E]`.
-        refine: changes the batch before the update sees it.
+        refine: changes the batch before the gradient is taken.
     """
     replicas = experience.rewards.shape[1]
     critic = None if critic_of(algorithm.baseline) is None else setting.critic
@@ -107,17 +107,17 @@ def gradients(
 
 
 def sampled(
-    algorithm: Algorithm, setting: Setting, trajectories: Trajectories, refine: Refine | None = None
+    algorithm: Algorithm, setting: EstimatorSetting, trajectories: Trajectories, refine: Refine | None = None
 ) -> Tensor:
-    """Estimates `[S, P]` from trajectories in batches of as many as the algorithm takes."""
+    """Estimates `[S, P]` from trajectories. Each batch has as many of them as the algorithm collects."""
     members = batches(len(trajectories.actions), data.environments_each(algorithm.data))
     experience = rollout(setting.actor.world, trajectories, members)
     return gradients(algorithm, setting, experience, refine)
 
 
 @dataclass(frozen=True)
-class Distribution:
-    """An estimator's whole distribution: each value it can have `[S, P]`, with its probability `[S]`."""
+class EstimatorDistribution:
+    """The whole distribution of an estimator: all its values `[S, P]` with their probabilities `[S]`."""
 
     values: Tensor
     probabilities: Tensor
@@ -133,30 +133,33 @@ class Distribution:
         return self.probabilities @ (self.values - self.mean).square().sum(1)
 
 
-def enumerated(algorithm: Algorithm, setting: Setting, refine: Refine | None = None) -> Distribution:
-    """The estimator's value on every batch of as many trajectories as the algorithm takes.
+def enumerated(
+    algorithm: Algorithm, setting: EstimatorSetting, refine: Refine | None = None
+) -> EstimatorDistribution:
+    """The estimator's value on every possible batch.
 
     Raises:
-        ValueError: if there are too many trajectories to list.
+        ValueError: if the world has too many trajectories to list them.
     """
     world = setting.actor.world
-    everything = enumerate_trajectories(world)
-    probabilities = everything.probabilities(setting.behaviour).detach()
+    trajectories = enumerate_trajectories(world)
+    probabilities = trajectories.probabilities(setting.behaviour).detach()
     members = groups(len(probabilities), data.environments_each(algorithm.data))
-    values = gradients(algorithm, setting, rollout(world, everything, members), refine)
-    return Distribution(values, probabilities[members].prod(1))
+    values = gradients(algorithm, setting, rollout(world, trajectories, members), refine)
+    return EstimatorDistribution(values, probabilities[members].prod(1))
 
 
 # ----------------------------------------------------------------------------------------------------------
-# What no component does
+# A baseline that no component offers
 
 
 def constant_baseline(constant: float) -> Refine:
-    """Subtract a number from what every action is credited with."""
+    """Subtract a constant from the advantage of every action."""
 
     def refine(learner: Learner, batch: Batch) -> Batch:
-        data = batch.transitions
-        return replace(batch, transitions=data.credited(advantages=data.credit.advantages - constant))
+        transitions = batch.transitions
+        shifted = transitions.credit.advantages - constant
+        return replace(batch, transitions=transitions.credited(advantages=shifted))
 
     return refine
 
@@ -166,27 +169,28 @@ def constant_baseline(constant: float) -> Refine:
 
 
 def exact_batch(learner: Learner, probabilities: Tensor, advantages: Tensor) -> Batch:
-    """A batch in which every state and action stands once, with its probability as its weight.
+    """A batch with every pair of a state and an action once. Its weight is the probability of the pair.
 
-    An objective of training on it is an expectation. The policy that collected is the learner's present one.
+    On this batch an objective of training is an expectation. The learner's present policy is the one that
+    collected.
 
     Args:
-        learner: of S replicas, whose policy depends on the state alone.
-        probabilities: `[X]` or `[S, X]`, of states; need not sum to 1.
+        learner: S replicas; their policy depends only on the state.
+        probabilities: `[X]` or `[S, X]`, of the states; they need not sum to 1.
         advantages: `[X, A]` or `[S, X, A]`.
     """
     replicas = len(learner.actor.values)
     count, actions = advantages.shape[-2:]
     observations = torch.arange(count, dtype=torch.float64).repeat_interleave(actions)
     observations = observations.reshape(1, -1, 1).expand(replicas, -1, 1)
-    chosen = torch.arange(actions).repeat(count).expand(replicas, -1)
+    all_actions = torch.arange(actions).repeat(count).expand(replicas, -1)
     with torch.no_grad():
         old = learner.distribution(observations)
-        log_probs = old.log_prob(chosen)
+        log_probs = old.log_prob(all_actions)
         states = probabilities.expand(replicas, count).repeat_interleave(actions, 1)
         weights = states * log_probs.exp()
     credited = advantages.expand(replicas, count, actions).flatten(1)
     never = torch.zeros(weights.shape, dtype=torch.bool)
-    rollout = Rollout.one_step(observations, chosen, credited, observations, ~never, never)
-    recorded = Recorded(observations, chosen, log_probs, old.parameters, None)
+    rollout = Rollout.one_step(observations, all_actions, credited, observations, ~never, never)
+    recorded = Recorded(observations, all_actions, log_probs, old.parameters, None)
     return Batch(Transitions(recorded, Credit(credited, weights, weights, None)), rollout, observations)

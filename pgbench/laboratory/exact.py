@@ -1,8 +1,8 @@
 """Closed forms on small worlds, float64: J, ∇J, V, Q and the distribution of states.
 
-Over a finite horizon by recursion, policies being `[H, X, A]` and values `[H + 1, X]`; with a discount and no
-horizon by linear systems, policies being `[X, A]`. All are differentiable in the policy. Nothing here uses the code
-that trains: this is what that code is compared with.
+With a finite horizon, recursions give them; policies are `[H, X, A]` and values `[H + 1, X]`. With a discount and
+no horizon, linear systems give them; policies are `[X, A]`. All are differentiable in the policy. This file uses
+no code of training, because it is what that code is compared with.
 """
 
 from __future__ import annotations
@@ -30,63 +30,66 @@ def gradient(row: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def occupancy(process: Process, policy: Tensor) -> Tensor:
-    """P(s_t = x, the episode still under way) `[H, X]`."""
-    now = torch.eye(process.states, dtype=torch.float64)[0]
+    """P(s_t = x, and the episode has not ended before t) `[H, X]`."""
+    of_states = torch.eye(process.states, dtype=torch.float64)[0]
     result = []
-    for at_time in policy:
-        result.append(now)
-        flow = now.unsqueeze(-1) * at_time
-        now = torch.tensordot(flow, process.transitions, dims=2) * ~process.terminal
+    for policy_at_time in policy:
+        result.append(of_states)
+        of_actions = of_states.unsqueeze(-1) * policy_at_time
+        of_states = torch.tensordot(of_actions, process.transitions, dims=2) * ~process.terminal
     return torch.stack(result)
 
 
-def expected_reward_then(process: Process, gamma: float, follows: Tensor) -> Tensor:
-    """r(x, a) + γ E[follows(x')] `[X, A]` for what a next state `[X]` is worth; a terminal one is worth 0."""
-    return process.expected_rewards + gamma * process.transitions @ (follows * ~process.terminal)
+def backup(process: Process, gamma: float, next_values: Tensor) -> Tensor:
+    """r(x, a) + γ E[V(x')] `[X, A]` for values `[X]` of the next state; a terminal state has the value 0."""
+    return process.expected_rewards + gamma * process.transitions @ (next_values * ~process.terminal)
 
 
-def at_the_end(process: Process, critic: Tensor) -> Tensor:
-    """What states `[X]` are worth when the horizon is reached, to who believes this critic `[H + 1, X]`."""
+def values_at_horizon(process: Process, critic: Tensor) -> Tensor:
+    """Values `[X]` of the states at the horizon: the critic's `[H + 1, X]` at a time limit, otherwise 0."""
     return critic[-1] if process.cut else torch.zeros_like(critic[-1])
 
 
 def lambda_values(process: Process, policy: Tensor, gamma: float, lam: float, critic: Tensor) -> Tensor:
-    """E[λ-return | s_t, a_t] `[H, X, A]` with a critic `[H + 1, X]`; λ = 1: Q, the critic only at a time limit."""
-    follows, result = at_the_end(process, critic), []
+    """E[λ-return | s_t, a_t] `[H, X, A]` with a critic `[H + 1, X]`.
+
+    With λ = 1 this is Q, and the critic counts only at a time limit.
+    """
+    next_values, result = values_at_horizon(process, critic), []
     for time in reversed(range(process.steps)):
-        result.append(expected_reward_then(process, gamma, follows))
-        follows = (1.0 - lam) * critic[time] + lam * (policy[time] * result[-1]).sum(-1)
+        result.append(backup(process, gamma, next_values))
+        next_values = (1.0 - lam) * critic[time] + lam * (policy[time] * result[-1]).sum(-1)
     return torch.stack(result[::-1])
 
 
 def n_step_values(process: Process, policy: Tensor, gamma: float, n: int, critic: Tensor) -> Tensor:
     """E[n-step return | s_t, a_t] `[H, X, A]` with a critic `[H + 1, X]`."""
-    follows = [*critic[1:-1], at_the_end(process, critic)]
-    values = [expected_reward_then(process, gamma, worth) for worth in follows]
+    next_values = [*critic[1:-1], values_at_horizon(process, critic)]
+    result = [backup(process, gamma, values) for values in next_values]
     for _ in range(n - 1):
-        onwards = [(policy[t] * values[t]).sum(-1) for t in range(1, process.steps)]
-        values = [*(expected_reward_then(process, gamma, worth) for worth in onwards), values[-1]]
-    return torch.stack(values)
+        next_values = [(policy[t] * result[t]).sum(-1) for t in range(1, process.steps)]
+        result = [*(backup(process, gamma, values) for values in next_values), result[-1]]
+    return torch.stack(result)
 
 
 def no_critic(process: Process) -> Tensor:
-    """A critic `[H + 1, X]` that says 0 everywhere."""
+    """A critic `[H + 1, X]` that is 0 everywhere."""
     return torch.zeros(process.steps + 1, process.states, dtype=torch.float64)
 
 
 def action_values(process: Process, policy: Tensor, gamma: float, critic: Tensor | None = None) -> Tensor:
-    """Q `[H, X, A]`, with what a critic says of the states at a time limit, if there is one."""
+    """Q `[H, X, A]`. At a time limit, the states have the critic's values; without a critic, 0."""
     return lambda_values(process, policy, gamma, 1.0, no_critic(process) if critic is None else critic)
 
 
 def true_values(process: Process, policy: Tensor, gamma: float) -> Tensor:
-    """V `[H + 1, X]`; 0 at the horizon."""
+    """V `[H + 1, X]`. It is 0 at the horizon and in terminal states."""
     values = (policy * action_values(process, policy, gamma)).sum(-1)
     return torch.cat([values, torch.zeros_like(values[:1])]).where(~process.terminal, 0.0)
 
 
 def objective(process: Process, policy: Tensor, gamma: float, critic: Tensor | None = None) -> Tensor:
-    """J = E[Σ_t γᵗ r_t] of a policy."""
+    """J = E[Σ_t γᵗ r_t] of a policy `[H, X, A]`, with a critic as in `action_values`."""
     return (policy[0, 0] * action_values(process, policy, gamma, critic)[0, 0]).sum()
 
 
@@ -98,17 +101,17 @@ def credited(
     weights: Tensor | None = None,
     visits: Tensor | None = None,
 ) -> Tensor:
-    """Σ_t w_t Σ_s d_t(s) Σ_a ∇π(a|s) values_t(s, a) `[P]`: what crediting actions with `values` comes to.
+    """Σ_t w_t Σ_s d_t(s) Σ_a ∇π(a|s) values_t(s, a) `[P]`: the gradient that credits actions with `values`.
 
-    The policy gradient theorem (Sutton et al. 2000) where the values are Q and w_t = γᵗ.
+    If the values are Q and w_t = γᵗ, this is the policy gradient theorem (Sutton et al. 2000).
 
     Args:
         process: the world.
         row: parameters `[P]` of the policy.
         table: its probabilities `[H, X, A]`.
         values: `[H, X, A]`.
-        weights: `[H]`; none: 1.
-        visits: `[H, X]`, d; none: the policy's own.
+        weights: w `[H]`; none: 1.
+        visits: d `[H, X]`; none: the occupancy of the policy.
     """
     visits = occupancy(process, table(row)).detach() if visits is None else visits
     weights = torch.ones(process.steps, dtype=torch.float64) if weights is None else weights
@@ -127,13 +130,14 @@ def powers(process: Process, gamma: float) -> Tensor:
 
 
 class Discounted(NamedTuple):
-    """What there is to know of a policy without a horizon.
+    """J, V, Q and the discounted distribution of states of a policy, without a horizon.
 
     Attributes:
         objective: J = E[Σ_t γᵗ r_t].
-        values: V `[X]`, 0 where terminal.
+        values: V `[X]`, 0 in terminal states.
         action_values: Q `[X, A]`.
-        visits: `[X]`, E[Σ_t γᵗ 1(s_t = x)] while the episode lasts; its sum is 1 / (1 − γ) if none ever ends.
+        visits: `[X]`, E[Σ_t γᵗ 1(s_t = x)] over the steps of the episode. The sum is 1 / (1 − γ) if no episode
+            ends.
     """
 
     objective: Tensor
@@ -148,12 +152,12 @@ class Discounted(NamedTuple):
 
 
 def solve(process: Process, policy: Tensor, gamma: float) -> Discounted:
-    """J, V, Q and the discounted distribution of states from their linear systems.
+    """J, V, Q and the discounted distribution of states, from their linear systems.
 
-    V = (I − γ P_π)⁻¹ r_π and d = (I − γ P_πᵀ)⁻¹ e₀, terminal states being left out of P_π (Puterman 1994, ch. 6).
+    V = (I − γ P_π)⁻¹ r_π and d = (I − γ P_πᵀ)⁻¹ e₀. P_π excludes terminal states (Puterman 1994, chapter 6).
 
     Args:
-        process: the world; its horizon is not looked at.
+        process: the world; its horizon is ignored.
         policy: `[X, A]`; differentiable.
         gamma: discount in (0, 1].
 
@@ -164,8 +168,8 @@ def solve(process: Process, policy: Tensor, gamma: float) -> Discounted:
         check_termination(process, policy)
     alive = (~process.terminal).double()
     rewards = process.expected_rewards
-    onwards = torch.einsum("xa,xay->xy", policy, process.transitions) * alive * alive.unsqueeze(-1)
-    system = torch.eye(process.states, dtype=torch.float64) - gamma * onwards
+    state_to_state = torch.einsum("xa,xay->xy", policy, process.transitions) * alive * alive.unsqueeze(-1)
+    system = torch.eye(process.states, dtype=torch.float64) - gamma * state_to_state
     values = torch.linalg.solve(system, (policy * rewards).sum(-1) * alive)
     start = torch.eye(process.states, dtype=torch.float64)[0]
     visits = torch.linalg.solve(system.T, start)

@@ -1,4 +1,8 @@
-"""Estimates with intervals over independent batches: the unit is a batch of trajectories, the level 95 %."""
+"""Estimates with 95 % intervals. The independent unit is a batch of trajectories.
+
+A measurement's table has one row for each estimate: settings, `quantity`, `estimate`, `low` and `high`. `tidy`
+makes the rows; `pick` and `from_row` read them.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,33 @@ from pgbench.analysis.statistics import LEVEL, Array, Estimate
 from pgbench.functional.ratios import effective_sample_size
 
 
+def tidy(settings: dict[str, Any], quantities: dict[str, Estimate]) -> list[dict[str, Any]]:
+    """One row for each quantity: the settings, then `quantity`, `estimate`, `low` and `high`."""
+    return [
+        settings | {"quantity": name, "estimate": float(e.value), "low": float(e.low), "high": float(e.high)}
+        for name, e in quantities.items()
+    ]
+
+
 def pick(table: pd.DataFrame, **settings: Any) -> pd.DataFrame:
-    """The rows in which columns have these values."""
-    chosen = np.ones(len(table), dtype=bool)
+    """The rows in which these columns have these values."""
+    matches = np.ones(len(table), dtype=bool)
     for column, value in settings.items():
-        chosen &= (table[column] == value).to_numpy()
-    return table[chosen]
+        matches &= (table[column] == value).to_numpy()
+    return table[matches]
+
+
+def from_row(row: pd.Series[Any]) -> Estimate:
+    """The estimate of one row of a table."""
+    return Estimate(row["estimate"], row["low"], row["high"])
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Estimates
 
 
 def exactly(value: float | Tensor | Array) -> Estimate:
-    """A number without sampling error: its interval has no width."""
+    """A number without sampling error. Its interval has no width."""
     number = np.asarray(float(value))
     return Estimate(number, number, number)
 
@@ -36,14 +57,14 @@ def _deviations(estimates: Tensor) -> Array:
 
 
 def variance(estimates: Tensor) -> Estimate:
-    """The trace of the covariance of gradient estimates `[S, P]`, as the mean of squared deviations."""
+    """The trace of the covariance of gradient estimates `[S, P]`, with the interval of a mean over batches."""
     return mean(_deviations(estimates))
 
 
 def variance_ratio(estimates: Tensor, others: Tensor) -> Estimate:
-    """How many times the variance of `others` that of `estimates` is, both of the same batches, `[S, P]` each.
+    """The variance of `estimates` divided by the variance of `others`, both `[S, P]` and from the same batches.
 
-    The interval is that of a ratio of means (the delta method), which uses that the batches are paired.
+    The interval is that of a ratio of means by the delta method. It uses that the batches are paired.
     """
     above, below = _deviations(estimates), _deviations(others)
     ratio = above.mean() / below.mean()
@@ -52,9 +73,10 @@ def variance_ratio(estimates: Tensor, others: Tensor) -> Estimate:
 
 
 def effective_share(log_weights: Tensor) -> Estimate:
-    """(Σ w)² / (N Σ w²), the share of a sample `[N]` of log weights that is effective.
+    """(Σ w)² / (N Σ w²), the effective share of a sample `[N]` of log weights (Kong 1992).
 
-    Kong 1992, with the delta method's interval; 1 where all weights are equal, and in the limit 1 / E[w²].
+    It is 1 if all weights are equal, and tends to 1 / E[w²] as the sample grows. The interval is by the delta
+    method.
     """
     value = float(effective_sample_size(log_weights)) / len(log_weights)
     weights: Array = (log_weights - log_weights.logsumexp(0)).exp().numpy() * len(log_weights)
@@ -65,50 +87,48 @@ def effective_share(log_weights: Tensor) -> Estimate:
 
 
 def excess(estimates: Tensor, exact: Tensor) -> Estimate:
-    """⟨ĝ, g⟩ / ‖g‖² − 1: by how much estimates `[S, P]` over- or undershoot the exact gradient `[P]` along it."""
+    """⟨ĝ, g⟩ / ‖g‖² − 1: how much longer than the exact gradient `[P]` the estimates `[S, P]` are along it."""
     along: Array = (estimates @ exact / exact.square().sum()).numpy() - 1.0
     return mean(along)
 
 
 def relative_bias(estimates: Tensor, exact: Tensor) -> Estimate:
-    """‖E ĝ − g‖² / ‖g‖² from estimates `[S, P]`: unbiased, so that without bias it lies on either side of 0.
+    """‖E ĝ − g‖² / ‖g‖² of estimates `[S, P]` and the exact gradient g `[P]`.
 
-    The mean over pairs of different batches of ⟨ĝ_i − g, ĝ_j − g⟩; the interval from the jackknife.
+    The mean of ⟨ĝ_i − g, ĝ_j − g⟩ over pairs of different batches is unbiased, so without bias it may be
+    negative. The interval is by the jackknife.
     """
     errors = ((estimates - exact) / exact.norm()).numpy()
     count, total = len(errors), errors.sum(0)
-    own = (errors**2).sum(1)
-    pairs = total @ total - own.sum()
+    squares = (errors**2).sum(1)
+    pairs = total @ total - squares.sum()
     value = pairs / (count * (count - 1))
-    # Leaving batch i out takes away its pairs, those with i in front and those with i behind.
-    left = (pairs - 2.0 * (errors @ total - own)) / ((count - 1) * (count - 2))
-    pseudo = count * value - (count - 1) * left
+    # Without batch i, the pairs (i, j) and (j, i) are missing for every j.
+    without_batch = (pairs - 2.0 * (errors @ total - squares)) / ((count - 1) * (count - 2))
+    pseudo = count * value - (count - 1) * without_batch
     interval = mean(pseudo)
     return Estimate(np.asarray(value), interval.low, interval.high)
 
 
 def share(outcomes: Array) -> Estimate:
-    """The share of outcomes `[S]`, boolean, that are true, with Wilson's interval."""
-    found = stats.binomtest(int(np.sum(outcomes)), len(outcomes))
-    low, high = found.proportion_ci(LEVEL, method="wilson")
-    return Estimate(np.asarray(found.statistic), np.asarray(low), np.asarray(high))
+    """The share of boolean outcomes `[S]` that are true, with Wilson's interval."""
+    test = stats.binomtest(int(np.sum(outcomes)), len(outcomes))
+    low, high = test.proportion_ci(LEVEL, method="wilson")
+    return Estimate(np.asarray(test.statistic), np.asarray(low), np.asarray(high))
 
 
 def slope(x: Array, y: Array) -> Estimate:
-    """The slope of a straight line through points, with its interval: the order of a power law on logarithms."""
+    """The slope of a straight line through points, with its interval."""
     fit = stats.linregress(x, y)
     half = stats.t.ppf(0.5 + LEVEL / 2, len(x) - 2) * fit.stderr
     return Estimate(np.asarray(fit.slope), np.asarray(fit.slope - half), np.asarray(fit.slope + half))
 
 
-def tidy(settings: dict[str, Any], quantities: dict[str, Estimate]) -> list[dict[str, Any]]:
-    """One row a quantity: the settings, then `quantity`, `estimate`, `low` and `high`."""
-    return [
-        settings | {"quantity": name, "estimate": float(e.value), "low": float(e.low), "high": float(e.high)}
-        for name, e in quantities.items()
-    ]
+def order(points: pd.DataFrame, x: str) -> Estimate:
+    """The exponent k of `estimate` ∝ xᵏ: the slope of the logarithms, over the rows of a table.
 
-
-def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows of `tidy` as a table."""
-    return pd.DataFrame(rows)
+    Args:
+        points: rows of one quantity.
+        x: column of the positive numbers x.
+    """
+    return slope(*(np.log(points[column].to_numpy(float)) for column in (x, "estimate")))

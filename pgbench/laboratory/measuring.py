@@ -1,4 +1,4 @@
-"""A measurement from its name to its files."""
+"""Perform a measurement by its name, and write its files."""
 
 from __future__ import annotations
 
@@ -11,55 +11,58 @@ import numpy as np
 import torch
 
 from pgbench.figures.style import STYLE, Drawing, render
-from pgbench.laboratory.measurements import MODULES
+from pgbench.laboratory.modules import MODULES
 from pgbench.laboratory.records import RECORD, Performed
-from pgbench.laboratory.statements import Findings, as_table
+from pgbench.laboratory.statements import MeasurementResult, as_table
 from pgbench.storage.files import replacing, write_table, write_text
 from pgbench.storage.provenance import provenance
 from pgbench.studies.catalogue import CATALOGUE, SIZES
 
 
-def perform(name: str, preset: str, seed: int) -> Findings:
-    """Measure; the same name, preset and seed give the same numbers on the same machine and versions.
+def perform(name: str, preset: str, seed: int) -> MeasurementResult:
+    """Perform a measurement.
+
+    The same name, preset and seed give the same numbers, on the same machine and with the same versions.
 
     Args:
-        name: of the catalogue.
+        name: a key of `CATALOGUE`.
         preset: a key of `SIZES`.
-        seed: of all chance; each measurement draws from a stream of its own.
+        seed: seeds the random streams. Each measurement draws from the stream with its number in the catalogue.
     """
-    place = list(CATALOGUE).index(name)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place,)))
+    stream = np.random.SeedSequence(seed, spawn_key=(CATALOGUE[name].random_stream,))
+    rng = np.random.default_rng(stream)
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # a job has one core, and sums are rounded alike everywhere
+    torch.set_num_threads(1)  # a job has one core, and the number of threads changes how sums are rounded
     try:
         return MODULES[name].measure(SIZES[preset], rng)
     finally:
         torch.set_num_threads(threads)
 
 
-def drawing(name: str, findings: Findings) -> Drawing:
-    """The measurement's figure."""
+def drawing(name: str, result: MeasurementResult) -> Drawing:
+    """Draw the figure of a measurement."""
     with mpl.rc_context(STYLE):
-        return render(MODULES[name].draw(findings.table))
+        return render(MODULES[name].draw(result.table))
 
 
 def write(name: str, preset: str, seed: int, directory: Path) -> None:
-    """Measure, and write tables, figure and record.
+    """Perform a measurement and write its tables, figure and record.
 
     Args:
-        name: of the catalogue.
+        name: a key of `CATALOGUE`.
         preset: a key of `SIZES`.
-        seed: of all chance.
-        directory: is given `table` and `statements` as `.parquet` and `.csv`, `figure.svg`, `figure.png` and
-            `measurement.json`, the last being removed first and written last.
+        seed: seeds the random streams.
+        directory: receives `table` and `statements` as `.parquet` and `.csv`, `figure.svg`, `figure.png` and
+            `measurement.json`. The record `measurement.json` is removed first and written last, so that it stands
+            only beside whole files.
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / RECORD).unlink(missing_ok=True)
     start = time.monotonic()
-    findings = perform(name, preset, seed)
-    figure = drawing(name, findings)
+    result = perform(name, preset, seed)
+    figure = drawing(name, result)
     seconds = time.monotonic() - start
-    tables = {"table": findings.table, "statements": as_table(findings.statements)}
+    tables = {"table": result.table, "statements": as_table(result.statements)}
     for file, table in tables.items():
         write_table(directory / f"{file}.parquet", table)
         write_text(directory / f"{file}.csv", table.to_csv(index=False))

@@ -1,7 +1,7 @@
-"""Policies and critics on small worlds, as the networks that training uses: softmax tables and small perceptrons.
+"""Policies and critics on small worlds: softmax tables and small perceptrons, as networks of training.
 
-An observation is the number time · X + state, and stands for a one-hot vector. A network with as many inputs as
-there are pairs of time and state depends on both; one with X inputs depends on the state alone.
+An observation is the number time · X + state and stands for a one-hot vector. A network with (H + 1)·X inputs
+depends on the time and the state. A network with X inputs depends only on the state.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from pgbench.training.parameters import Parameters
 
 @dataclass(frozen=True)
 class OneHotPerceptron(Perceptron):
-    """A perceptron on one-hot inputs that are given as their places `[S, N, 1]`, modulo the number of inputs.
+    """A perceptron whose inputs are one-hot vectors, each given as the place of its 1.
 
-    Without hidden layers it is a table. The same as `Perceptron` on one-hot vectors, of which none is built.
+    It computes what `Perceptron` computes on the one-hot vectors, without building them. Without hidden layers it
+    is a table. Places are `[S, N, 1]`, taken modulo the number of inputs.
     """
 
     def forward(self, views: Sequence[Tensor], inputs: Tensor) -> Tensor:
@@ -42,12 +43,12 @@ class OneHotPerceptron(Perceptron):
 
 @dataclass(frozen=True)
 class Actor:
-    """A policy on a world: its network, without parameters.
+    """A policy on a world, without its parameters.
 
     Attributes:
-        world: where it acts.
-        hidden: units of its hidden layers; none: a softmax of a table.
-        timed: whether it depends on the time as well as on the state.
+        world: the decision process in which the policy acts.
+        hidden: units of the hidden layers; empty: the policy is a softmax of a table.
+        timed: whether the policy depends on the time as well as on the state.
     """
 
     world: Process
@@ -56,12 +57,12 @@ class Actor:
 
     @property
     def network(self) -> OneHotPerceptron:
-        """From places to logits."""
+        """The network from places to logits."""
         inputs = self.world.indices if self.timed else self.world.states
         return OneHotPerceptron((inputs, *self.hidden, self.world.actions), "tanh")
 
     def start(self, seed: int, scale: float = 0.7) -> Tensor:
-        """Normally distributed parameters `[P]`, float64; padding is 0."""
+        """Normally distributed parameters `[P]`, float64. The padding is 0."""
         network = self.network
         count = sum(shape[-2] * shape[-1] for shape in network.shapes)
         row = torch.zeros(network.width, dtype=torch.float64)
@@ -70,7 +71,7 @@ class Actor:
         return row
 
     def log_probabilities(self, row: Tensor) -> Tensor:
-        """Log π(a|s) `[X, A]`, or `[H, X, A]` if it is timed, of parameters `[P]`; differentiable."""
+        """Log π(a|s) of parameters `[P]`: `[X, A]`, or `[H, X, A]` if the policy is timed. Differentiable."""
         network = self.network
         places = torch.arange(network.sizes[0], dtype=torch.float64).reshape(1, -1, 1)
         logits = network.forward(network.views(row.unsqueeze(0)), places)[0]
@@ -80,17 +81,17 @@ class Actor:
         return table.reshape(self.world.steps + 1, self.world.states, self.world.actions)[:-1]
 
     def table(self, row: Tensor) -> Tensor:
-        """π(a|s) at every time, `[H, X, A]`, of parameters `[P]`; differentiable."""
+        """π(a|s) at every time `[H, X, A]`, of parameters `[P]`. Differentiable."""
         table = self.log_probabilities(row).exp()
         return table if self.timed else table.expand(self.world.steps, *table.shape)
 
     def learner(self, algorithm: Algorithm, rows: Tensor, critic: Tensor | None = None) -> Learner:
-        """What training learns with: replicas of this policy, and a critic that is a table.
+        """A learner of training: replicas of this policy, with a table as the critic.
 
         Args:
-            algorithm: says what else the learner needs.
-            rows: parameters `[S, P]`.
-            critic: `[H + 1, X]`, the same for all replicas, or None.
+            algorithm: its surrogate gives the first weight of the KL penalty.
+            rows: parameters `[S, P]` of the policy.
+            critic: `[H + 1, X]`, the same for all replicas; None: the learner has no critic.
         """
         policy, beta = Policy(Discrete(self.world.actions)), surrogates.initial_beta(algorithm.surrogate)
         betas = torch.full((len(rows),), beta, dtype=torch.float64)
@@ -99,7 +100,7 @@ class Actor:
 
 
 def tabular_critic(values: Tensor) -> StateCritic:
-    """A critic that is a table of values `[S, I]`, one for each place; its parameters are padded with 0."""
+    """A critic that is a table of values `[S, I]`, one value for each place. The padding of its parameters is 0."""
     network = OneHotPerceptron((values.shape[1], 1), "tanh")
     table = torch.zeros(len(values), network.width, dtype=torch.float64)
     table[:, : values.shape[1]] = values
@@ -107,14 +108,15 @@ def tabular_critic(values: Tensor) -> StateCritic:
 
 
 def check_support(old: Tensor, new: Tensor) -> None:
-    """Refuse policies between which importance ratios do not exist.
+    """Refuse two policies for which some importance ratio does not exist.
 
     Args:
-        old: `[..., X, A]`, of the policy that collects.
-        new: `[..., X, A]`, of the one that is evaluated.
+        old: `[..., X, A]`, the policy that collects.
+        new: `[..., X, A]`, the policy that is evaluated.
 
     Raises:
-        ValueError: naming a state and an action that the new policy takes and the old one never does.
+        ValueError: if the new policy takes an action that the old policy never takes. The message names both the
+            state and the action.
     """
     missing = ((old <= 0.0) & (new > 0.0)).nonzero()
     if len(missing):

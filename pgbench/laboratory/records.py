@@ -1,4 +1,4 @@
-"""What a measurement leaves behind: its record, and its statements as pages show them."""
+"""Read the files of a measurement: its record and its statements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REMEDY = "`python -m pgbench laboratory` writes it"
 
 
 class Performed(Specification):
-    """What was measured, how much, and where; the last file to be written."""
+    """The record of a measurement: what was measured, how much was sampled, and where. It is written last."""
 
     measurement: Measurement
     preset: str
@@ -28,10 +28,10 @@ class Performed(Specification):
 
 
 def read_record(directory: Path) -> Performed:
-    """The record of a measurement.
+    """Read the record of a measurement.
 
     Raises:
-        Refusal: if it is missing or is not one.
+        Refusal: if the file is missing or is not such a record.
     """
     try:
         return Performed.model_validate_json((directory / RECORD).read_bytes())
@@ -41,7 +41,7 @@ def read_record(directory: Path) -> Performed:
 
 
 def read_statements(directory: Path) -> pd.DataFrame:
-    """The statements of a measurement, as `statements.as_table` made them.
+    """Read the statements of a measurement, in the columns of `statements.as_table`.
 
     Raises:
         Refusal: if the table is missing or unreadable.

@@ -1,4 +1,4 @@
-"""Who says what the laboratory checks: keys of `workflows/references/papers.bib`, and where it stands there."""
+"""Sources of the statements that the laboratory checks: keys of `workflows/references/papers.bib`, and places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements: what a source says of a quantity, what was found, and whether it holds."""
+"""Statements: what a source says about a quantity, what was measured, and whether the statement holds."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pgbench.analysis.statistics import Estimate
 from pgbench.studies.claims import Source
 
 Relation = Literal["equals", "below", "above"]
-Outcome = Literal["holds", "fails", "open"]
+StatementOutcome = Literal["holds", "fails", "open"]
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One row of a measurement's second table.
+    """What a source says about a quantity, and the estimate of that quantity.
 
     Attributes:
-        statement: what is said, as a sentence.
+        statement: the statement, as a sentence.
         source: who says it.
         quantity: what was measured.
-        estimate: its value.
-        low: lower end of its 95 % interval; the value itself where nothing was sampled.
-        high: upper end.
-        relation: how the quantity is said to stand to `expected`.
+        estimate: the value of the quantity.
+        low: lower end of the 95 % interval. Without sampling, both ends are the value.
+        high: upper end of the interval.
+        relation: the relation of the quantity to `expected`, according to the source.
         expected: the number, or the bound.
-        tolerance: how far an equality may be missed beyond the interval, for rounding or a finite step.
+        tolerance: the distance by which the interval may miss `expected`, for rounding or for a finite step.
     """
 
     statement: str
@@ -41,22 +41,32 @@ class Statement:
     tolerance: float
 
     @property
-    def outcome(self) -> Outcome:
-        """Whether the interval holds the number, or on which side of the bound it lies; open if on both."""
+    def outcome(self) -> StatementOutcome:
+        """Whether the statement holds.
+
+        An equality holds if the interval contains the number, otherwise it fails. A bound holds if the whole
+        interval is on the right side and fails if the whole interval is on the wrong side; otherwise it is open.
+        """
         match self.relation:
             case "equals":
-                near = self.low - self.tolerance <= self.expected <= self.high + self.tolerance
-                return "holds" if near else "fails"
+                contained = self.low - self.tolerance <= self.expected <= self.high + self.tolerance
+                return "holds" if contained else "fails"
             case "below":
-                return _side(self.high - self.expected, self.low - self.expected, self.tolerance)
+                return _outcome_of_bound(self.high - self.expected, self.low - self.expected, self.tolerance)
             case "above":
-                return _side(self.expected - self.low, self.expected - self.high, self.tolerance)
+                return _outcome_of_bound(self.expected - self.low, self.expected - self.high, self.tolerance)
             case other:
                 assert_never(other)
 
 
-def _side(farthest: float, nearest: float, tolerance: float) -> Outcome:
-    """Whether a distance that should be negative is, at both ends of its interval or at neither."""
+def _outcome_of_bound(farthest: float, nearest: float, tolerance: float) -> StatementOutcome:
+    """The outcome from the distances by which the two ends of the interval exceed the bound.
+
+    Args:
+        farthest: the distance of the end that exceeds it more.
+        nearest: the distance of the end that exceeds it less.
+        tolerance: the smallest distance that counts as exceeding it.
+    """
     if farthest < tolerance:
         return "holds"
     return "fails" if nearest >= tolerance else "open"
@@ -66,35 +76,35 @@ def statement(
     text: str,
     source: Source,
     quantity: str,
-    found: Estimate,
+    estimate: Estimate,
     relation: Relation,
     expected: float,
     tolerance: float = 0.0,
 ) -> Statement:
-    """A statement about an estimate."""
-    value, low, high = (float(each) for each in found)
+    """A statement about an estimate; the arguments are the attributes of `Statement`."""
+    value, low, high = (float(number) for number in estimate)
     return Statement(text, source, quantity, value, low, high, relation, expected, tolerance)
 
 
 def as_table(statements: list[Statement]) -> pd.DataFrame:
-    """A row a statement: `paper` and `where` of its source, its other fields, `outcome` and `holds`."""
+    """One row for each statement: `paper` and `where` of the source, the other fields, `outcome` and `holds`."""
+    return pd.DataFrame([_row(judged) for judged in statements])
 
-    def row(each: Statement) -> dict[str, Any]:
-        fields = asdict(each)
-        source = fields.pop("source")
-        found = {"outcome": each.outcome, "holds": each.outcome == "holds"}
-        return {"paper": source.paper, "where": source.where} | fields | found
 
-    return pd.DataFrame([row(each) for each in statements])
+def _row(judged: Statement) -> dict[str, Any]:
+    fields = asdict(judged)
+    source = fields.pop("source")
+    outcome = {"outcome": judged.outcome, "holds": judged.outcome == "holds"}
+    return {"paper": source.paper, "where": source.where} | fields | outcome
 
 
 @dataclass(frozen=True)
-class Findings:
+class MeasurementResult:
     """What a measurement returns.
 
     Attributes:
-        table: tidy: settings, `quantity`, `estimate`, `low`, `high`.
-        statements: what the sources say of it.
+        table: one row for each estimate: settings, `quantity`, `estimate`, `low`, `high`.
+        statements: what the sources say, beside what was measured.
     """
 
     table: pd.DataFrame

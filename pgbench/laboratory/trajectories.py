@@ -1,12 +1,14 @@
-"""Trajectories of small worlds: all of them with their probabilities, or many at random; and as rollouts.
+"""Trajectories of small worlds: all of them with their probabilities, or a random sample. Both become rollouts.
 
-An observation is a single number, time · X + state, which the networks of `policies` read as a one-hot vector.
+An observation is one number, time · X + state. The networks of `policies` read it as a one-hot vector.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,18 +18,23 @@ from pgbench.laboratory.worlds import Process
 from pgbench.training.experience import Rollout
 
 MOST = 50_000
-"""More trajectories than this are not listed."""
+"""`enumerate_trajectories` refuses a world with more trajectories than this."""
 
 
 @dataclass(frozen=True)
 class Trajectories:
-    """K trajectories, `[K, H]`; rows after an episode's end hold its last state, and any action."""
+    """K trajectories, `[K, H]`. After the end of an episode, a row holds its last state and an arbitrary action."""
 
     states: Tensor
     actions: Tensor
     rewards: Tensor
     next_states: Tensor
     active: Tensor
+
+    def rewarded_by(self, process: Process) -> Trajectories:
+        """The same states and actions with the rewards of another process."""
+        rewards = process.rewards[self.states, self.actions, self.next_states] * self.active
+        return replace(self, rewards=rewards)
 
     def rewards_to_go(self, gamma: float) -> Tensor:
         """Σ_{t'≥t} γ^(t'−t) r_{t'}, `[K, H]`, by the definition."""
@@ -42,7 +49,7 @@ class AllTrajectories(Trajectories):
     """All trajectories that can happen.
 
     Attributes:
-        dynamics: `[K]`, the product of the probabilities that are the world's.
+        dynamics: `[K]`, the product of the probabilities of the transitions, without those of the actions.
     """
 
     dynamics: Tensor
@@ -58,104 +65,122 @@ def enumerate_trajectories(process: Process) -> AllTrajectories:
     """List all trajectories of a world.
 
     Raises:
-        ValueError: if the world has no horizon, or there are too many.
+        ValueError: if the world has no horizon, or more than `MOST` trajectories.
     """
     if _count(process) > MOST:
         raise ValueError(f"this world has more than {MOST:,} trajectories: sample them instead")
-    found: list[tuple[list[tuple[int, int, float, int, bool]], int, float]] = []
-
-    def follow(steps: list[tuple[int, int, float, int, bool]], state: int, probability: float) -> None:
-        if len(steps) == process.steps or process.terminal[state]:
-            found.append((steps, state, probability))
-            return
-        for action in range(process.actions):
-            for following in process.transitions[state, action].nonzero().flatten().tolist():
-                reward = float(process.rewards[state, action, following])
-                chance = float(process.transitions[state, action, following])
-                step = (state, action, reward, following, True)
-                follow([*steps, step], following, probability * chance)
-
-    follow([], 0, 1.0)
+    paths = list(_paths(process, [], 0, 1.0))
     rows = [
-        [*steps, *[(last, 1, 0.0, last, False)] * (process.steps - len(steps))] for steps, last, _ in found
+        [*steps, *[_Step(last, 1, 0.0, last, False)] * (process.steps - len(steps))]
+        for steps, last, _ in paths
     ]
-    states, actions, following, active = (
-        torch.tensor([[step[i] for step in row] for row in rows]) for i in (0, 1, 3, 4)
+    states, actions, rewards, next_states, active = (
+        [[step[field] for step in row] for row in rows] for field in range(len(_Step._fields))
     )
-    rewards = torch.tensor([[step[2] for step in row] for row in rows], dtype=torch.float64)
-    dynamics = torch.tensor([probability for *_, probability in found], dtype=torch.float64)
-    return AllTrajectories(states, actions, rewards, following, active, dynamics)
+    return AllTrajectories(
+        torch.tensor(states),
+        torch.tensor(actions),
+        torch.tensor(rewards, dtype=torch.float64),
+        torch.tensor(next_states),
+        torch.tensor(active),
+        torch.tensor([probability for *_, probability in paths], dtype=torch.float64),
+    )
+
+
+class _Step(NamedTuple):
+    state: int
+    action: int
+    reward: float
+    next_state: int
+    active: bool
+
+
+_Path = tuple[list[_Step], int, float]
+"""The steps of a trajectory, its last state, and the product of the probabilities of its transitions."""
+
+
+def _paths(process: Process, steps: list[_Step], state: int, probability: float) -> Iterator[_Path]:
+    """All trajectories that continue `steps` from a state."""
+    if len(steps) == process.steps or process.terminal[state]:
+        yield steps, state, probability
+        return
+    for action in range(process.actions):
+        for next_state in process.transitions[state, action].nonzero().flatten().tolist():
+            step = _Step(state, action, float(process.rewards[state, action, next_state]), next_state, True)
+            chance = float(process.transitions[state, action, next_state])
+            yield from _paths(process, [*steps, step], next_state, probability * chance)
 
 
 def _count(process: Process) -> float:
-    """How many trajectories can happen."""
+    """The number of trajectories that can happen."""
     possible = (process.transitions > 0.0).double()
-    ways = torch.ones(process.states, dtype=torch.float64)
+    from_state = torch.ones(process.states, dtype=torch.float64)
     for _ in range(process.steps):
-        ways = torch.where(process.terminal, 1.0, (possible @ ways).sum(-1))
-    return float(ways[0])
+        from_state = torch.where(process.terminal, 1.0, (possible @ from_state).sum(-1))
+    return float(from_state[0])
 
 
 def sample_trajectories(
     process: Process, policy: Tensor, count: int, generator: np.random.Generator
 ) -> Trajectories:
-    """Draw trajectories of a policy `[H, X, A]`, all of them side by side.
+    """Draw `count` trajectories of a policy `[H, X, A]`, all of them in lockstep.
+
+    The rewards do not influence the draws.
 
     Raises:
         ValueError: if the world has no horizon.
     """
-    chosen = policy.detach().numpy().cumsum(-1)
-    following = process.transitions.numpy().cumsum(-1)
+    of_actions = policy.detach().numpy().cumsum(-1)
+    of_next_states = process.transitions.numpy().cumsum(-1)
     terminal = process.terminal.numpy()
     state, active = np.zeros(count, dtype=np.int64), np.ones(count, dtype=bool)
     columns: list[list[np.ndarray]] = [[], [], [], []]
     for time in range(process.steps):
-        action = _pick(chosen[time, state], generator)
-        then = np.where(active, _pick(following[state, action], generator), state)
-        for column, value in zip(columns, (state, action, then, active), strict=True):
+        action = _draw_categories(of_actions[time, state], generator)
+        next_state = np.where(active, _draw_categories(of_next_states[state, action], generator), state)
+        for column, value in zip(columns, (state, action, next_state, active), strict=True):
             column.append(value)
-        state, active = then, active & ~terminal[then]
+        state, active = next_state, active & ~terminal[next_state]
     states, actions, next_states, alive = (torch.from_numpy(np.stack(column, 1)) for column in columns)
-    return Trajectories(
-        states, actions, process.rewards[states, actions, next_states] * alive, next_states, alive
-    )
+    no_rewards = torch.zeros(states.shape, dtype=torch.float64)
+    return Trajectories(states, actions, no_rewards, next_states, alive).rewarded_by(process)
 
 
-def _pick(cumulative: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """A category for each row of cumulative probabilities `[K, n]`: the first that exceeds a uniform draw."""
+def _draw_categories(cumulative: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """One category for each row of cumulative probabilities `[K, n]`: the first that exceeds a uniform draw."""
     draws = generator.random((len(cumulative), 1))
-    picked: np.ndarray = (draws >= cumulative[:, :-1]).sum(1)
-    return picked
+    categories: np.ndarray = (draws >= cumulative[:, :-1]).sum(1)
+    return categories
 
 
 def groups(count: int, size: int) -> Tensor:
-    """All ordered groups `[count ** size, size]` of trajectories' numbers."""
+    """All ordered groups `[count ** size, size]` of the indices of `count` trajectories."""
     return torch.cartesian_prod(*[torch.arange(count)] * size).reshape(-1, size)
 
 
 def batches(count: int, episodes: int) -> Tensor:
-    """Numbers of `count` trajectories in batches `[S, E]` of `episodes`, those that are left over left out."""
+    """The indices of `count` trajectories in batches `[S, E]` of `episodes`; a last, smaller batch is dropped."""
     replicas = count // episodes
     return torch.arange(replicas * episodes).reshape(replicas, episodes)
 
 
 def rollout(process: Process, trajectories: Trajectories, members: Tensor) -> Rollout:
-    """What collecting would give if replica s saw the trajectories `members[s]` `[S, E]`, float64."""
+    """The rollout, float64, in which replica s collects the trajectories with the indices `members[s]` `[S, E]`."""
 
-    def in_time(column: Tensor) -> Tensor:
+    def time_first(column: Tensor) -> Tensor:
         return column[members].movedim(-1, 0)
 
     time = torch.arange(process.steps).reshape(-1, 1, 1)
-    active, following = in_time(trajectories.active), in_time(trajectories.next_states)
-    dead = active & process.terminal[following]
-    out_of_time = active & (time == process.steps - 1)  # both flags may be set, as in Gymnasium
-    here = time * process.states + in_time(trajectories.states)
+    active, next_states = time_first(trajectories.active), time_first(trajectories.next_states)
+    in_terminal_state = active & process.terminal[next_states]
+    at_horizon = active & (time == process.steps - 1)  # both flags may be set, as in Gymnasium
+    places = time * process.states + time_first(trajectories.states)
     return Rollout(
-        observations=here.double().unsqueeze(-1),
-        actions=in_time(trajectories.actions),
-        rewards=in_time(trajectories.rewards),
-        next_observations=((time + 1) * process.states + following).double().unsqueeze(-1),
-        terminated=dead if process.cut else dead | out_of_time,
-        truncated=out_of_time if process.cut else torch.zeros_like(dead),
+        observations=places.double().unsqueeze(-1),
+        actions=time_first(trajectories.actions),
+        rewards=time_first(trajectories.rewards),
+        next_observations=((time + 1) * process.states + next_states).double().unsqueeze(-1),
+        terminated=in_terminal_state if process.cut else in_terminal_state | at_horizon,
+        truncated=at_horizon if process.cut else torch.zeros_like(in_terminal_state),
         active=active,
     )

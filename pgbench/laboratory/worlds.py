@@ -1,6 +1,6 @@
-"""Decision processes small enough to know everything about, as float64 tables.
+"""Small decision processes as float64 tables, for which everything can be computed exactly.
 
-X states, A actions, H steps at most. Episodes begin in state 0.
+A process has X states and A actions. An episode begins in state 0 and has at most H steps.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ class Process:
     Attributes:
         transitions: `[X, A, X]`, probability of the next state.
         rewards: `[X, A, X]`.
-        terminal: `[X]`, boolean; what leads on from a terminal state is without meaning.
+        terminal: `[X]`, boolean. The transitions and rewards of a terminal state have no meaning.
         horizon: H; None: only terminal states end an episode.
-        cut: whether the horizon is a time limit, which truncates; else the world ends there.
+        cut: True: the horizon is a time limit, which truncates the episode. False: the episode terminates there.
 
     Raises:
-        ValueError: if the tables do not fit together, or nothing would ever end an undiscounted episode.
+        ValueError: if the shapes of the tables differ, if the probabilities of a next state do not sum to 1, if
+            state 0 is terminal, or if the horizon is less than 1.
     """
 
     transitions: Tensor
@@ -56,20 +57,20 @@ class Process:
 
     @property
     def states(self) -> int:
-        """X."""
+        """X, the number of states."""
         return self.transitions.shape[0]
 
     @property
     def actions(self) -> int:
-        """A."""
+        """A, the number of actions."""
         return self.transitions.shape[1]
 
     @property
     def steps(self) -> int:
-        """H of a process that has one.
+        """H, the largest number of steps of an episode.
 
         Raises:
-            ValueError: if it has none.
+            ValueError: if the process has no horizon.
         """
         if self.horizon is None:
             raise ValueError("this needs episodes that end by themselves: give the world a horizon")
@@ -77,28 +78,28 @@ class Process:
 
     @cached_property
     def expected_rewards(self) -> Tensor:
-        """R(x, a) `[X, A]`, the expectation over the next state."""
+        """R(x, a) `[X, A]`: the mean of the reward over the next state."""
         return (self.transitions * self.rewards).sum(-1)
 
     @property
     def indices(self) -> int:
-        """(H + 1)·X, the number of pairs of time, the horizon included, and state."""
+        """(H + 1)·X, the number of pairs of a time and a state. The times include the horizon."""
         return (self.steps + 1) * self.states
 
     def offset(self, amount: float) -> Process:
-        """The same world with a constant added to every reward."""
+        """The same process with a constant added to every reward."""
         return replace(self, rewards=self.rewards + amount)
 
 
 def check_termination(process: Process, policy: Tensor) -> None:
-    """Refuse a world in which an episode without discount and horizon may last for ever.
+    """Refuse a process in which an episode may last for ever. Without a discount, its return has no value.
 
     Args:
-        process: the world.
+        process: its horizon is ignored.
         policy: `[X, A]`.
 
     Raises:
-        ValueError: naming a state that can be reached, and from which no terminal state can.
+        ValueError: if a state can be reached from which no terminal state can be reached. The message names it.
     """
     possible = (policy.unsqueeze(-1) * process.transitions).sum(1) > 0.0
     ends = process.terminal.clone()
@@ -119,7 +120,7 @@ def check_termination(process: Process, policy: Tensor) -> None:
 
 
 def chain(horizon: int = 4, cut: bool = False) -> Process:
-    """Two states and a terminal one: the first action mostly stays, the second mostly goes on."""
+    """A chain of two states and a terminal state. The first action mostly stays, the second mostly moves on."""
     stay, go = [0.8, 0.2, 0.0], [0.3, 0.7, 0.0]
     back, leave = [0.4, 0.6, 0.0], [0.0, 0.4, 0.6]
     nowhere = [0.0, 0.0, 1.0]
@@ -131,13 +132,13 @@ def chain(horizon: int = 4, cut: bool = False) -> Process:
 def garnet(
     states: int = 4, actions: int = 3, branching: int = 2, seed: int = 0, horizon: int | None = 4
 ) -> Process:
-    """A random process without terminal states, cut at its horizon (Archibald et al. 1995).
+    """A random process without terminal states, truncated at its horizon (Archibald et al. 1995).
 
-    Each state and action lead to `branching` states drawn without replacement, with probabilities cut from the unit
-    interval by uniform points; rewards are standard normal.
+    Each pair of a state and an action leads to `branching` states, drawn without replacement. Uniform points cut
+    the unit interval into their probabilities. Rewards are standard normal.
 
     Raises:
-        ValueError: if there are fewer states than branches.
+        ValueError: if `branching` is less than 1 or more than the number of states.
     """
     if not 1 <= branching <= states:
         raise ValueError(f"branching must be between 1 and the number of states, {states}, not {branching}")
@@ -147,28 +148,29 @@ def garnet(
         points = np.sort(generator.uniform(size=branching - 1))
         row[generator.permutation(states)[:branching]] = np.diff(points, prepend=0.0, append=1.0)
     rewards = torch.from_numpy(generator.normal(size=transitions.shape))
-    nowhere = torch.zeros(states, dtype=torch.bool)
-    return Process(torch.from_numpy(transitions), rewards, nowhere, horizon, cut=horizon is not None)
+    no_state = torch.zeros(states, dtype=torch.bool)
+    return Process(torch.from_numpy(transitions), rewards, no_state, horizon, cut=horizon is not None)
 
 
 def cliff(width: int = 5, height: int = 3, horizon: int | None = 30, slip: float = 0.1) -> Process:
     """A gridworld with a cliff along its lower edge, between start and goal (Sutton and Barto 2018, example 6.6).
 
-    The start is state 0, at the lower left; actions go up, right, down and left, or, with probability `slip`, in a
-    direction drawn at random. A step costs 0.1; the cliff ends the episode at a cost of 2, the goal at a gain of 2.
+    The start is state 0, at the lower left; the goal is at the lower right. The actions go up, right, down and
+    left. With probability `slip`, a step goes in a random direction instead. A step costs 0.1. The cliff ends the
+    episode with a reward of −2, the goal with a reward of 2.
     """
     cells = width * height
     columns, rows = np.arange(cells) % width, np.arange(cells) // width
     moves = np.array([[0, 1], [1, 0], [0, -1], [-1, 0]])
-    ahead = np.clip(columns[:, None] + moves[:, 0], 0, width - 1)
-    above = np.clip(rows[:, None] + moves[:, 1], 0, height - 1)
-    certain = np.eye(cells)[above * width + ahead]
-    transitions = (1.0 - slip) * certain + slip * certain.mean(1, keepdims=True)
-    worth = np.full(cells, -0.1)
-    worth[1 : width - 1] = -2.0
-    worth[width - 1] = 2.0
+    next_columns = np.clip(columns[:, None] + moves[:, 0], 0, width - 1)
+    next_rows = np.clip(rows[:, None] + moves[:, 1], 0, height - 1)
+    without_slip = np.eye(cells)[next_rows * width + next_columns]
+    transitions = (1.0 - slip) * without_slip + slip * without_slip.mean(1, keepdims=True)
+    reward_of_cell = np.full(cells, -0.1)
+    reward_of_cell[1 : width - 1] = -2.0
+    reward_of_cell[width - 1] = 2.0
     terminal = (rows == 0) & (columns > 0)
-    rewards = np.broadcast_to(worth, transitions.shape).copy()
+    rewards = np.broadcast_to(reward_of_cell, transitions.shape).copy()
     return Process(
         torch.from_numpy(transitions),
         torch.from_numpy(rewards),
@@ -179,9 +181,10 @@ def cliff(width: int = 5, height: int = 3, horizon: int | None = 30, slip: float
 
 
 def corridor(length: int = 6, horizon: int | None = 20) -> Process:
-    """A corridor whose only reward, 1, waits at its end: credit for the first steps comes late.
+    """A corridor whose only reward, 1, is at its end, so that the reward for the first steps comes late.
 
-    Forward succeeds with probability 0.9, back always; at the door, state 0, back stays.
+    Action 1 moves forward with probability 0.9 and otherwise stays. Action 0 always moves back; in state 0 it
+    stays.
     """
     transitions = np.zeros((length + 1, 2, length + 1))
     for state in range(length):

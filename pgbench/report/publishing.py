@@ -10,10 +10,10 @@ import base64
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, ClassVar, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -25,8 +25,11 @@ from pgbench.report.illustrations import Illustration
 from pgbench.report.tables import PageTable
 from pgbench.storage.files import replacing, write_text
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+
+class PageContent(Protocol):
+    """A dataclass: its attributes are the variables of a page's templates."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def render(name: str, page: DataclassInstance, html: Path, markdown: Path) -> None:
+def render(name: str, page: PageContent, html: Path, markdown: Path) -> None:
     """Write a page from its two templates, `<name>.html` and `<name>.md`.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, PositiveInt
+from pydantic import AfterValidator, NonNegativeInt, PositiveInt
 
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.base.specification import Specification
@@ -38,6 +38,8 @@ class Measurement(Specification):
 
     Attributes:
         name: on the command line and in the configuration.
+        random_stream: the number of the random stream from which the measurement draws. Every measurement has a
+            different number. A number never changes, because another number gives other results.
         title: what is measured, in a few words.
         question: as one sentence.
         source: where the statements come from.
@@ -45,6 +47,7 @@ class Measurement(Specification):
     """
 
     name: str
+    random_stream: NonNegativeInt
     title: str
     question: str
     source: str
@@ -55,105 +58,117 @@ CATALOGUE: dict[str, Measurement] = {
     entry.name: entry
     for entry in (
         Measurement(
-            name="baselines",
+            name="variance",
+            random_stream=0,
             title="Returns and baselines",
             question="Which returns and baselines leave the policy gradient unbiased, and how much "
-            "variance does each save?",
+            "variance does each of them save?",
             source="Williams 1992; Sutton et al. 2000; Greensmith et al. 2004; the study note",
-            caption="Left: variance of the gradient of one batch, relative to the squared length of "
-            "the exact gradient, against the episodes of the batch. Right: how far the mean over- or "
-            "undershoots the exact gradient along it; 0 is unbiased.",
+            caption="Left: variance of the gradient of one batch, relative to the squared length of the "
+            "exact gradient, against the number of episodes in a batch. Right: how much longer or shorter "
+            "than the exact gradient the mean is along it; 0 is unbiased.",
         ),
         Measurement(
             name="offset",
+            random_stream=1,
             title="A constant added to every reward",
-            question="What does a reward offset do to the variance, and which baseline takes it back?",
+            question="How does a constant added to every reward change the variance, and which baseline "
+            "removes the change?",
             source="Greensmith et al. 2004; the study note, “only relative rewards matter”",
-            caption="Variance of the gradient of one batch of four episodes against the constant that "
-            "is added to every reward. Left: episodes of one length, where the offset changes no "
-            "gradient. Right: episodes whose length the policy decides, where it changes the "
-            "objective too.",
+            caption="Variance of the gradient of one batch of four episodes, against the constant that is "
+            "added to every reward. Left: all episodes have the same length, and the constant does not "
+            "change the exact gradient. Right: the policy decides the length of an episode, and the "
+            "constant changes the objective, too.",
         ),
         Measurement(
             name="frontier",
+            random_stream=2,
             title="The bias–variance frontier of n-step returns and GAE",
-            question="How do n, λ and γ trade bias for variance, with a critic that is exact, wrong, "
-            "or trained?",
+            question="How do n, λ and γ trade bias for variance, with a critic that is exact, wrong or "
+            "trained?",
             source="Schulman et al. 2016 (GAE), sections 3 and 6; Kearns and Singh 2000; the study note",
-            caption="Each point is an estimator: the length of its bias against its standard "
-            "deviation over one episode, both relative to the length of the exact undiscounted "
-            "gradient. A line is a family, from its shortest look ahead (large marker) to its "
-            "longest.",
+            caption="Each point is an estimator: the length of its bias against its standard deviation "
+            "over one episode, both relative to the length of the exact undiscounted gradient. A line is a "
+            "family of estimators, from the shortest look-ahead (large marker) to the longest.",
         ),
         Measurement(
             name="importance",
+            random_stream=3,
             title="Importance weights along trajectories",
-            question="How do trajectory, per-decision and single-action weights fare as horizon and "
-            "policies grow apart?",
+            question="How good are the weights of trajectories, decisions and single actions as the "
+            "horizon and the distance of the policies grow?",
             source="Precup et al. 2000; Kong 1992; the study note",
-            caption="Above against the horizon, below against the mean KL divergence between the "
-            "policies. Left: the share of a sample that is effective, exact (lines) and sampled "
-            "(crosses). Middle: variance of the gradient of one episode. Right: length of its bias, "
-            "in closed form; unbiased weights are off the scale. Variance and bias are relative to "
-            "the exact gradient. Where the weights have heavy tails a sample does not see them: its "
-            "effective share, and the interval around it, are too high.",
+            caption="Above: against the horizon. Below: against the mean KL divergence between the "
+            "policies. Left: the effective share of a sample, exact (lines) and sampled (crosses). Middle: "
+            "variance of the gradient of one episode. Right: length of its bias, in closed form; unbiased "
+            "weights are below the scale. Variance and bias are relative to the exact gradient. If the "
+            "weights have heavy tails, a sample rarely contains the largest weights: the sampled share and "
+            "its interval are then too high.",
         ),
         Measurement(
             name="surrogate",
+            random_stream=4,
             title="Dropping the ratio of the state distributions",
-            question="Why may the ratio of the state distributions be dropped, and how fast does the "
-            "error grow as the policies part?",
+            question="Why may the ratio of the state distributions be dropped, and how fast does the error "
+            "grow with the distance of the policies?",
             source="Kakade and Langford 2002; Schulman et al. 2015 (TRPO), theorem 1; Achiam et al. "
             "2017 (CPO), corollary 1",
-            caption="Along three ways away from the old policy, against the largest total variation "
-            "between the policies. Left: error of the surrogate’s value, with the bounds of the "
-            "policy improvement theorems. Middle: distance between the distributions of states. "
-            "Right: error of the surrogate’s gradient, relative to the exact one.",
+            caption="The old policy changes in three directions; the horizontal axis is the largest total "
+            "variation between the policies. Left: error of the surrogate’s value, with the bounds of the "
+            "policy improvement theorems. Middle: distance between the distributions of states. Right: "
+            "error of the surrogate’s gradient, relative to the exact gradient.",
         ),
         Measurement(
             name="divergence",
+            random_stream=5,
             title="The KL divergence and the Fisher matrix",
-            question="Is the KL divergence quadratic near the old policy, with the Fisher matrix as "
-            "its Hessian?",
+            question="Is the KL divergence quadratic near the old policy, with the Fisher matrix as its "
+            "Hessian?",
             source="Kakade 2002; Schulman et al. 2015 (TRPO), appendix C; the study note",
-            caption="Left: mean KL divergence in either direction and its quadratic model along "
-            "random directions. Right: the relative error of the model, of first order in the length "
-            "of the step.",
+            caption="Left: mean KL divergence in both directions and its quadratic model, along random "
+            "directions of a step. Right: the relative error of the model, which is of first order in the "
+            "length of the step.",
         ),
         Measurement(
             name="trust_region",
+            random_stream=6,
             title="Natural-gradient and trust-region steps",
-            question="How near do the natural and the searched step come to the exact constrained "
-            "maximiser, and up to which δ does each improve the policy?",
+            question="How close are the natural step and the step with a line search to the exact "
+            "constrained maximiser, and up to which δ does each improve the policy?",
             source="Kakade 2002; Schulman et al. 2015 (TRPO)",
-            caption="Means over random worlds with exact advantages, against δ. Left: what each step "
-            "gains of the surrogate, relative to the maximiser under the same δ. Middle: the mean KL "
-            "divergence that it comes to, relative to δ. Right: what J gains, relative to what the "
-            "best policy would.",
+            caption="Means over random worlds with exact advantages, against δ. Left: the gain of the "
+            "surrogate, relative to the gain of the exact maximiser under the same δ. Middle: the mean KL "
+            "divergence of the step, relative to δ. Right: the gain of J, relative to the gain of the best "
+            "policy.",
         ),
         Measurement(
             name="landscape",
+            random_stream=7,
             title="Clipped and penalised surrogates along the update",
-            question="What do clip and KL penalty make of the objective, and where does each stop?",
+            question="How do the clip and the KL penalty change the objective, and where does each of them "
+            "stop the update?",
             source="Schulman et al. 2017 (PPO), sections 3 and 4, figure 2; the study note",
-            caption="Means over random worlds. Left: each surrogate and the true objective from the "
-            "old policy, 0, to where climbing the clipped surrogate ends, 1, and beyond; large "
-            "markers are maxima. Middle and right: each surrogate climbed on one batch with poor "
-            "estimates of the advantages: divergence, and what J gains.",
+            caption="Means over random worlds. Left: each surrogate and the true objective on a line from "
+            "the old policy, 0, through the end of an update with the clipped surrogate, 1, and as far "
+            "beyond it; large markers are maxima. Middle and right: divergence and gain of J while each "
+            "surrogate is maximised on one batch with poor estimates of the advantages.",
         ),
         Measurement(
             name="off_policy",
+            random_stream=8,
             title="Fixed points of the off-policy actor-critic",
-            question="Which values does each off-policy critic converge to, and which gradient does "
-            "its actor follow?",
+            question="To which values does each off-policy critic converge, and which gradient does its "
+            "actor follow?",
             source="the study note, off-policy actor-critic; Degris et al. 2012",
-            caption="In expectation, without sampling, against how far the present policy is tilted from that of "
-            "the buffer. Left and middle: distance of each critic’s fixed point from the values of the present and "
-            "of the buffer’s policy. Right: error of each actor’s expected gradient; the states are the buffer’s.",
+            caption="Expectations without sampling, against the tilt: the difference between the "
+            "probabilities of the present policy and those of the buffer’s policy. Left and middle: "
+            "distance of each critic’s fixed point from the values of the present policy and of the "
+            "buffer’s policy. Right: error of each actor’s expected gradient, relative to the exact "
+            "gradient on the buffer’s states.",
         ),
     )
 }
-"""Name → measurement. The place of a measurement in this order seeds its random stream: add new ones at the end."""
+"""Name → measurement, in the order of the page. The order changes no number: `random_stream` is the seed."""
 
 
 def check_measurement(name: str) -> str:

@@ -11,5 +11,5 @@ def world(request):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    """A trajectory fills one chunk and part of another, so that their sum is part of what is tested."""
+    """Make chunks so small that a trajectory fills one and part of another: the tests then cover their sum."""
     monkeypatch.setattr(experience.chunks, "__defaults__", (3,))

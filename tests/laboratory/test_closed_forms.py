@@ -1,4 +1,4 @@
-"""J, ∇J, V, Q and the distribution of states against enumeration, iteration and finite differences."""
+"""J, ∇J, V, Q and the distribution of states agree with enumeration, iteration and finite differences."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Estimators of training on a larger world: unbiased ones pass, and a planted error in each is caught."""
+"""Estimators of training on a larger world: unbiased ones pass, and planted errors are found."""
 
 from dataclasses import replace
 
@@ -8,7 +8,14 @@ import torch
 
 from pgbench.functional import ratios, returns
 from pgbench.laboratory import exact, intervals, worlds
-from pgbench.laboratory.estimators import Setting, constant_baseline, enumerated, exact_batch, method, sampled
+from pgbench.laboratory.estimators import (
+    EstimatorSetting,
+    constant_baseline,
+    enumerated,
+    exact_batch,
+    method,
+    sampled,
+)
 from pgbench.laboratory.policies import Actor
 from pgbench.methods import components
 from pgbench.training import credit, losses
@@ -22,21 +29,24 @@ ROW = CORRIDOR.start(seed=0, scale=0.3)
 LATER = ROW + 0.3 * CORRIDOR.start(seed=1, scale=1.0)
 VALUES = exact.true_values(CORRIDOR.world, CORRIDOR.table(ROW), GAMMA)
 BEYOND = VALUES + 1.0 * CORRIDOR.world.terminal
-"""The true values, but for what follows an end, which must not matter."""
+"""The exact values, with wrong values in terminal states. Those must not matter."""
 
 ESTIMATORS = {
-    "total return": (method("reinforce", GAMMA), Setting(CORRIDOR, ROW)),
-    "reward-to-go": (method("derived_discount", GAMMA), Setting(CORRIDOR, ROW)),
-    "critic": (method("learned_value", GAMMA, advantage=FROM_THE_START), Setting(CORRIDOR, ROW, BEYOND)),
+    "total return": (method("reinforce", GAMMA), EstimatorSetting(CORRIDOR, ROW)),
+    "reward-to-go": (method("derived_discount", GAMMA), EstimatorSetting(CORRIDOR, ROW)),
+    "critic": (
+        method("learned_value", GAMMA, advantage=FROM_THE_START),
+        EstimatorSetting(CORRIDOR, ROW, BEYOND),
+    ),
     "trajectory ratio": (
         method("trajectory_ratio", GAMMA, advantage=FROM_THE_START),
-        Setting(CORRIDOR, LATER, collected_by=ROW),
+        EstimatorSetting(CORRIDOR, LATER, collected_by=ROW),
     ),
 }
 
 
 def unbiased(name):
-    """Whether neither the squared bias nor the part of it along the gradient is told from 0."""
+    """Whether the intervals of the squared bias and of the bias along the gradient contain 0."""
     algorithm, setting = ESTIMATORS[name]
     pool = setting.sample(BATCHES, np.random.default_rng(0))
     estimates, target = sampled(algorithm, setting, pool), setting.exact_gradient(GAMMA)
@@ -101,7 +111,7 @@ def test_a_planted_error_is_caught_by_the_same_test(name, plant, monkeypatch):
 
 def test_the_distribution_of_an_estimator_has_its_samples_mean_and_variance():
     actor = Actor(worlds.chain(horizon=3), timed=True)
-    setting = Setting(actor, actor.start(seed=0))
+    setting = EstimatorSetting(actor, actor.start(seed=0))
     algorithm = method("reward_to_go", 1.0)
     whole = enumerated(algorithm, setting)
     found = sampled(algorithm, setting, setting.sample(4000, np.random.default_rng(0)))
@@ -113,16 +123,16 @@ def test_the_distribution_of_an_estimator_has_its_samples_mean_and_variance():
 
 def test_a_constant_baseline_is_subtracted_from_every_credit():
     actor = Actor(worlds.chain(horizon=2), timed=True)
-    setting = Setting(actor, actor.start(seed=0))
+    setting = EstimatorSetting(actor, actor.start(seed=0))
     algorithm = method("reinforce", 1.0)
     plain, less = (enumerated(algorithm, setting, refine) for refine in (None, constant_baseline(2.0)))
     torch.testing.assert_close(less.mean, plain.mean)
-    # Of trajectories of one length, less 2 is the same as rewards less 1.
+    # All trajectories have two steps, so a return minus 2 is the return of rewards minus 1.
     world = Actor(worlds.garnet(states=3, actions=2, horizon=2))
     row = world.start(seed=0)
     shifted = Actor(world.world.offset(-1.0))
-    less = enumerated(algorithm, Setting(world, row), constant_baseline(2.0))
-    torch.testing.assert_close(less.values, enumerated(algorithm, Setting(shifted, row)).values)
+    less = enumerated(algorithm, EstimatorSetting(world, row), constant_baseline(2.0))
+    torch.testing.assert_close(less.values, enumerated(algorithm, EstimatorSetting(shifted, row)).values)
 
 
 def test_an_exact_batch_makes_an_objective_an_expectation():

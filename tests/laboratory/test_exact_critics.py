@@ -1,4 +1,4 @@
-"""Critics and time limits have the expectation that theory says."""
+"""With each critic and time limit, the gradient has the mean that theory gives."""
 
 from dataclasses import replace
 
@@ -80,7 +80,7 @@ def test_the_true_value_biases_no_estimator(world, advantage, gamma):
 
 
 LONGEST = {"learned_value": {}, "n_step": {"advantage.n": 4}, "gae": {"advantage.lam": 1.0}}
-"""Methods that look as far as the time limit before they believe their critic."""
+"""Methods whose returns reach the time limit before they use the critic."""
 
 
 @pytest.mark.parametrize("name", LONGEST)
@@ -109,6 +109,6 @@ def test_to_drop_the_step_at_a_time_limit_is_to_bootstrap_one_step_earlier(name)
     exact = credited(world, row, torch.cat([values, nothing]))
     found = expected(method(name, **{"details.time_limits": "drop"}), world, row, critic)
     if name == "fixed_horizon":
-        assert error(found, exact / (world.horizon - 1)) < SINGLE  # a mean over the steps that are left
+        assert error(found, exact / (world.horizon - 1)) < SINGLE  # the mean over the remaining steps
     else:
         assert error(found, exact) < EXACT

@@ -1,4 +1,4 @@
-"""A fixed horizon, which cuts episodes anywhere, has the expectation that theory says."""
+"""With a fixed horizon, which cuts episodes at any step, the gradient has the mean that theory gives."""
 
 from dataclasses import replace
 
@@ -40,11 +40,11 @@ ESTIMATORS = {
 @pytest.mark.parametrize("advantage", ESTIMATORS.values(), ids=ESTIMATORS)
 @pytest.mark.parametrize("skipped", [0, 1])
 def test_episodes_end_to_end_in_a_rollout_are_credited_each_by_itself(advantage, skipped):
-    # Pair by pair: what leaked from one episode into another would be noise, and not show in the mean.
+    # Compare pair by pair. A leak from one episode into another would be noise, which the mean would hide.
     world = replace(WORLDS["garnet"], horizon=2)
     members = groups(len(enumerate_trajectories(world).dynamics), 2)
     first, second = (decision_processes.rollout(world, members[:, [which]]) for which in (0, 1))
-    first = decision_processes.rows(first, skipped, 2)  # the rest is in an earlier rollout
+    first = decision_processes.rows(first, skipped, 2)  # the earlier rows are in another rollout
     setting = method("fixed_horizon", advantage=advantage), world
     together, one, other = (
         len(rollout.rewards) * gradients(*setting, rollout, parameters(world), some_critic(world))

@@ -1,4 +1,4 @@
-"""Returns and baselines have the expectation that theory says."""
+"""With each return and baseline, the gradient has the mean that theory gives."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ from pgbench.methods import components
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
 # ----------------------------------------------------------------------------------------------------------
-# The two ways to the exact gradient agree with each other
+# Two ways to compute the exact gradient agree
 
 
 def test_the_list_of_trajectories_is_complete(world):
@@ -115,7 +115,7 @@ def test_an_average_over_the_batch_takes_its_own_gradient_from_that_of_the_rewar
     of_the_average = gradient(world, row, lambda policy: known.probabilities(policy) @ own)
     found = expected(method("average_baseline", **{"data.episodes": 2}), world, row)
     assert error(found, practical_gradient(world, row) - of_the_average / 2) < EXACT
-    # This is no factor: the direction is another.
+    # The direction differs, not only the length.
     assert torch.cosine_similarity(found, practical_gradient(world, row), dim=0) < 1.0 - 1e-3
 
 
@@ -124,7 +124,7 @@ def test_an_average_over_a_time_step_shrinks_that_steps_gradient(name, horizon):
     world = replace(WORLDS[name], horizon=horizon)
     row = parameters(world)
     policy = policy_table(world, row)
-    # Of two trajectories: 1 - 1/2 while the other is under way, and nothing after it has ended.
+    # With two trajectories the factor is 1 - 1/2 until one of them ends; after that it is 0.
     factors = occupancy(world, policy).sum(1) / 2
     exact = credited(world, row, action_values(world, policy, GAMMA), factors)
     found = expected(method("timestep_baseline", **{"data.episodes": 2}), world, row)

@@ -1,4 +1,4 @@
-"""Surrogates have the gradient that theory says, also away from the policy that collected."""
+"""Surrogates have the gradient that theory gives, also at other policies than the one that collected."""
 
 import pytest
 import torch

@@ -1,6 +1,7 @@
-"""Intervals hold the truth as often as they promise, in simulations whose truth is known."""
+"""In simulations with a known true value, intervals contain it as often as their level says."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -19,7 +20,7 @@ def estimates(rng, count=BATCHES):
 
 
 def coverage(interval, truth):
-    """How often the interval of `interval(rng)` holds the truth."""
+    """The share of intervals `interval(rng)` that contain the true value."""
     held = [
         found.low <= truth <= found.high
         for found in (interval(np.random.default_rng(seed)) for seed in range(STUDIES))
@@ -28,7 +29,7 @@ def coverage(interval, truth):
 
 
 def weights(rng):
-    """Log weights whose second moment is known: exp of a normal variate with variance 0.09."""
+    """Normally distributed log weights with variance 0.09, whose second moment is known."""
     return torch.from_numpy(0.3 * rng.normal(size=400))
 
 
@@ -38,7 +39,7 @@ def powers(rng):
 
 
 def paired(rng):
-    """A ratio of variances, of estimators that share most of their chance."""
+    """The ratio of the variances of two estimators from the same batches."""
     first = estimates(rng)
     return intervals.variance_ratio(0.5 * (first - torch.from_numpy(ROW)), first)
 
@@ -60,7 +61,7 @@ def paired(rng):
     ids=["mean", "variance", "excess", "bias", "share", "effective share", "slope"],
 )
 def test_an_interval_covers_as_often_as_it_says(interval, truth):
-    # 0.95, less what chance may take from 250 simulations, and what asymptotic intervals lose on 80 batches.
+    # The level is 0.95. 250 simulations leave sampling error, and the intervals are asymptotic but have 80 batches.
     assert 0.91 <= coverage(interval, truth) <= 0.98
 
 
@@ -91,3 +92,20 @@ def test_a_squared_bias_is_the_mean_over_pairs_of_different_batches():
     errors = (sample - exact) / exact.norm()
     pairs = [float(errors[i] @ errors[j]) for i in range(5) for j in range(5) if i != j]
     assert float(intervals.relative_bias(sample, exact).value) == pytest.approx(np.mean(pairs))
+
+
+def test_an_order_is_the_exponent_of_a_power_law():
+    x = np.array([0.1, 0.5, 1.0, 4.0])
+    found = intervals.order(pd.DataFrame({"length": x, "estimate": 3.0 * x**2}), "length")
+    assert float(found.value) == pytest.approx(2.0)
+    assert float(found.low) == pytest.approx(2.0)
+
+
+def test_an_estimate_comes_back_from_the_row_of_its_table():
+    batches = estimates(np.random.default_rng(0))
+    variance, excess = intervals.variance(batches), intervals.excess(batches, torch.from_numpy(ROW))
+    table = pd.DataFrame(intervals.tidy({"world": "chain"}, {"variance": variance, "excess": excess}))
+    assert list(table.columns) == ["world", "quantity", "estimate", "low", "high"]
+    row = intervals.pick(table, world="chain", quantity="excess").iloc[0]
+    assert intervals.from_row(row) == excess
+    assert intervals.pick(table, world="cliff").empty

@@ -1,4 +1,4 @@
-"""Every measurement in its smallest form: tidy tables, statements that hold, figures, and its page."""
+"""Every measurement at the smallest preset: its table, statements, figures and page."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,8 @@ from pgbench.analysis.statistics import Estimate
 from pgbench.base.refusals import Refusal
 from pgbench.laboratory import measuring
 from pgbench.laboratory.ensembles import divergence, random_worlds
-from pgbench.laboratory.measurements import MODULES, off_policy, trust_region
+from pgbench.laboratory.measurements import off_policy, trust_region
+from pgbench.laboratory.modules import MODULES
 from pgbench.laboratory.records import read_record, read_statements
 from pgbench.laboratory.sources import NOTE
 from pgbench.laboratory.statements import Statement, as_table, statement
@@ -20,8 +21,8 @@ from pgbench.studies.catalogue import CATALOGUE, SIZES
 from pgbench.studies.references import read_papers
 from pgbench.training import replay_update
 
-SAMPLED_MAY_BE_OPEN = {"baselines", "landscape", "trust_region", "importance"}
-"""Where two or three hundred batches, or three worlds, may leave a statement open."""
+SAMPLED_MAY_BE_OPEN = {"variance", "landscape", "trust_region", "importance"}
+"""Measurements with statements that may stay open with 200 batches or three worlds."""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,45 @@ def written(tmp_path_factory):
 def test_the_catalogue_and_the_modules_have_the_same_names():
     assert list(CATALOGUE) == list(MODULES)
     assert {"smoke", "quick", "standard", "paper"} == set(SIZES)
+
+
+RANDOM_STREAMS = {
+    "variance": 0,
+    "offset": 1,
+    "frontier": 2,
+    "importance": 3,
+    "surrogate": 4,
+    "divergence": 5,
+    "trust_region": 6,
+    "landscape": 7,
+    "off_policy": 8,
+}
+"""A new measurement gets a new number, wherever it stands in the catalogue. The old numbers stay."""
+
+
+def test_the_number_that_seeds_a_measurement_does_not_depend_on_its_place():
+    assert {name: entry.random_stream for name, entry in CATALOGUE.items()} == RANDOM_STREAMS
+    assert len(set(RANDOM_STREAMS.values())) == len(RANDOM_STREAMS)
+
+
+def test_a_measurement_draws_from_its_stream_in_any_order_of_the_catalogue(monkeypatch):
+    first_draws = {}
+
+    class FirstDraw:
+        def __init__(self, name):
+            self.name = name
+
+        def measure(self, size, rng):
+            first_draws[self.name] = rng.random()
+
+    monkeypatch.setattr(measuring, "MODULES", {name: FirstDraw(name) for name in CATALOGUE})
+    monkeypatch.setattr(measuring, "CATALOGUE", dict(reversed(CATALOGUE.items())))
+    for name in CATALOGUE:
+        measuring.perform(name, "smoke", 3)
+    assert first_draws == {
+        name: np.random.default_rng(np.random.SeedSequence(3, spawn_key=(number,))).random()
+        for name, number in RANDOM_STREAMS.items()
+    }
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -155,7 +195,7 @@ def test_numbers_of_any_size_are_written_shortly(value, text):
 
 
 # ----------------------------------------------------------------------------------------------------------
-# Solutions that measurements compare with
+# Exact solutions that measurements use
 
 
 def test_the_constrained_maximiser_is_that_of_a_general_solver():
@@ -192,8 +232,8 @@ def test_the_best_policy_cannot_be_improved():
 
 @pytest.mark.parametrize("name", off_policy.VARIANTS)
 def test_at_its_fixed_point_a_critics_expected_step_vanishes(name):
-    case = off_policy.Case.tilted(2)
-    algorithm = off_policy._algorithm(name)
+    case = off_policy.ReplayCase.tilted(2)
+    algorithm = off_policy.algorithm_of(name)
     critic = off_policy.fixed_point(algorithm, case)
     learner = case.learner(algorithm, critic.unsqueeze(0))
     found = replay_update.critic_losses(algorithm, learner, *case.everything(1))
@@ -201,11 +241,11 @@ def test_at_its_fixed_point_a_critics_expected_step_vanishes(name):
 
 
 def test_the_buffer_without_sampling_error_has_the_worlds_probabilities():
-    case = off_policy.Case.tilted(3)
+    case = off_policy.ReplayCase.tilted(3)
     drawn, chance = case.everything(1)
     data = drawn.rollout
     states, following = (each[0, 0].argmax(-1) for each in (data.observations, data.next_observations))
-    learner = case.learner(off_policy._algorithm("replay"), None)
+    learner = case.learner(off_policy.algorithm_of("replay"), None)
     own = chance.actions("target", learner, data.next_observations[0])[0]
     for state in range(4):
         here = states == state

@@ -30,7 +30,7 @@ from pgbench.training.meaning import advantages
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
 # ----------------------------------------------------------------------------------------------------------
-# Planted errors: each comparison above can fail
+# Planted errors: each comparison of the tests of exact gradients can fail
 
 
 def test_a_discount_that_is_off_by_one_is_caught(world, monkeypatch):
@@ -65,9 +65,7 @@ def test_a_baseline_that_sees_the_action_is_caught(world, monkeypatch):
 def test_an_end_that_does_not_stop_the_bootstrap_is_caught(name, monkeypatch):
     world = WORLDS["chain"]
     row = parameters(world)
-    critic = (
-        exact_critic(world, row) + 1.0 * world.terminal
-    )  # what it says of a terminal state must not matter
+    critic = exact_critic(world, row) + 1.0 * world.terminal  # its value of a terminal state must not matter
     assert error(expected(method(name), world, row, critic), practical_gradient(world, row)) < EXACT
 
     def forgets(algorithm, rollout, values):

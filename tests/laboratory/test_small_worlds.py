@@ -1,4 +1,4 @@
-"""The worlds themselves, their trajectories, and the policies on them."""
+"""The small worlds, their trajectories, and the policies on them."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from pgbench.laboratory import exact, worlds
-from pgbench.laboratory.estimators import Setting
+from pgbench.laboratory.estimators import EstimatorSetting
 from pgbench.laboratory.policies import Actor, OneHotPerceptron, check_support
 from pgbench.laboratory.trajectories import enumerate_trajectories, sample_trajectories
 from pgbench.networks.perceptron import Perceptron
@@ -81,7 +81,7 @@ def test_samples_come_as_often_as_their_probability_says(world):
     known = enumerate_trajectories(world)
     count = 20_000
     found = sample_trajectories(world, policy, count, np.random.default_rng(0))
-    # Rows after an end hold any action: they are not compared.
+    # After the end of an episode a row holds an arbitrary action, which is not compared.
     keys = [
         torch.cat([each.states, each.next_states, torch.where(each.active, each.actions, 1)], 1)
         for each in (known, found)
@@ -104,9 +104,23 @@ def test_samples_have_the_objective_as_their_mean():
     assert abs(totals.mean() - float(exact.objective(world, policy, 0.95))) < 4 * stats.sem(totals)
 
 
+@pytest.mark.parametrize("world", [worlds.chain(), worlds.garnet(horizon=2)], ids=["chain", "garnet"])
+def test_trajectories_take_the_rewards_of_another_process_and_nothing_else(world):
+    policy = Actor(world).table(Actor(world).start(seed=0))
+    shifted = world.offset(2.0)
+    old, new = (
+        sample_trajectories(process, policy, 200, np.random.default_rng(0)) for process in (world, shifted)
+    )
+    rewarded = old.rewarded_by(shifted)
+    for column in ("states", "actions", "rewards", "next_states", "active"):
+        assert torch.equal(getattr(rewarded, column), getattr(new, column)), column
+    assert not torch.equal(rewarded.rewards, old.rewards)
+    assert (rewarded.rewards[~old.active] == 0.0).all()
+
+
 @pytest.mark.parametrize("sizes", [(6, 3), (6, 4, 3), (6, 4, 5, 1)])
 def test_a_place_stands_for_a_one_hot_vector(sizes):
-    # Normally distributed, biases too: an initial network's are zero.
+    # All parameters are random. In an initial network the biases would be zero.
     parameters = torch.randn(2, Perceptron(sizes, "tanh").width, dtype=torch.float64)
     places = torch.tensor([[0, 5, 2, 2], [1, 3, 4, 10]])
     outputs = []
@@ -135,4 +149,4 @@ def test_a_setting_with_impossible_ratios_is_refused():
     never = row.clone()
     never[0] = -1e6
     with pytest.raises(ValueError, match="in state 0 the old policy never takes action 0"):
-        Setting(actor, row, collected_by=never)
+        EstimatorSetting(actor, row, collected_by=never)

@@ -200,8 +200,8 @@ def test_tracking_asks_for_every_block_and_fails_no_job(
         (["laddr"], "there is no target 'laddr'; did you mean 'ladder'?"),
         (["laboratori"], "there is no target 'laboratori'; did you mean 'laboratory'?"),
         (
-            ["--config", "laboratory=[baseline]"],
-            "'laboratory.0' is 'baseline': there is no measurement 'baseline'; did you mean 'baselines'?",
+            ["--config", "laboratory=[varience]"],
+            "'laboratory.0' is 'varience': there is no measurement 'varience'; did you mean 'variance'?",
         ),
     ],
 )

@@ -15,11 +15,12 @@ from torch import Tensor
 from pgbench.analysis.statistics import Estimate
 from pgbench.figures.axes import finish, legend, look, panels
 from pgbench.laboratory import exact, intervals, worlds
-from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
+from pgbench.laboratory.estimators import EstimatorSetting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor, OneHotPerceptron
 from pgbench.laboratory.sources import GAE_PAPER, NOTE
-from pgbench.laboratory.statements import Findings, Relation, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Relation, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
+from pgbench.laboratory.worlds import Process
 from pgbench.methods.components import GAE, NStep
 from pgbench.studies.catalogue import Size
 from pgbench.training import credit
@@ -34,14 +35,21 @@ LAMBDAS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 1.0)
 LAMBDA, STEPS = "GAE(λ)", "n-step"
 CRITICS = ("exact", "wrong", "trained")
 BATCH = 16
-"""Episodes of the batch on which the mean squared errors of estimators are compared."""
+"""Episodes of a batch, where the mean squared errors of estimators are compared."""
 FIT_STEPS = 20
 HIDDEN = 64
 SMALL = 1e-9
 
 
 class Point(NamedTuple):
-    """An estimator on the frontier."""
+    """An estimator on the frontier.
+
+    Attributes:
+        family: GAE or n-step returns.
+        look_ahead: λ or n.
+        gamma: discount in (0, 1].
+        advantage: the component with these values.
+    """
 
     family: str
     look_ahead: float
@@ -49,34 +57,34 @@ class Point(NamedTuple):
     advantage: GAE | NStep
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
-    """Exact bias and sampled variance of every estimator, on the same episodes."""
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
+    """Compute the exact bias and sample the variance of every estimator, on the same episodes."""
     actor = Actor(WORLD)
-    row = actor.start(seed=0)
-    pool = Setting(actor, row).sample(size.batches, rng)
-    target = Setting(actor, row).exact_gradient(1.0)
+    policy = EstimatorSetting(actor, actor.start(seed=0))
+    trajectories = policy.sample(size.batches, rng)
+    target = policy.exact_gradient(1.0)
     rows: list[dict[str, Any]] = []
     for gamma in GAMMAS:
         for name in CRITICS:
-            critic = _critic(name, actor, row, gamma, size, rng)
-            setting = Setting(actor, row, critic)
+            critic = _critic(name, policy, gamma, size, rng)
+            setting = replace(policy, critic=critic)
             for point in _points(gamma, size):
                 settings = {"critic": name} | point._asdict()
                 del settings["advantage"]
-                rows += intervals.tidy(settings, _measured(point, setting, target, pool))
-    table = intervals.table(rows)
-    return Findings(table, _of_the_bias(table) + _of_the_variance(table) + _identities())
+                rows += intervals.tidy(settings, _measured(point, setting, target, trajectories))
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, _of_the_bias(table) + _of_the_variance(table) + _identities())
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The plane of bias and deviation, a panel a critic."""
+    """Draw one panel for each critic: standard deviation against bias."""
     figure, axes = panels(len(CRITICS), height=4.3, sharey=True)
     families = table[["family", "gamma"]].drop_duplicates().itertuples(index=False)
     for index, (family, gamma) in enumerate(families):
         for axis, critic in zip(axes, CRITICS, strict=True):
-            own = intervals.pick(table, critic=critic, family=family, gamma=gamma).sort_values("look_ahead")
+            points = intervals.pick(table, critic=critic, family=family, gamma=gamma)
             bias, deviation = (
-                intervals.pick(own, quantity=quantity)["estimate"].to_numpy()
+                intervals.pick(points, quantity=quantity).sort_values("look_ahead")["estimate"].to_numpy()
                 for quantity in ("relative bias", "relative deviation")
             )
             axis.plot(bias, deviation, label=f"{family}, γ = {gamma:g}", **look(index))
@@ -90,17 +98,17 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _points(gamma: float, size: Size) -> Iterator[Point]:
-    """GAE at every λ; n steps at every n, or, where less is asked for, at some."""
+    """GAE at every λ. Without a discount also n-step returns; the size decides at how many n."""
     for lam in LAMBDAS:
         yield Point(LAMBDA, lam, gamma, GAE(lam=lam))
     if gamma == 1.0:
-        some = np.unique(np.geomspace(1, WORLD.steps, min(2 * size.points, WORLD.steps)).round().astype(int))
-        for n in some.tolist():
+        count = min(2 * size.points, WORLD.steps)
+        for n in np.unique(np.geomspace(1, WORLD.steps, count).round().astype(int)).tolist():
             yield Point(STEPS, float(n), gamma, NStep(n=n))
 
 
-def _expectation(point: Point, setting: Setting) -> Tensor:
-    """E ĝ `[P]` by its closed form."""
+def _expectation(point: Point, setting: EstimatorSetting) -> Tensor:
+    """E ĝ `[P]`, from its closed form."""
     world, table = setting.actor.world, setting.actor.table
     policy, critic = table(setting.row), setting.critic
     assert critic is not None
@@ -112,13 +120,16 @@ def _expectation(point: Point, setting: Setting) -> Tensor:
     return exact.credited(world, setting.row, table, values)
 
 
-def _measured(point: Point, setting: Setting, target: Tensor, pool: Trajectories) -> dict[str, Any]:
-    estimates = sampled(method("gae", point.gamma, advantage=point.advantage), setting, pool)
+def _measured(
+    point: Point, setting: EstimatorSetting, target: Tensor, trajectories: Trajectories
+) -> dict[str, Estimate]:
+    """Bias and deviation of an estimator, relative to the exact gradient `[P]`."""
+    estimates = sampled(method("gae", point.gamma, advantage=point.advantage), setting, trajectories)
     bias = (_expectation(point, setting) - target).norm() / target.norm()
     variance = intervals.variance(estimates / target.norm())
-    deviation = Estimate(*(np.sqrt(each) for each in variance))
-    # What a batch's mean misses by: its bias stays, its variance falls with the episodes.
-    error = Estimate(*(float(bias) ** 2 + each / BATCH for each in variance))
+    deviation = Estimate(*(np.sqrt(number) for number in variance))
+    # The mean of a batch has the bias of one episode, and the variance of one episode divided by BATCH.
+    error = Estimate(*(float(bias) ** 2 + number / BATCH for number in variance))
     return {
         "relative bias": intervals.exactly(bias),
         "relative deviation": deviation,
@@ -131,44 +142,44 @@ def _measured(point: Point, setting: Setting, target: Tensor, pool: Trajectories
 
 
 def _critic(
-    name: str, actor: Actor, row: Tensor, gamma: float, size: Size, rng: np.random.Generator
+    name: str, policy: EstimatorSetting, gamma: float, size: Size, rng: np.random.Generator
 ) -> Tensor:
-    """A critic `[H + 1, X]`: the truth; the truth and an error of half its spread; or what training makes."""
-    truth = exact.true_values(actor.world, actor.table(row), gamma)
+    """A critic `[H + 1, X]`: exact V, V plus an error of half the spread of V, or a critic that was trained."""
+    values = exact.true_values(policy.actor.world, policy.behaviour, gamma)
     if name == "exact":
-        return truth
+        return values
     if name == "wrong":
-        error = torch.randn(truth.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-        error[-1] = 0.0  # the last state's value is not the question here
-        return truth + 0.5 * truth.std() * error
-    return _trained(actor, row, gamma, 2 * size.points, rng)
+        error = torch.randn(values.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        error[-1] = 0.0  # the value at the horizon stays exact
+        return values + 0.5 * values.std() * error
+    return _trained(policy, gamma, 2 * size.points, rng)
 
 
-def _trained(actor: Actor, row: Tensor, gamma: float, count: int, rng: np.random.Generator) -> Tensor:
-    """A critic fitted as in training, in `count` updates, to a policy that is held; it does not see the time."""
+def _trained(policy: EstimatorSetting, gamma: float, count: int, rng: np.random.Generator) -> Tensor:
+    """A critic after `count` updates of training with a policy that does not change. It does not see the time."""
     fit = {"baseline__fit__steps": FIT_STEPS, "details__time_limits": "terminal"}
     algorithm = method("gae", gamma, data__episodes=BATCH, **fit)
-    network = OneHotPerceptron((actor.world.states, HIDDEN, 1), "tanh")
-    start = Actor(actor.world, (HIDDEN,)).start(seed=2, scale=0.3)[: network.width]
+    world, row = policy.actor.world, policy.row.unsqueeze(0)
+    network = OneHotPerceptron((world.states, HIDDEN, 1), "tanh")
+    start = Actor(world, (HIDDEN,)).start(seed=2, scale=0.3)[: network.width]
     critic = StateCritic(network, Parameters.start(start.unsqueeze(0)))
-    learner = replace(actor.learner(algorithm, row.unsqueeze(0)), critic=critic)
-    setting = Setting(actor, row)
-    every, left = torch.ones(1, dtype=torch.bool), torch.ones(1, dtype=torch.float64)
+    learner = replace(policy.actor.learner(algorithm, row), critic=critic)
+    running, remaining = torch.ones(1, dtype=torch.bool), torch.ones(1, dtype=torch.float64)
     for iteration in range(count):
-        experience = rollout(actor.world, setting.sample(BATCH, rng), batches(BATCH, BATCH))
+        experience = rollout(world, policy.sample(BATCH, rng), batches(BATCH, BATCH))
         batch = credit.prepare(algorithm, learner, experience)
-        updates.update(algorithm, learner, batch, Moment(iteration, [0], every, left, watched=False))
-        learner = learner.at(row.unsqueeze(0))
-    return _table(actor, learner)
+        updates.update(algorithm, learner, batch, Moment(iteration, [0], running, remaining, watched=False))
+        learner = learner.at(row)
+    return _values(world, learner)
 
 
-def _table(actor: Actor, learner: Learner) -> Tensor:
-    """What a learner's critic says at every time and state, and nothing at the horizon."""
-    places = torch.arange(actor.world.indices, dtype=torch.float64).reshape(1, -1, 1)
+def _values(world: Process, learner: Learner) -> Tensor:
+    """The values `[H + 1, X]` of a learner's critic, and 0 at the horizon."""
+    places = torch.arange(world.indices, dtype=torch.float64).reshape(1, -1, 1)
     with torch.no_grad():
-        table = learner.values(places).reshape(actor.world.steps + 1, -1)
-    table[-1] = 0.0
-    return table
+        values = learner.values(places).reshape(world.steps + 1, -1)
+    values[-1] = 0.0
+    return values
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -176,17 +187,17 @@ def _table(actor: Actor, learner: Learner) -> Tensor:
 
 
 def _bias(table: pd.DataFrame, **settings: Any) -> np.ndarray:
-    own = intervals.pick(table, quantity="relative bias", **settings).sort_values("look_ahead")
-    return own["estimate"].to_numpy(float)
+    """Relative biases, from the shortest look-ahead to the longest."""
+    points = intervals.pick(table, quantity="relative bias", **settings).sort_values("look_ahead")
+    return points["estimate"].to_numpy(float)
 
 
 def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
-    discounts = [
-        _bias(table, critic="exact", family=LAMBDA, gamma=gamma)[-1] for gamma in sorted(GAMMAS)[::-1]
-    ]
+    falling_gammas = sorted(GAMMAS)[::-1]
+    discounted = [_bias(table, critic="exact", family=LAMBDA, gamma=gamma)[-1] for gamma in falling_gammas]
     return [
         statement(
-            "With the exact critic and γ = 1 neither n nor λ biases the gradient",
+            "With the exact critic and γ = 1, no n and no λ biases the gradient",
             GAE_PAPER,
             "largest relative bias over n and λ",
             intervals.exactly(_bias(table, critic="exact", gamma=1.0).max()),
@@ -195,10 +206,10 @@ def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
         ),
         *_of_a_wrong_critic(table),
         statement(
-            "A discount biases the undiscounted gradient whatever the critic, and the more the lower γ is",
+            "A discount biases the undiscounted gradient, with any critic; a lower γ biases it more",
             GAE_PAPER,
-            "least change of the relative bias from one γ to the next lower one, λ = 1",
-            intervals.exactly(np.diff(discounts).min()),
+            "smallest change of the relative bias from one γ to the next lower one, λ = 1",
+            intervals.exactly(np.diff(discounted).min()),
             "above",
             0.0,
         ),
@@ -219,7 +230,7 @@ def _of_a_wrong_critic(table: pd.DataFrame) -> list[Statement]:
             0.0,
         ),
         statement(
-            "At λ = 1 a wrong critic biases nothing",
+            "At λ = 1 a wrong critic does not bias the gradient",
             GAE_PAPER,
             "relative bias",
             exactly(wrong[-1]),
@@ -227,7 +238,7 @@ def _of_a_wrong_critic(table: pd.DataFrame) -> list[Statement]:
             SMALL,
         ),
         statement(
-            "At n = H a wrong critic biases nothing",
+            "At n = H a wrong critic does not bias the gradient",
             NOTE,
             "relative bias",
             exactly(steps[-1]),
@@ -238,58 +249,66 @@ def _of_a_wrong_critic(table: pd.DataFrame) -> list[Statement]:
 
 
 def _of_the_variance(table: pd.DataFrame) -> list[Statement]:
-    result = []
+    statements = []
     for critic in CRITICS:
-        own = intervals.pick(table, quantity="relative deviation", critic=critic, family=LAMBDA, gamma=1.0)
-        first, last = (own[own["look_ahead"] == lam].iloc[0] for lam in (0.0, 1.0))
-        ratio = Estimate(
-            last["estimate"] / first["estimate"], last["low"] / first["high"], last["high"] / first["low"]
-        )
+        points = intervals.pick(table, quantity="relative deviation", critic=critic, family=LAMBDA, gamma=1.0)
+        first, last = (intervals.from_row(points[points["look_ahead"] == lam].iloc[0]) for lam in (0.0, 1.0))
+        ratio = Estimate(last.value / first.value, last.low / first.high, last.high / first.low)
         text = f"λ = 1 has more variance than λ = 0 ({critic} critic)"
-        result.append(statement(text, NOTE, "ratio of standard deviations", ratio, "above", 1.0))
+        statements.append(statement(text, NOTE, "ratio of standard deviations", ratio, "above", 1.0))
+    return [*statements, *_of_the_best_lambda(table)]
+
+
+def _of_the_best_lambda(table: pd.DataFrame) -> list[Statement]:
+    """The λ with the smallest squared error, with a trained critic, is neither 0 nor 1."""
     errors = intervals.pick(
         table, quantity=f"squared error of {BATCH} episodes", critic="trained", family=LAMBDA, gamma=1.0
     )
     best = float(errors["look_ahead"].iloc[int(errors["estimate"].argmin())])
-    sides: tuple[tuple[Relation, float], ...] = (("above", 0.0), ("below", 1.0))
-    for relation, bound in sides:
-        text = f"With a trained critic the best λ lies {relation} {bound:g}"
-        quantity = f"λ of least squared error, {BATCH} episodes, γ = 1"
-        result.append(statement(text, GAE_PAPER, quantity, intervals.exactly(best), relation, bound))
-    return result
+    bounds: tuple[tuple[Relation, float], ...] = (("above", 0.0), ("below", 1.0))
+    return [
+        statement(
+            f"With a trained critic the best λ is {relation} {bound:g}",
+            GAE_PAPER,
+            f"λ of the smallest squared error, {BATCH} episodes, γ = 1",
+            intervals.exactly(best),
+            relation,
+            bound,
+        )
+        for relation, bound in bounds
+    ]
 
 
 def _identities() -> list[Statement]:
-    """On a chain whose trajectories can be listed, the closed forms and the estimators meet."""
+    """Compare the estimators with the closed forms, on a chain whose trajectories can be listed."""
     actor = Actor(worlds.chain(cut=True), timed=True)
-    row = actor.start(seed=0)
     noise = torch.randn(5, 3, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    setting = Setting(actor, row, noise)
+    setting = EstimatorSetting(actor, actor.start(seed=0), noise)
     points = [Point(LAMBDA, lam, 0.9, GAE(lam=lam)) for lam in LAMBDAS]
     points += [Point(STEPS, n, 0.9, NStep(n=n)) for n in (1, 2, 3, 4)]
-    found = [enumerated(method("gae", 0.9, advantage=point.advantage), setting) for point in points]
-    apart = max(
-        float((each.mean - _expectation(point, setting)).norm() / each.mean.norm())
-        for each, point in zip(found, points, strict=True)
+    estimators = [enumerated(method("gae", 0.9, advantage=point.advantage), setting) for point in points]
+    largest_distance = max(
+        float((estimator.mean - _expectation(point, setting)).norm() / estimator.mean.norm())
+        for estimator, point in zip(estimators, points, strict=True)
     )
-    ends = max(
-        float((found[index].values - found[other].values).abs().max())
-        for index, other in ((0, len(LAMBDAS)), (len(LAMBDAS) - 1, len(points) - 1))
+    equal_pairs = (0, len(LAMBDAS)), (len(LAMBDAS) - 1, len(points) - 1)
+    largest_difference = max(
+        float((estimators[one].values - estimators[other].values).abs().max()) for one, other in equal_pairs
     )
     return [
         statement(
-            "GAE and n-step estimates have the expectation that the critic gives them",
+            "GAE and n-step estimates have the mean of their closed form, with any critic",
             GAE_PAPER,
             "largest relative distance from the closed form, by enumeration",
-            intervals.exactly(apart),
+            intervals.exactly(largest_distance),
             "below",
             SMALL,
         ),
         statement(
-            "GAE(0) is the one-step estimate, and GAE(1) the one of all steps",
+            "GAE(0) is the one-step estimate, and GAE(1) is the estimate of all steps",
             GAE_PAPER,
-            "largest difference of any trajectory’s gradient",
-            intervals.exactly(ends),
+            "largest difference over the gradients of all trajectories",
+            intervals.exactly(largest_difference),
             "below",
             SMALL,
         ),

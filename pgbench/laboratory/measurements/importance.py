@@ -1,4 +1,7 @@
-"""Importance weights: effective sample size, variance and bias against the horizon and the policies' distance."""
+"""Importance weights: effective sample size, variance and bias, against the horizon and the divergence.
+
+The old policy collects the trajectories, and the gradient of the new policy is estimated.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -15,15 +19,18 @@ from pgbench.figures.axes import finish, legend, lines, panels
 from pgbench.figures.style import GREY
 from pgbench.functional.ratios import trajectory_log_ratios
 from pgbench.laboratory import exact, intervals, worlds
-from pgbench.laboratory.estimators import Setting, enumerated, method, sampled
+from pgbench.laboratory.estimators import EstimatorSetting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
 from pgbench.laboratory.sources import NOTE, PRECUP
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
+from pgbench.methods.algorithm import Algorithm
 from pgbench.studies.catalogue import Size
 
-HORIZON, LENGTH = 10, 0.15
-"""What is held while the other varies: steps, and the length of the step from the old policy to the new."""
+HORIZON = 10
+"""The horizon while the length of the step varies."""
+LENGTH = 0.15
+"""The length of the step from the old policy to the new one while the horizon varies."""
 LONGEST, FARTHEST = 100, 1.0
 SMALL = 1e-9
 TRAJECTORY, DECISION, CAUSAL, ACTION, NONE = (
@@ -40,10 +47,11 @@ METHODS = {
     ACTION: "several_steps",
     NONE: "several_steps",
 }
+"""Kind of weight → member of the lineage."""
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
-    """Sweep the horizon, then the distance, on one garnet."""
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
+    """Vary the horizon, then the divergence, on one garnet."""
     rows: list[dict[str, Any]] = []
     for horizon in np.unique(np.geomspace(1, LONGEST, size.points).round().astype(int)).tolist():
         setting = _setting(horizon, LENGTH)
@@ -51,37 +59,21 @@ def measure(size: Size, rng: np.random.Generator) -> Findings:
     for length in np.geomspace(0.01, FARTHEST, size.points).tolist():
         setting = _setting(HORIZON, length)
         rows += _rows({"sweep": "divergence", "at": _divergence(setting)}, setting, size, rng)
-    table = intervals.table(rows)
-    return Findings(table, _of_the_moments() + _of_the_bias() + _of_the_table(table))
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, _of_the_moments() + _of_the_bias() + _of_the_table(table))
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A row a sweep; effective share, variance and bias side by side."""
+    """Draw one row for each sweep: effective share, variance and bias side by side."""
     figure, axes = panels(3, rows=2, height=2.8)
-    for row, sweep in enumerate(("horizon", "divergence")):
-        own = intervals.pick(table, sweep=sweep)
+    x_labels = {"horizon": "steps of an episode", "divergence": "mean KL(old ‖ new), nats"}
+    for row, (sweep, x) in enumerate(x_labels.items()):
+        swept = intervals.pick(table, sweep=sweep)
         share, variance, bias = axes[3 * row : 3 * row + 3]
-        for axis, quantity in zip(
-            (share, variance, bias), ("effective share", "relative variance", "relative bias"), strict=True
-        ):
-            part = intervals.pick(own, quantity=quantity)
-            labels = [label for label in METHODS if label in set(part["weights"])]
-            for index, label in enumerate(METHODS):
-                if label in labels:
-                    lines(axis, part[part["estimate"] > SMALL], "at", "weights", [label], first=index)
-        found = intervals.pick(own, quantity="effective share, sampled", weights=TRAJECTORY)
-        share.errorbar(
-            found["at"],
-            found["estimate"],
-            (found["estimate"] - found["low"], found["high"] - found["estimate"]),
-            fmt="x",
-            color=GREY,
-            markersize=4,
-            linewidth=1,
-            label="trajectory, sampled",
-            zorder=5,
-        )
-        x = "steps of an episode" if row == 0 else "mean KL(old ‖ new), nats"
+        _draw_lines(share, swept, "effective share")
+        _draw_lines(variance, swept, "relative variance")
+        _draw_lines(bias, swept, "relative bias")
+        _draw_sampled_share(share, swept)
         finish(share, "Effective share of the sample", x, "1 / E[w²]", "log", "log")
         finish(variance, "Variance", x, "variance / ‖∇J‖²", "log", "log")
         finish(bias, "Bias", x, "length of the bias / ‖∇J‖", "log", "log")
@@ -89,27 +81,57 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _setting(horizon: int, length: float) -> Setting:
-    """A policy, and one that is a step of a length away in a fixed random direction."""
+def _draw_lines(axis: Axes, swept: pd.DataFrame, quantity: str) -> None:
+    """Draw a line for each kind of weight that has this quantity. A kind has the same style in every panel."""
+    points = intervals.pick(swept, quantity=quantity)
+    for index, label in enumerate(METHODS):
+        if (points["weights"] == label).any():
+            lines(axis, points[points["estimate"] > SMALL], "at", "weights", [label], first=index)
+
+
+def _draw_sampled_share(axis: Axes, swept: pd.DataFrame) -> None:
+    points = intervals.pick(swept, quantity="effective share, sampled", weights=TRAJECTORY)
+    axis.errorbar(
+        points["at"],
+        points["estimate"],
+        (points["estimate"] - points["low"], points["high"] - points["estimate"]),
+        fmt="x",
+        color=GREY,
+        markersize=4,
+        linewidth=1,
+        label="trajectory, sampled",
+        zorder=5,
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Estimates
+
+
+def _setting(horizon: int, length: float) -> EstimatorSetting:
+    """An old policy, and a new one at this distance from it, in a fixed random direction."""
     actor = Actor(worlds.garnet(states=6, actions=3, branching=3, seed=2, horizon=horizon))
     old = actor.start(seed=0)
-    return Setting(actor, old + length * actor.start(seed=1, scale=1.0), collected_by=old)
+    return EstimatorSetting(actor, old + length * actor.start(seed=1, scale=1.0), collected_by=old)
 
 
-def _divergence(setting: Setting) -> float:
-    """The mean of KL(old ‖ new) over the states that the old policy visits."""
+def _divergence(setting: EstimatorSetting) -> float:
+    """The mean of KL(old ‖ new) over the states that the old policy visits, in nats."""
     old, new = setting.behaviour, setting.actor.table(setting.row)
     visits = exact.occupancy(setting.actor.world, old)
     return float((visits * (old * (old / new).log()).sum(-1)).sum() / visits.sum())
 
 
-def _rows(at: dict[str, Any], setting: Setting, size: Size, rng: np.random.Generator) -> list[dict[str, Any]]:
-    pool = setting.sample(size.batches, rng)
+def _rows(
+    at: dict[str, Any], setting: EstimatorSetting, size: Size, rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Rows of the table at one point of a sweep."""
+    trajectories = setting.sample(size.batches, rng)
     target = setting.exact_gradient(1.0)
     expectations = _expectations(setting)
     shares = _effective_shares(setting)
     rows: list[dict[str, Any]] = []
-    estimates_of = {weights: _estimates(weights, setting, pool) for weights in METHODS}
+    estimates_of = {weights: sampled(_algorithm(weights), setting, trajectories) for weights in METHODS}
     for weights, estimates in estimates_of.items():
         bias = (expectations[weights] - target).norm() / target.norm()
         quantities = {
@@ -121,67 +143,66 @@ def _rows(at: dict[str, Any], setting: Setting, size: Size, rng: np.random.Gener
         if weights in shares:
             quantities["effective share"] = intervals.exactly(shares[weights])
         rows += intervals.tidy(at | {"weights": weights}, quantities)
-    found = {"effective share, sampled": intervals.effective_share(_log_weights(setting, pool))}
-    return rows + intervals.tidy(at | {"weights": TRAJECTORY}, found)
+    share = intervals.effective_share(_log_weights(setting, trajectories))
+    return rows + intervals.tidy(at | {"weights": TRAJECTORY}, {"effective share, sampled": share})
 
 
-def _algorithm(weights: str) -> Any:
+def _algorithm(weights: str) -> Algorithm:
     surrogate = {"surrogate": "importance_ratio"} if weights == ACTION else {}
     return method(METHODS[weights], 1.0, **surrogate)
 
 
-def _estimates(weights: str, setting: Setting, pool: Trajectories) -> Tensor:
-    return sampled(_algorithm(weights), setting, pool)
-
-
-def _log_weights(setting: Setting, pool: Trajectories) -> Tensor:
+def _log_weights(setting: EstimatorSetting, trajectories: Trajectories) -> Tensor:
     """Log p_new(τ) − log p_old(τ) of each trajectory, `[N]`."""
-    world = setting.actor.world
-    experience = rollout(world, pool, batches(len(pool.actions), 1))
-    ratios = (setting.actor.table(setting.row) / setting.behaviour).log()
-    chosen = ratios[torch.arange(world.steps), pool.states, pool.actions].where(pool.active, 0.0)
-    flags = experience.terminated, experience.truncated
-    return trajectory_log_ratios(chosen.T.unsqueeze(-1), *flags)[0, :, 0]
+    world, states, actions = setting.actor.world, trajectories.states, trajectories.actions
+    experience = rollout(world, trajectories, batches(len(actions), 1))
+    table = (setting.actor.table(setting.row) / setting.behaviour).log()
+    log_ratios = table[torch.arange(world.steps), states, actions].where(trajectories.active, 0.0)
+    ends = experience.terminated, experience.truncated
+    return trajectory_log_ratios(log_ratios.T.unsqueeze(-1), *ends)[0, :, 0]
 
 
 # ----------------------------------------------------------------------------------------------------------
 # Closed forms
 
 
-def _expectations(setting: Setting) -> dict[str, Tensor]:
-    """E ĝ `[P]` of each kind of weight: what it visits states by, and whose values it credits."""
+def _expectations(setting: EstimatorSetting) -> dict[str, Tensor]:
+    """E ĝ `[P]` for each kind of weight.
+
+    The kinds differ in whose distribution of states they use, and in whose action values they credit.
+    """
     world, table, row = setting.actor.world, setting.actor.table, setting.row
     old = setting.behaviour
-    before, after = (exact.action_values(world, policy, 1.0) for policy in (old, table(row)))
-    visits = exact.occupancy(world, old)
-    right = exact.credited(world, row, table, after)
+    old_values, new_values = (exact.action_values(world, policy, 1.0) for policy in (old, table(row)))
+    old_visits = exact.occupancy(world, old)
+    of_new_policy = exact.credited(world, row, table, new_values)
 
     def unweighted(point: Tensor) -> Tensor:
-        return torch.einsum("tx,txa,txa,txa", visits, old, table(point).log(), before)
+        return torch.einsum("tx,txa,txa,txa", old_visits, old, table(point).log(), old_values)
 
     return {
-        TRAJECTORY: right,
-        DECISION: right,
-        CAUSAL: exact.credited(world, row, table, before),
-        ACTION: exact.credited(world, row, table, before, visits=visits),
+        TRAJECTORY: of_new_policy,
+        DECISION: of_new_policy,
+        CAUSAL: exact.credited(world, row, table, old_values),
+        ACTION: exact.credited(world, row, table, old_values, visits=old_visits),
         NONE: exact.gradient(row, unweighted),
     }
 
 
-def _second_moments(setting: Setting) -> tuple[Tensor, Tensor]:
+def _second_moments(setting: EstimatorSetting) -> tuple[Tensor, Tensor]:
     """E[(ρ_1 ⋯ ρ_t)²] and E[ρ_t²] under the old policy, `[H]` each, by recursion over states."""
     world, old = setting.actor.world, setting.behaviour
     squares = setting.actor.table(setting.row).square() / old
     visits = exact.occupancy(world, old)
-    now, products = torch.eye(world.states, dtype=torch.float64)[0], []
-    for at_time in squares:
-        products.append(torch.einsum("x,xa->", now, at_time))
-        now = torch.einsum("x,xa,xay->y", now, at_time, world.transitions)
+    weighted_states, products = torch.eye(world.states, dtype=torch.float64)[0], []
+    for squares_at_time in squares:
+        products.append(torch.einsum("x,xa->", weighted_states, squares_at_time))
+        weighted_states = torch.einsum("x,xa,xay->y", weighted_states, squares_at_time, world.transitions)
     return torch.stack(products), torch.einsum("tx,txa->t", visits, squares)
 
 
-def _effective_shares(setting: Setting) -> dict[str, float]:
-    """1 / E[w²]; where each step has a weight of its own, the mean over steps."""
+def _effective_shares(setting: EstimatorSetting) -> dict[str, float]:
+    """1 / E[w²]. If each step has its own weight, the mean over steps."""
     products, single = _second_moments(setting)
     return {
         TRAJECTORY: float(1.0 / products[-1]),
@@ -195,6 +216,7 @@ def _effective_shares(setting: Setting) -> dict[str, float]:
 
 
 def _of_the_moments() -> list[Statement]:
+    """How second moments of weights grow with the horizon."""
     products, single = _second_moments(_setting(LONGEST, LENGTH))
     growth = products.log().diff()
     middle = LONGEST // 2
@@ -202,7 +224,7 @@ def _of_the_moments() -> list[Statement]:
         statement(
             "The second moment of the trajectory’s weight grows exponentially with the horizon",
             NOTE,
-            "its growth rate over the second half of 100 steps over that of the first half",
+            "growth rate over the second half of 100 steps, divided by the growth rate over the first half",
             intervals.exactly(growth[middle:].mean() / growth[:middle].mean()),
             "equals",
             1.0,
@@ -211,7 +233,7 @@ def _of_the_moments() -> list[Statement]:
         statement(
             "The second moment of a single action’s weight does not grow with the horizon",
             NOTE,
-            "E[ρ²] at step 100 over the largest of the first ten steps",
+            "E[ρ²] at step 100, divided by the largest E[ρ²] of the first ten steps",
             intervals.exactly(single[-1] / single[:10].max()),
             "below",
             1.0,
@@ -221,59 +243,59 @@ def _of_the_moments() -> list[Statement]:
 
 
 def _of_the_bias() -> list[Statement]:
-    """By enumeration, on a chain whose episodes end."""
+    """Biases by enumeration, on a chain with a terminal state."""
     actor = Actor(worlds.chain(), timed=True)
     old = actor.start(seed=0)
-    setting = Setting(actor, old + 0.5 * actor.start(seed=1), collected_by=old)
+    setting = EstimatorSetting(actor, old + 0.5 * actor.start(seed=1), collected_by=old)
     target = setting.exact_gradient(1.0)
-    result = []
+    statements = []
     for weights in METHODS:
-        found = enumerated(_algorithm(weights), setting)
+        mean = enumerated(_algorithm(weights), setting).mean
         unbiased = weights in (TRAJECTORY, DECISION)
-        result.append(
+        statements.append(
             statement(
-                f"Old data, weights ‘{weights}’: {'unbiased' if unbiased else 'biased'} for the new policy",
+                f"On old data, weights ‘{weights}’ are {'unbiased' if unbiased else 'biased'} for the new policy",
                 PRECUP if unbiased else NOTE,
                 "relative bias, by enumeration",
-                intervals.exactly((found.mean - target).norm() / target.norm()),
+                intervals.exactly((mean - target).norm() / target.norm()),
                 "below" if unbiased else "above",
                 SMALL if unbiased else 0.01,
             )
         )
-    return result
+    return statements
 
 
 def _of_the_table(table: pd.DataFrame) -> list[Statement]:
-    def order(weights: str) -> Estimate:
-        own = intervals.pick(
-            table, sweep="divergence", weights=weights, quantity="relative bias"
-        ).sort_values("at")
-        near = own[own["at"] < 1e-2]
-        return intervals.slope(0.5 * np.log(near["at"].to_numpy()), np.log(near["estimate"].to_numpy()))
-
+    """How the bias falls as the policies approach each other, and the variance over a long horizon."""
     ratios = intervals.pick(
         table, sweep="horizon", quantity="variance over the trajectory’s", weights=DECISION
     )
-    longest = ratios.sort_values("at").iloc[-1]
-    ratio = Estimate(longest["estimate"], longest["low"], longest["high"])
     return [
+        *(
+            statement(
+                f"The bias of ‘{weights}’ is of first order in the distance of the policies",
+                NOTE,
+                "order in the square root of the KL divergence, below 0.01 nats",
+                _order_of_the_bias(table, weights),
+                "equals",
+                1.0,
+                0.1,
+            )
+            for weights in (CAUSAL, ACTION)
+        ),
         statement(
-            f"The bias of ‘{weights}’ vanishes to first order as the policies meet",
-            NOTE,
-            "order in the square root of the KL divergence, below 0.01 nats",
-            order(weights),
-            "equals",
-            1.0,
-            0.1,
-        )
-        for weights in (CAUSAL, ACTION)
-    ] + [
-        statement(
-            "Over a long horizon per-decision weights have less variance than the trajectory’s",
+            "Over a long horizon, per-decision weights have less variance than weights of the trajectory",
             PRECUP,
             f"ratio of variances, {LONGEST} steps",
-            ratio,
+            intervals.from_row(ratios.sort_values("at").iloc[-1]),
             "below",
             1.0,
-        )
+        ),
     ]
+
+
+def _order_of_the_bias(table: pd.DataFrame, weights: str) -> Estimate:
+    """The order of the bias in the square root of the KL divergence."""
+    points = intervals.pick(table, sweep="divergence", weights=weights, quantity="relative bias")
+    near = points[points["at"] < 1e-2].sort_values("at")
+    return intervals.slope(0.5 * np.log(near["at"].to_numpy()), np.log(near["estimate"].to_numpy()))

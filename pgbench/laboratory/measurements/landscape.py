@@ -1,4 +1,4 @@
-"""Clipped and penalised surrogates: their landscape along an update, and where each stops."""
+"""Clipped and penalised surrogates: their values along an update, and where each of them stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pgbench.laboratory import intervals
 from pgbench.laboratory.ensembles import Ensemble, divergence, random_worlds
 from pgbench.laboratory.estimators import method
 from pgbench.laboratory.sources import ENGSTROM, KAKADE_LANGFORD, NOTE, PPO
-from pgbench.laboratory.statements import Findings, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.components import ClippedRatio, FixedPenalty, ImportanceRatio, Surrogate
 from pgbench.studies.catalogue import Size
@@ -30,7 +30,7 @@ GAMMA = 0.9
 HIDDEN = (16,)
 EPSILON = 0.2
 STEPS = 20
-"""Steps of the optimiser between two points of a climb."""
+"""Gradient steps between two points of the path of an optimisation."""
 LEARNING_RATE = 0.01
 NOISE = 3.0
 """Standard deviation of the error of estimated advantages, in standard deviations of the exact ones."""
@@ -52,43 +52,41 @@ SURROGATES: dict[str, Surrogate] = {
 TRUTH = "true objective"
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
-    """Climb every surrogate on one batch of every world, then walk along the clipped one's way."""
-    ground = random_worlds(max(size.worlds, 2), rng, GAMMA, HIDDEN)
-    # In units of their standard deviation, so that β means the same in every world.
-    scale = ground.advantages.flatten(1).std(1).reshape(-1, 1, 1)
-    noise = torch.from_numpy(rng.normal(size=ground.advantages.shape))
-    credited = {
-        "exact": ground.advantages / scale,
-        "estimated": ground.advantages / scale + NOISE * noise,
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
+    """Maximise every surrogate on one batch of every world; then evaluate all of them along the clip's update."""
+    ensemble = random_worlds(max(size.worlds, 2), rng, GAMMA, HIDDEN)
+    # With advantages in units of their standard deviation, β means the same in every world.
+    scale = ensemble.advantages.flatten(1).std(1).reshape(-1, 1, 1)
+    noise = torch.from_numpy(rng.normal(size=ensemble.advantages.shape))
+    advantages = {
+        "exact": ensemble.advantages / scale,
+        "estimated": ensemble.advantages / scale + NOISE * noise,
     }
-    rows: list[dict[str, Any]] = []
-    for kind, advantages in credited.items():
-        paths = {label: _climb(label, ground, advantages, size.points) for label in SURROGATES}
-        rows += _along(kind, ground, paths)
-        if kind == "exact":
-            direction = paths[CLIP][-1]
-    rows += _walk(ground, credited["exact"], direction, size)
-    table = intervals.table(rows)
-    return Findings(table, [_same_gradient(ground, credited["exact"]), *_statements(table)])
+    paths = {
+        kind: {label: _path(label, ensemble, credited, size.points) for label in SURROGATES}
+        for kind, credited in advantages.items()
+    }
+    rows = [row for kind in advantages for row in _rows_of_paths(kind, ensemble, paths[kind])]
+    rows += _rows_of_line(ensemble, advantages["exact"], paths["exact"][CLIP][-1], size)
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, [_same_gradient(ensemble, advantages["exact"]), *_statements(table)])
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The landscape; then divergence and J as each surrogate is climbed on estimated advantages."""
+    """Draw the surrogates along a line; then divergence and J as each is maximised on estimated advantages."""
     figure, axes = panels(3, height=4.2)
-    walked = intervals.pick(table, quantity="gain along the way")
-    lines(axes[0], walked, "at", "surrogate", [*SURROGATES, TRUTH])
+    along_line = intervals.pick(table, quantity="gain along the way")
+    lines(axes[0], along_line, "at", "surrogate", [*SURROGATES, TRUTH])
     for index, label in enumerate(SURROGATES):
-        own = intervals.pick(walked, surrogate=label)
-        top = own.iloc[int(own["estimate"].argmax())]
+        points = intervals.pick(along_line, surrogate=label)
+        maximum = points.iloc[int(points["estimate"].argmax())]
         style = look(index) | {"linestyle": "none", "markersize": 8}
-        axes[0].plot(top["at"], top["estimate"], **style)
+        axes[0].plot(maximum["at"], maximum["estimate"], **style)
     for axis, quantity in ((axes[1], "divergence"), (axes[2], "gain of J")):
-        climbed = intervals.pick(table, quantity=quantity, advantages="estimated")
-        climbed = climbed[climbed["at"] > 0]
-        lines(axis, climbed, "at", "surrogate", list(SURROGATES))
+        points = intervals.pick(table, quantity=quantity, advantages="estimated")
+        lines(axis, points[points["at"] > 0], "at", "surrogate", list(SURROGATES))
     level(axes[2], 0.0)
-    finish(axes[0], "Along the way of the clip", "share of the way", "gain, standard deviations of A")
+    finish(axes[0], "Along the update of the clip", "share of the update", "gain, standard deviations of A")
     finish(axes[1], "Divergence", "gradient steps", "mean KL(old ‖ new), nats", yscale="log")
     finish(axes[2], "J, advantages estimated", "gradient steps", "gain over the best policy’s")
     legend(figure, axes, columns=3)
@@ -105,30 +103,30 @@ def _algorithm(label: str) -> Algorithm:
     )
 
 
-def _climb(label: str, ground: Ensemble, advantages: Tensor, points: int) -> list[Tensor]:
-    """The parameters `[S, P]` on the way up a surrogate on one batch, the old ones first."""
+def _path(label: str, ensemble: Ensemble, advantages: Tensor, points: int) -> list[Tensor]:
+    """The parameters `[S, P]` while a surrogate is maximised on one batch. The first are the old ones."""
     algorithm = _algorithm(label)
-    learner, batch = ground.learner(algorithm, advantages)
-    count = len(ground.actors)
-    every, left = torch.ones(count, dtype=torch.bool), torch.ones(count, dtype=torch.float64)
-    path = [ground.rows]
+    learner, batch = ensemble.learner(algorithm, advantages)
+    count = len(ensemble.actors)
+    running, remaining = torch.ones(count, dtype=torch.bool), torch.ones(count, dtype=torch.float64)
+    path = [ensemble.rows]
     for iteration in range(points):
-        updates.update(algorithm, learner, batch, Moment(iteration, range(count), every, left))
+        updates.update(algorithm, learner, batch, Moment(iteration, range(count), running, remaining))
         path.append(learner.actor.values.detach().clone())
     return path
 
 
-def _along(kind: str, ground: Ensemble, paths: dict[str, list[Tensor]]) -> list[dict[str, Any]]:
-    """How far each way has led after every so many steps, and what it gained."""
-    best, old = ground.best_gains(), ground.policies
+def _rows_of_paths(kind: str, ensemble: Ensemble, paths: dict[str, list[Tensor]]) -> list[dict[str, Any]]:
+    """Rows of the table for the points of each path: the distance from the old policy, and the gain."""
+    best, old = ensemble.best_gains(), ensemble.policies
     rows: list[dict[str, Any]] = []
     for iteration, points in enumerate(zip(*paths.values(), strict=True)):
-        policies = {label: ground.tables(row) for label, row in zip(paths, points, strict=True)}
-        gains = {label: ground.gains(policy) / best for label, policy in policies.items()}
+        policies = {label: ensemble.tables(row) for label, row in zip(paths, points, strict=True)}
+        gains = {label: ensemble.gains(policy) / best for label, policy in policies.items()}
         for label, policy in policies.items():
             ratios = (policy / old - 1.0).abs().amax((1, 2))
             quantities = {
-                "divergence": inference.mean(divergence(ground.states, old, policy).numpy()),
+                "divergence": inference.mean(divergence(ensemble.states, old, policy).numpy()),
                 "gain of J": inference.mean(gains[label].numpy()),
                 "gain of J over the ratio’s": inference.mean((gains[label] - gains[RATIO]).numpy()),
                 "largest distance of a ratio from 1": inference.mean(ratios.numpy()),
@@ -138,14 +136,14 @@ def _along(kind: str, ground: Ensemble, paths: dict[str, list[Tensor]]) -> list[
     return rows
 
 
-def _walk(ground: Ensemble, advantages: Tensor, end: Tensor, size: Size) -> list[dict[str, Any]]:
-    """Every objective between the old parameters and `end`, and as far beyond."""
+def _rows_of_line(ensemble: Ensemble, advantages: Tensor, end: Tensor, size: Size) -> list[dict[str, Any]]:
+    """Rows of the table for every objective on the line from the old parameters to `end` and as far beyond it."""
     rows: list[dict[str, Any]] = []
-    scale = ground.advantages.flatten(1).std(1)
+    scale = ensemble.advantages.flatten(1).std(1)
     for share in np.linspace(0.0, 2.0, 2 * size.points + 1).tolist():
-        there = ground.rows + share * (end - ground.rows)
-        gains = {label: _gain(label, ground, advantages, there) for label in SURROGATES}
-        gains[TRUTH] = (1.0 - GAMMA) * ground.gains(ground.tables(there)) / scale
+        parameters = ensemble.rows + share * (end - ensemble.rows)
+        gains = {label: _gain(label, ensemble, advantages, parameters) for label in SURROGATES}
+        gains[TRUTH] = (1.0 - GAMMA) * ensemble.gains(ensemble.tables(parameters)) / scale
         for label, gain in gains.items():
             settings = {"advantages": "exact", "surrogate": label, "at": share}
             quantities = {
@@ -157,35 +155,38 @@ def _walk(ground: Ensemble, advantages: Tensor, end: Tensor, size: Size) -> list
 
 
 def _objective(label: str, learner: Learner, batch: Batch, parameters: Tensor) -> Tensor:
-    """A surrogate `[S]` of training at parameters `[S, P]`, on a batch of the learner's policy."""
-    data = batch.transitions
-    new = learner.distribution(data.recorded.observations, parameters)
-    terms = surrogates.surrogate_objective(SURROGATES[label], learner, new, data)
-    return (data.credit.weights * terms).sum(1)
+    """A surrogate of training `[S]` at parameters `[S, P]`, on a batch of the learner's policy."""
+    transitions = batch.transitions
+    new = learner.distribution(transitions.recorded.observations, parameters)
+    terms = surrogates.surrogate_objective(SURROGATES[label], learner, new, transitions)
+    return (transitions.credit.weights * terms).sum(1)
 
 
-def _gain(label: str, ground: Ensemble, advantages: Tensor, there: Tensor) -> Tensor:
-    learner, batch = ground.learner(_algorithm(label), advantages)
+def _gain(label: str, ensemble: Ensemble, advantages: Tensor, parameters: Tensor) -> Tensor:
+    """The gain `[S]` of a surrogate at parameters `[S, P]` over the old ones."""
+    learner, batch = ensemble.learner(_algorithm(label), advantages)
     with torch.no_grad():
-        return _objective(label, learner, batch, there) - _objective(label, learner, batch, ground.rows)
+        after, before = (_objective(label, learner, batch, rows) for rows in (parameters, ensemble.rows))
+    return after - before
 
 
 # ----------------------------------------------------------------------------------------------------------
 # Statements
 
 
-def _same_gradient(ground: Ensemble, advantages: Tensor) -> Statement:
+def _same_gradient(ensemble: Ensemble, advantages: Tensor) -> Statement:
     gradients = []
     for label in SURROGATES:
-        learner, batch = ground.learner(_algorithm(label), advantages)
-        point = ground.rows.clone().requires_grad_()
+        learner, batch = ensemble.learner(_algorithm(label), advantages)
+        point = ensemble.rows.clone().requires_grad_()
         gradients.append(torch.autograd.grad(_objective(label, learner, batch, point).sum(), point)[0])
-    apart = max(float((each - gradients[0]).norm() / gradients[0].norm()) for each in gradients)
+    first = gradients[0]
+    difference = max(float((gradient - first).norm() / first.norm()) for gradient in gradients)
     return statement(
         "At the old policy every surrogate has the same gradient",
         PPO,
         "largest relative difference",
-        intervals.exactly(apart),
+        intervals.exactly(difference),
         "below",
         SMALL,
     )
@@ -194,33 +195,32 @@ def _same_gradient(ground: Ensemble, advantages: Tensor) -> Statement:
 def _statements(table: pd.DataFrame) -> list[Statement]:
     last = intervals.pick(table, quantity="divergence")["at"].max()
     steps = f"after {last:.0f} steps"
-    return [*_of_the_surrogates(table, steps), *_of_what_they_reach(table, steps)]
+    return [*_of_the_clip(table, steps), _of_the_penalty(table, steps), *_of_the_policies(table, steps)]
 
 
 def _at_the_end(table: pd.DataFrame, label: str, quantity: str, advantages: str) -> Estimate:
-    own = intervals.pick(table, surrogate=label, quantity=quantity, advantages=advantages)
-    last = own.sort_values("at").iloc[-1]
-    return Estimate(last["estimate"], last["low"], last["high"])
+    """A quantity at the last point of the path of a surrogate."""
+    points = intervals.pick(table, surrogate=label, quantity=quantity, advantages=advantages)
+    return intervals.from_row(points.sort_values("at").iloc[-1])
 
 
-def _of_the_surrogates(table: pd.DataFrame, steps: str) -> list[Statement]:
-    """What clip and penalty do to the objective, and how near they hold the policy."""
-    over = intervals.pick(table, surrogate=CLIP, quantity="largest gain over the ratio’s")["estimate"].max()
+def _of_the_clip(table: pd.DataFrame, steps: str) -> list[Statement]:
+    """What the clip does to the objective, and how near to the old policy it keeps the new one."""
+    excess = intervals.pick(table, surrogate=CLIP, quantity="largest gain over the ratio’s")["estimate"].max()
     ratio, clip = (_at_the_end(table, label, "divergence", "estimated") for label in (RATIO, CLIP))
-    weak, strong = (_at_the_end(table, label, "divergence", "estimated") for label in (PENALTY, STRONG))
     return [
         statement(
             "The clipped surrogate is a lower bound of the unclipped one",
             PPO,
-            "largest excess over it along the way",
-            intervals.exactly(over),
+            "largest excess over the unclipped one along the update",
+            intervals.exactly(excess),
             "below",
             SMALL,
         ),
         statement(
-            "The clip keeps the policy nearer than no clip does",
+            "The policy stays nearer to the old one with the clip than without it",
             PPO,
-            f"mean KL with the clip {steps}, against that of the ratio",
+            f"mean KL with the clip {steps}; the bound is the mean KL of the ratio",
             clip,
             "below",
             float(ratio.low),
@@ -233,25 +233,29 @@ def _of_the_surrogates(table: pd.DataFrame, steps: str) -> list[Statement]:
             "above",
             EPSILON,
         ),
-        statement(
-            "A larger β holds the policy nearer",
-            NOTE,
-            f"mean KL with β = 3 {steps}, against that with β = 1",
-            strong,
-            "below",
-            float(weak.low),
-        ),
     ]
 
 
-def _of_what_they_reach(table: pd.DataFrame, steps: str) -> list[Statement]:
-    """How good the policies are that they lead to."""
+def _of_the_penalty(table: pd.DataFrame, steps: str) -> Statement:
+    weak, strong = (_at_the_end(table, label, "divergence", "estimated") for label in (PENALTY, STRONG))
+    return statement(
+        "The policy stays nearer to the old one with a larger β",
+        NOTE,
+        f"mean KL with β = 3 {steps}; the bound is the mean KL with β = 1",
+        strong,
+        "below",
+        float(weak.low),
+    )
+
+
+def _of_the_policies(table: pd.DataFrame, steps: str) -> list[Statement]:
+    """How good the policies are at the end of each path."""
     return [
         *(
             statement(
                 f"With poorly estimated advantages ‘{label}’ ends with a better policy than the ratio",
                 PPO,
-                f"mean difference of J’s gains over the best policy’s {steps}",
+                f"mean difference of the gains of J, over the gain of the best policy, {steps}",
                 _at_the_end(table, label, "gain of J over the ratio’s", "estimated"),
                 "above",
                 0.0,
@@ -259,9 +263,9 @@ def _of_what_they_reach(table: pd.DataFrame, steps: str) -> list[Statement]:
             for label in (CLIP, PENALTY, STRONG)
         ),
         statement(
-            "With exact advantages the unclipped ratio improves J as far as it is climbed: policy iteration",
+            "With exact advantages the unclipped ratio improves J, however long it is maximised",
             KAKADE_LANGFORD,
-            f"gain of J over the best policy’s {steps}, exact advantages",
+            f"gain of J over the gain of the best policy {steps}, exact advantages",
             _at_the_end(table, RATIO, "gain of J", "exact"),
             "above",
             0.0,

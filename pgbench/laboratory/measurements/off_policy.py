@@ -1,7 +1,8 @@
 """Fixed points of the off-policy critics, and the gradients that their actors follow, without sampling error.
 
-The buffer holds every transition as often as its probability says, all probabilities being multiples of 1/8. The
-draws of the present policy go through them stratum by stratum, so that a minibatch of everything is an expectation.
+All probabilities are multiples of 1/8. The buffer holds each transition in proportion to its probability. The
+present policy draws each of its actions in proportion to its probability, too. A minibatch of the whole buffer is
+therefore an expectation.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pgbench.environments import Discrete
 from pgbench.figures.axes import finish, legend, lines, panels
 from pgbench.laboratory import exact, intervals
 from pgbench.laboratory.sources import NOTE
-from pgbench.laboratory.statements import Findings, Relation, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Relation, Statement, statement
 from pgbench.laboratory.worlds import Process
 from pgbench.methods import lineage, paths
 from pgbench.methods.algorithm import Algorithm
@@ -37,7 +38,7 @@ from pgbench.training.replay_memory import Drawn, Purpose, ReplayDraws
 GAMMA = 0.8
 STATES, ACTIONS, STRATA = 4, 2, 8
 TILTS = (0, 1, 2, 3)
-"""How much likelier, in eighths, the present policy makes one action of each state than the buffer's policy."""
+"""In each state, how much likelier the present policy takes one action than the buffer's policy, in eighths."""
 SMALL = 1e-6
 VARIANTS = {
     "replay_naive": "naive V",
@@ -48,31 +49,40 @@ VARIANTS = {
     "replay": "Q, both repaired",
 }
 CRITICS = {"replay_naive": "V", "replay_unrepaired": "Q, the buffer’s a′", "replay": "Q, a′ of the policy"}
+QUANTITIES = {
+    "to the present policy": "distance to the values of the present policy",
+    "to the buffer’s policy": "distance to the values of the buffer’s policy",
+    "error of the actor": "error of the actor’s gradient",
+    "cosine to ∇J": "cosine of the gradient and ∇J",
+}
+"""Quantities of the table, in the words of the statements."""
 
 
-def measure(size: Size, rng: np.random.Generator) -> Findings:
-    """Every variant at every distance of the policies, on one world; nothing is sampled."""
+def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
+    """Evaluate every variant at every distance of the policies, on one world. Nothing is sampled."""
     rows: list[dict[str, Any]] = []
     for tilt in TILTS:
-        case = Case.tilted(tilt)
+        case = ReplayCase.tilted(tilt)
         for name, label in VARIANTS.items():
-            quantities = {key: intervals.exactly(value) for key, value in _measured(name, case).items()}
+            quantities = {
+                quantity: intervals.exactly(value) for quantity, value in _measured(name, case).items()
+            }
             settings = {"tilt": tilt / STRATA, "variant": name, "label": label}
             rows += intervals.tidy(settings, quantities)
-    table = intervals.table(rows)
-    return Findings(table, _statements(table))
+    table = pd.DataFrame(rows)
+    return MeasurementResult(table, _statements(table))
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Distances of the critics' fixed points, and the actors' errors, against the tilt."""
+    """Draw distances of the critics' fixed points, and errors of the actors, against the tilt."""
     figure, axes = panels(3, height=4.0)
     critics = table[table["variant"].isin(list(CRITICS))].assign(
         critic=lambda rows: rows["variant"].map(CRITICS)
     )
-    shown = (("to the present policy", "from the present"), ("to the buffer’s policy", "from the buffer’s"))
-    for axis, (quantity, title) in zip(axes, shown, strict=False):
-        lines(axis, intervals.pick(critics, quantity=quantity), "tilt", "critic")
-        finish(axis, f"Critics, distance {title}", "tilt of the policy", "distance / spread of the values")
+    for axis, policy in zip(axes[:2], ("present policy", "buffer’s policy"), strict=True):
+        lines(axis, intervals.pick(critics, quantity=f"to the {policy}"), "tilt", "critic")
+        title = f"Critics, distance to the {policy}"
+        finish(axis, title, "tilt of the policy", "distance / spread of the values")
     actors = intervals.pick(table, quantity="error of the actor")
     lines(axes[2], actors, "tilt", "label", first=len(CRITICS))
     finish(axes[2], "Actors", "tilt of the policy", "relative error of the gradient")
@@ -87,29 +97,29 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 class Strata(ReplayDraws):
-    """Draws of the present policy that go through its distribution instead of falling at random.
+    """Draws of the present policy from the middles of equal strata instead of at random.
 
     Args:
-        noise: `[B, 1]` of each purpose.
+        noise: `[B, 1]` for each purpose.
     """
 
     def __init__(self, noise: Mapping[Purpose, Tensor]) -> None:
         self._noise = noise
 
     def actions(self, purpose: Purpose, learner: Learner, observations: Tensor) -> Tensor:
-        """Actions `[S, B]`, the same for every replica with the same policy."""
+        """Actions `[S, B]`. Replicas with the same policy get the same actions."""
         noise = self._noise[purpose].expand(len(observations), -1, -1)
         return learner.act()(observations, noise)
 
 
 @dataclass(frozen=True)
-class Case:
-    """A world, the policy that filled the buffer, and the present one.
+class ReplayCase:
+    """A world, the policy that filled the buffer, and the present policy.
 
     Attributes:
         world: four states, two actions, no horizon.
-        behaviour: `[X, A]`.
-        policy: `[X, A]`.
+        behaviour: `[X, A]`, the policy that filled the buffer.
+        policy: `[X, A]`, the present policy.
     """
 
     world: Process
@@ -117,26 +127,26 @@ class Case:
     policy: Tensor
 
     @classmethod
-    def tilted(cls, tilt: int) -> Case:
-        """The present policy prefers an action of each state, in turn, by so many eighths."""
+    def tilted(cls, tilt: int) -> ReplayCase:
+        """The case in which the present policy prefers one action of each state by `tilt` eighths."""
         generator = np.random.default_rng(4)
         counts = generator.multinomial(4, np.full(STATES, 1.0 / STATES), size=(STATES, ACTIONS))
         rewards = torch.from_numpy(generator.normal(size=(STATES, ACTIONS, STATES)))
-        nowhere = torch.zeros(STATES, dtype=torch.bool)
-        world = Process(torch.from_numpy(counts / 4.0), rewards, nowhere, horizon=None)
+        no_state = torch.zeros(STATES, dtype=torch.bool)
+        world = Process(torch.from_numpy(counts / 4.0), rewards, no_state, horizon=None)
         behaviour = torch.full((STATES, ACTIONS), 0.5, dtype=torch.float64)
         signs = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(STATES // 2, 1).double()
         return cls(world, behaviour, behaviour + tilt / STRATA * signs)
 
     def everything(self, replicas: int) -> tuple[Drawn, Strata]:
-        """Every transition as often as its probability says, and the strata of the policy's draws."""
+        """Every transition in proportion to its probability, and the strata of the policy's draws."""
         sizes = (STATES, ACTIONS, 4, ACTIONS, STRATA, STRATA)
-        states, actions, ways, following, target, actor = torch.cartesian_prod(
+        states, actions, quarters, next_actions, target, actor = torch.cartesian_prod(
             *(torch.arange(size) for size in sizes)
         ).T
-        # The k-th quarter of the next state's distribution, and the halves of the behaviour's.
+        # Each transition's probability is a multiple of 1/4: a quarter of the distribution has one next state.
         cumulative = self.world.transitions.cumsum(-1)[states, actions]
-        next_states = ((ways.unsqueeze(-1) + 0.5) / 4.0 > cumulative[:, :-1]).sum(-1)
+        next_states = ((quarters.unsqueeze(-1) + 0.5) / 4.0 > cumulative[:, :-1]).sum(-1)
         one_hot = torch.eye(STATES, dtype=torch.float64)
         shape = (replicas, len(states))
         never = torch.zeros(shape, dtype=torch.bool)
@@ -148,16 +158,16 @@ class Case:
             terminated=never,
             truncated=never,
         )
-        drawn = dict(zip(get_args(Purpose), (actor, actor, target, actor), strict=True))
-        noise = {purpose: ((stratum + 0.5) / STRATA).unsqueeze(-1) for purpose, stratum in drawn.items()}
-        return Drawn(rollout, following.expand(shape)), Strata(noise)
+        strata = dict(zip(get_args(Purpose), (actor, actor, target, actor), strict=True))
+        noise = {purpose: ((stratum + 0.5) / STRATA).unsqueeze(-1) for purpose, stratum in strata.items()}
+        return Drawn(rollout, next_actions.expand(shape)), Strata(noise)
 
     def learner(self, algorithm: Algorithm, critics: Tensor | None) -> Learner:
-        """Replicas of the present policy with tables as critics; none: one replica whose critic says 0.
+        """Replicas of the present policy, with tables as critics.
 
         Args:
-            algorithm: says whether the critic knows actions.
-            critics: `[S, P]`.
+            algorithm: says whether the critic is Q or V.
+            critics: `[S, P]`; none: one replica, whose critic is 0.
         """
         policy = Policy(Discrete(ACTIONS))
         network = Perceptron((STATES, ACTIONS), "tanh")
@@ -180,16 +190,17 @@ def critic_network(algorithm: Algorithm) -> Perceptron:
 # Critics and actors
 
 
-def _algorithm(name: str) -> Algorithm:
-    return paths.with_values(lineage.LINEAGE[name].algorithm, {"gamma": GAMMA, "networks.hidden": ()})
+def algorithm_of(variant: str) -> Algorithm:
+    """A member of the lineage with the discount of this measurement and without hidden layers."""
+    return paths.with_values(lineage.LINEAGE[variant].algorithm, {"gamma": GAMMA, "networks.hidden": ()})
 
 
-def fixed_point(algorithm: Algorithm, case: Case) -> Tensor:
-    """The critic's parameters `[P]` at which its expected step vanishes.
+def fixed_point(algorithm: Algorithm, case: ReplayCase) -> Tensor:
+    """The parameters `[P]` of the critic at which its expected step is 0.
 
-    The expected step is affine in a table's entries, so the steps of P + 1 replicas, one at 0 and one at each unit
-    vector, give it whole. A linear system gives its zero; a critic's table and its bias say the same twice, and of
-    the solutions the shortest is taken.
+    The expected step is affine in the entries of a table. The steps of P + 1 replicas, one at 0 and one at each
+    unit vector, therefore determine it, and a linear system gives its zero. The table and the bias of a critic
+    are redundant, so there are many solutions; the shortest one is taken.
     """
     width = critic_network(algorithm).width
     points = torch.cat([torch.zeros(1, width), torch.eye(width)]).double()
@@ -202,23 +213,29 @@ def fixed_point(algorithm: Algorithm, case: Case) -> Tensor:
 
 
 def _values(learner: Learner) -> Tensor:
-    """What one replica's critic says of every state and action, `[X, A]`; V for every action alike."""
+    """The values of one replica's critic for every state and action, `[X, A]`. V is the same for all actions."""
     states = torch.eye(STATES, dtype=torch.float64).repeat_interleave(ACTIONS, 0).unsqueeze(0)
     actions = torch.arange(ACTIONS).repeat(STATES).unsqueeze(0)
     with torch.no_grad():
         return replay_update.critic_values(learner, states, actions).reshape(STATES, ACTIONS)
 
 
-def _actor_gradient(algorithm: Algorithm, case: Case, critic: Tensor) -> Tensor:
-    """The expected ascent direction `[P]` of the actor, with the critic at its fixed point."""
+def _actor_gradient(algorithm: Algorithm, case: ReplayCase, critic: Tensor) -> Tensor:
+    """The expected gradient `[P]` that the actor climbs, with these parameters `[P]` of the critic."""
     learner = case.learner(algorithm, critic.unsqueeze(0))
     part = replay_update.credited(algorithm, learner, *case.everything(1))
     return -replay_update.gradient(replay_update.actor_losses(algorithm, learner, part), learner.actor)[0]
 
 
-def _gradient_with(case: Case, states: Tensor, values: Tensor) -> Tensor:
-    """Σ_s w(s) Σ_a ∇π(a|s) Q(s,a) for a softmax of a table, in the layout of training's parameters."""
-    learner = case.learner(_algorithm("replay"), None)
+def _gradient_with(case: ReplayCase, states: Tensor, values: Tensor) -> Tensor:
+    """Σ_s w(s) Σ_a ∇π(a|s) Q(s,a) `[P]` of the present policy.
+
+    Args:
+        case: the present policy.
+        states: w `[X]`.
+        values: Q `[X, A]`.
+    """
+    learner = case.learner(algorithm_of("replay"), None)
     point = learner.actor.values.detach()[0]
     places = torch.eye(STATES, dtype=torch.float64).unsqueeze(0)
 
@@ -229,74 +246,101 @@ def _gradient_with(case: Case, states: Tensor, values: Tensor) -> Tensor:
     return exact.gradient(point, credited)
 
 
-def _measured(name: str, case: Case) -> dict[str, float]:
-    algorithm = _algorithm(name)
+def _measured(variant: str, case: ReplayCase) -> dict[str, float]:
+    """Distances of the critic's fixed point, and errors of the actor."""
+    algorithm = algorithm_of(variant)
     present, buffer = (exact.solve(case.world, table, GAMMA) for table in (case.policy, case.behaviour))
     critic = fixed_point(algorithm, case)
-    found = _values(case.learner(algorithm, critic.unsqueeze(0)))
+    learned = _values(case.learner(algorithm, critic.unsqueeze(0)))
     of_actions = critic_of(algorithm.baseline) == "actions"
 
-    def distance(known: exact.Discounted) -> float:
-        truth = known.action_values if of_actions else known.values.unsqueeze(-1).expand_as(found)
-        return float((found - truth).square().mean().sqrt() / present.action_values.std())
+    def distance(policy: exact.Discounted) -> float:
+        values = policy.action_values if of_actions else policy.values.unsqueeze(-1).expand_as(learned)
+        return float((learned - values).square().mean().sqrt() / present.action_values.std())
 
     gradient = _actor_gradient(algorithm, case, critic)
     states = torch.full((STATES,), 1.0 / STATES, dtype=torch.float64)
-    with_the_buffers_states = _gradient_with(case, states, present.action_values)
-    truth = _gradient_with(case, present.visits, present.action_values)
+    on_buffer_states = _gradient_with(case, states, present.action_values)
+    exact_gradient = _gradient_with(case, present.visits, present.action_values)
     return {
         "to the present policy": distance(present),
         "to the buffer’s policy": distance(buffer),
-        "error of the actor": float(
-            (gradient - with_the_buffers_states).norm() / with_the_buffers_states.norm()
-        ),
-        "cosine to ∇J": float(torch.cosine_similarity(gradient, truth, dim=0)),
+        "error of the actor": float((gradient - on_buffer_states).norm() / on_buffer_states.norm()),
+        "cosine to ∇J": float(torch.cosine_similarity(gradient, exact_gradient, dim=0)),
     }
 
 
+# ----------------------------------------------------------------------------------------------------------
+# Statements
+
+
 def _statements(table: pd.DataFrame) -> list[Statement]:
+    """Statements at the largest distance between the policies."""
     farthest = intervals.pick(table, tilt=max(TILTS) / STRATA)
-    quantity = f"policies {max(TILTS)}/8 apart, in expectation"
+    return [*_of_the_critics(farthest), *_of_the_actors(farthest)]
 
-    def says(text: str, name: str, what: str, relation: Relation, bound: float) -> Statement:
-        value = intervals.pick(farthest, variant=name, quantity=what)["estimate"].item()
-        return statement(text, NOTE, f"{what}; {quantity}", intervals.exactly(value), relation, bound)
 
-    present, buffer, actor = "to the present policy", "to the buffer’s policy", "error of the actor"
-    wrong = (
-        "replay_naive",
-        "replay_q",
-        "replay_unrepaired",
-        "replay_critic_repaired",
-        "replay_actor_repaired",
-    )
+def _of_the_critics(farthest: pd.DataFrame) -> list[Statement]:
+    present, buffer = "to the present policy", "to the buffer’s policy"
     return [
-        says("The naive V learns the value of the buffer’s policy", "replay_naive", buffer, "below", SMALL),
-        says(
-            "The naive V does not learn the value of the present policy",
+        _statement(
+            farthest,
+            "The naive V learns the values of the buffer’s policy",
+            "replay_naive",
+            buffer,
+            "below",
+            SMALL,
+        ),
+        _statement(
+            farthest,
+            "The naive V does not learn the values of the present policy",
             "replay_naive",
             present,
             "above",
             0.01,
         ),
-        says("Q with the buffer’s a′ learns the buffer’s Q", "replay_unrepaired", buffer, "below", SMALL),
-        says("Q with a′ of the present policy learns the present Q", "replay", present, "below", SMALL),
-        says(
-            "With both repairs the actor follows the gradient with the buffer’s states",
-            "replay",
-            actor,
+        _statement(
+            farthest,
+            "Q with the buffer’s a′ learns the values of the buffer’s policy",
+            "replay_unrepaired",
+            buffer,
             "below",
             SMALL,
         ),
-        *(
-            says(f"The actor of ‘{VARIANTS[name]}’ does not follow the gradient", name, actor, "above", 0.01)
-            for name in wrong
-        ),
-        says(
-            "Even with both repairs the states are wrong: the direction is not that of ∇J",
+        _statement(
+            farthest,
+            "Q with a′ of the present policy learns the values of the present policy",
             "replay",
-            "cosine to ∇J",
+            present,
             "below",
-            0.999,
+            SMALL,
         ),
     ]
+
+
+def _of_the_actors(farthest: pd.DataFrame) -> list[Statement]:
+    error = "error of the actor"
+    repaired = "With both repairs the actor follows the gradient on the buffer’s states"
+    direction = (
+        "Even with both repairs the gradient does not have the direction of ∇J: the states are the buffer’s"
+    )
+    return [
+        _statement(farthest, repaired, "replay", error, "below", SMALL),
+        *(
+            _statement(
+                farthest, f"The actor of ‘{label}’ does not follow the gradient", name, error, "above", 0.01
+            )
+            for name, label in VARIANTS.items()
+            if name != "replay"
+        ),
+        _statement(farthest, direction, "replay", "cosine to ∇J", "below", 0.999),
+    ]
+
+
+def _statement(
+    farthest: pd.DataFrame, text: str, variant: str, quantity: str, relation: Relation, bound: float
+) -> Statement:
+    """A statement about one quantity of a variant."""
+    value = intervals.pick(farthest, variant=variant, quantity=quantity)["estimate"].item()
+    words = f"{QUANTITIES[quantity]}; policies {max(TILTS)}/8 apart, in expectation"
+    return statement(text, NOTE, words, intervals.exactly(value), relation, bound)
