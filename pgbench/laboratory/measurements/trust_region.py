@@ -29,7 +29,7 @@ ALGORITHM = method("reward_to_go", GAMMA, surrogate="importance_ratio")
 NARROW, WIDE = 1e-4, 1.0
 USUAL = 0.01
 """δ in TRPO, a point of the grid."""
-EXACTLY = ConjugateGradient(steps=100)
+EXACTLY = ConjugateGradient(steps=100, damping=0.0)
 """In these worlds, 100 iterations solve H s = g exactly."""
 MAXIMISER = "exact maximiser"
 NATURAL, DAMPED, SEARCHED, PLAIN = (
