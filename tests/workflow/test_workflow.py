@@ -154,8 +154,8 @@ def test_a_polished_sentence_retrains_nothing(finished: Path) -> None:
 
 def test_what_a_page_prints_writes_it_again(finished: Path) -> None:
     """Pages print the ideas of the lineage, which training does not know."""
-    idea = "make the actions of an episode likelier"
-    with edited(finished.parent / "checkout/pgbench/methods/lineage.py", idea, idea.upper()):
+    idea = "make the actions of an episode more likely"
+    with edited(finished.parent / "checkout/pgbench/methods/main_line.py", idea, idea.upper()):
         jobs = planned_jobs(smoke(finished, "--dry-run"))
     assert jobs["page"] == 1
     assert "train" not in jobs

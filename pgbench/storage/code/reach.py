@@ -30,6 +30,7 @@ from pgbench.storage.code.parts import (
     Part,
     Place,
     Reference,
+    node_of,
 )
 
 
@@ -84,9 +85,11 @@ class Reach:
         for model in job.models or ():
             self._given.setdefault(model.name, []).append(dict(model.values))
         self._by_environment = any(map(ENVIRONMENT.fullmatch, job.names))
-        self._roots = [Node(package.place(entry), "whole") for entry in entries]
+        self._roots = [node_of(package.place(entry)) for entry in entries]
         self._roots += [
-            Node(place, "behaviour") for name in sorted(self._given) for place in package.models_named(name)
+            node_of(place, "behaviour")
+            for name in sorted(self._given)
+            for place in package.models_named(name)
         ]
         self.nodes: set[Node] = set()
         self._made: set[Place] = set()
@@ -135,14 +138,14 @@ class Reach:
         for name in self._package.loaded(module) - self._loaded:
             self._loaded.add(name)
             if self._package.statements(Place(name, EFFECTS)):
-                self._reach(Node(Place(name, EFFECTS), "whole"))
+                self._reach(node_of(Place(name, EFFECTS)))
 
     def _open(self, node: Node) -> None:
         if node.place.name != EVERYTHING:
             self._take(self._package.part(node))
             return
         for _, place in self._package.everything(node.place.module):
-            self._reach(Node(place, "whole"))
+            self._reach(node_of(place))
 
     def _take(self, part: Part) -> None:
         """Reach what a text that counts refers to."""
@@ -168,16 +171,16 @@ class Reach:
             case "value":
                 return reference.node
             case "looked_up":
-                return Node(place, "entries" if self._is_filtered(self._package.keys(place)) else "whole")
+                return node_of(place, "entries" if self._is_filtered(self._package.keys(place)) else "whole")
             case "base":
                 model = self._job.models is not None and self._package.is_model(place)
-                return Node(place, "behaviour" if model else "whole")
+                return node_of(place, "behaviour" if model else "whole")
             case "given":
-                return Node(place, "behaviour" if self._is_given(place) else "whole")
+                return node_of(place, "behaviour" if self._is_given(place) else "whole")
             case "asked" if self._job.models is None:
                 return reference.node
             case "asked":
-                nodes = Node(place, "whole"), Node(place, "behaviour")
+                nodes = node_of(place), node_of(place, "behaviour")
                 return next((node for node in nodes if node in self.nodes), None)
             case _:
                 assert_never(use)
@@ -251,13 +254,13 @@ class Reach:
                 self._append(self._package.part(node), text, order, numbers)
                 continue
             for name, place in self._package.everything(node.place.module):
-                text += name, _number(Node(place, "whole"), order, numbers)
+                text += name, _number(node_of(place), order, numbers)
         return hashlib.sha256(",".join(map(str, text)).encode()).hexdigest()[:8]
 
     def _effects(self) -> list[Node]:
         """What importing modules does, by its content, whatever the modules are called."""
         nodes = [node for node in self.nodes if node.place.name == EFFECTS]
-        return sorted(nodes, key=lambda node: (self._package.part(node).digest, node))
+        return sorted(nodes, key=lambda node: (self._package.part(node).digest, node.place))
 
     def _append(self, part: Part, text: list[object], order: list[Node], numbers: dict[Node, int]) -> None:
         """Add a text that counts, and the numbers of what it refers to."""
