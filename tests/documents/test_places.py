@@ -19,7 +19,7 @@ from pgbench.studies.configuration import parse_configuration, study_files
 from pgbench.studies.plans import plan_studies
 
 README, DOCS, PACKAGE = DOCUMENTS[0], CHECKOUT / "docs", CHECKOUT / "pgbench"
-ROOMS = {f"{path.name}/" for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+ROOMS = {f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")}
 ENDINGS = ("py", "md", "yaml", "yml", "csv", "toml", "txt", "cff", "bib", "html", "json", "smk", "parquet")
 MADE = {
     "results",

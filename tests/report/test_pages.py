@@ -414,7 +414,9 @@ def test_a_study_of_another_version_is_refused_in_one_sentence(smallest, tmp_pat
     shutil.copytree(smallest, study)
     plan = json.loads((study / "plan.json").read_text())
     (study / "plan.json").write_text(json.dumps(plan | {"forgotten": 1}))
-    with pytest.raises(Refusal, match=r"gathered by another version of pgbench; gather it again") as refusal:
+    with pytest.raises(
+        Refusal, match=r"another version of pgbench gathered this study; gather it again"
+    ) as refusal:
         write_study(study, tmp_path / "a.html", tmp_path / "a.md")
     assert "\n" not in str(refusal.value)
 
