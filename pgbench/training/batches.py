@@ -85,7 +85,7 @@ class Transitions:
         return self._each(lambda column: column[:, rows])
 
     def split(self, parts: int) -> Transitions:
-        """The transitions of every replica in equal parts, each as a replica of its own, `[S · parts, …]`."""
+        """The transitions of every replica in equal parts, each as a separate replica, `[S · parts, …]`."""
         return self._each(lambda column: column.reshape(parts * len(column), -1, *column.shape[2:]))
 
     def take(self, order: Tensor) -> Transitions:

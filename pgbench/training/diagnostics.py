@@ -35,7 +35,7 @@ def before_update(learner: Learner, batch: Batch) -> Statistics:
     count = int(groups.max()) + 1
     if count == 1 or batch.correction is not None:
         return {}
-    # Each part is a replica of its own, so that all gradients are those of one pass. Chunks of this size divide the
+    # Each part is a separate replica, so that one pass gives all gradients. Chunks of this size divide the
     # parts of whole episodes, idle rows included, so that rounding does not depend on how many of these there are.
     parts = _as_replicas(data, groups, count)
     copies = actor.detach().repeat_interleave(count, 0).requires_grad_()

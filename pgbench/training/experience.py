@@ -88,7 +88,7 @@ class Rollout:
         terminated: Tensor,
         truncated: Tensor,
     ) -> Rollout:
-        """Transitions `[S, B, …]` as a rollout of one step, in which each is an environment of its own."""
+        """Transitions `[S, B, …]` as a rollout of one step: each is a separate environment."""
         return cls(
             observations=observations.unsqueeze(0),
             actions=actions.unsqueeze(0),

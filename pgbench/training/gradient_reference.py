@@ -59,7 +59,7 @@ class GradientReference:
                 "it must be every 1 or more, at 2 or more"
             )
         if start_memory(self.run.algorithm.data) is not None:
-            raise Refusal("reference: an update from a replay buffer has no batch of its own to compare with")
+            raise Refusal("reference: an update from a replay buffer has no batch to compare with")
 
     def __call__(self, learner: Learner, sampler: Sampler, batch: Batch, moment: Moment) -> Statistics:
         """Before an update: three metrics `[S]`, NaN where this iteration is not looked at.

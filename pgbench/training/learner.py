@@ -26,7 +26,7 @@ class SharedCritic:
 
 @dataclass(frozen=True)
 class StateCritic:
-    """V(s), from a network of its own."""
+    """V(s), from a separate network."""
 
     network: Perceptron
     parameters: Parameters

@@ -46,7 +46,7 @@ class Trainer:
     Args:
         run: algorithm, environment and budget.
         seeds: one for each replica.
-        observer: adds metrics of its own to updates on batches, such as `gradient_reference.GradientReference`.
+        observer: adds metrics to those of updates on batches, such as `gradient_reference.GradientReference`.
     """
 
     def __init__(self, run: Run, seeds: Sequence[int], observer: Observer = observe_nothing) -> None:

@@ -27,7 +27,7 @@ class Drawn(NamedTuple):
     """B transitions of each replica.
 
     Attributes:
-        rollout: a rollout of one step, `[1, S, B, …]`, in which every transition is an environment of its own.
+        rollout: a rollout of one step, `[1, S, B, …]`, in which every transition is a separate environment.
         next_actions: `[S, B]` or `[S, B, A]`, what the policy that collected them did next.
     """
 

@@ -130,5 +130,5 @@ def test_numbers_that_make_no_reference_are_refused(every, batches):
 
 def test_a_replay_buffer_has_no_reference():
     run = runs.Run(algorithm=lineage.LINEAGE["replay"].algorithm, environment="CartPole-v1", steps=100)
-    with pytest.raises(Refusal, match="replay buffer has no batch of its own"):
+    with pytest.raises(Refusal, match="replay buffer has no batch to compare with"):
         GradientReference(run, [0], 1, 2)
