@@ -386,5 +386,5 @@ def test_a_reference_that_cannot_be_is_refused_before_training(
 ) -> None:
     arguments = ("train", "replay", "CartPole-v1", "--steps", "5000", "--reference-every")
     assert call(monkeypatch, *arguments, "5") == 2
-    assert "replay buffer has no batch of its own" in capsys.readouterr().err
+    assert "replay buffer has no batch to compare with" in capsys.readouterr().err
     assert not trained.calls

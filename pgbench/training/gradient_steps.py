@@ -1,4 +1,4 @@
-"""First-order updates: gradient steps on a batch or its minibatches, of the policy, and of a critic that is fitted separately."""
+"""First-order updates: gradient steps of the policy, and of a critic that is fitted separately."""
 
 from __future__ import annotations
 
