@@ -55,118 +55,113 @@ class Measurement(Specification):
 
 
 CATALOGUE: dict[str, Measurement] = {
-    entry.name: entry
-    for entry in (
-        Measurement(
-            name="variance",
-            random_stream=0,
-            title="Returns and baselines",
-            question="Which returns and baselines leave the policy gradient unbiased, and how much "
-            "variance does each of them save?",
-            source="Williams 1992; Sutton et al. 2000; Greensmith et al. 2004; the study note",
-            caption="Left: variance of the gradient of one batch, relative to the squared length of the "
-            "exact gradient, against the number of episodes in a batch. Right: how much longer or shorter "
-            "than the exact gradient the mean is along it; 0 is unbiased.",
-        ),
-        Measurement(
-            name="offset",
-            random_stream=1,
-            title="A constant added to every reward",
-            question="How does a constant added to every reward change the variance, and which baseline "
-            "removes the change?",
-            source="Greensmith et al. 2004; the study note, “only relative rewards matter”",
-            caption="Variance of the gradient of one batch of four episodes, against the constant that is "
-            "added to every reward. Left: all episodes have the same length, and the constant does not "
-            "change the exact gradient. Right: the policy decides the length of an episode, and the "
-            "constant changes the objective, too.",
-        ),
-        Measurement(
-            name="frontier",
-            random_stream=2,
-            title="The bias–variance frontier of n-step returns and GAE",
-            question="How do n, λ and γ trade bias for variance, with a critic that is exact, wrong or "
-            "trained?",
-            source="Schulman et al. 2016 (GAE), sections 3 and 6; Kearns and Singh 2000; the study note",
-            caption="Each point is an estimator: the length of its bias against its standard deviation "
-            "over one episode, both relative to the length of the exact undiscounted gradient. A line is a "
-            "family of estimators, from the shortest look-ahead (large marker) to the longest.",
-        ),
-        Measurement(
-            name="importance",
-            random_stream=3,
-            title="Importance weights along trajectories",
-            question="How good are the weights of trajectories, decisions and single actions as the "
-            "horizon and the distance of the policies grow?",
-            source="Precup et al. 2000; Kong 1992; the study note",
-            caption="Above: against the horizon. Below: against the mean KL divergence between the "
-            "policies. Left: the effective share of a sample, exact (lines) and sampled (crosses). Middle: "
-            "variance of the gradient of one episode. Right: length of its bias, in closed form; unbiased "
-            "weights are below the scale. Variance and bias are relative to the exact gradient. If the "
-            "weights have heavy tails, a sample rarely contains the largest weights: the sampled share and "
-            "its interval are then too high.",
-        ),
-        Measurement(
-            name="surrogate",
-            random_stream=4,
-            title="Dropping the ratio of the state distributions",
-            question="Why may the ratio of the state distributions be dropped, and how fast does the error "
-            "grow with the distance of the policies?",
-            source="Kakade and Langford 2002; Schulman et al. 2015 (TRPO), theorem 1; Achiam et al. "
-            "2017 (CPO), corollary 1",
-            caption="The old policy changes in three directions; the horizontal axis is the largest total "
-            "variation between the policies. Left: error of the surrogate’s value, with the bounds of the "
-            "policy improvement theorems. Middle: distance between the distributions of states. Right: "
-            "error of the surrogate’s gradient, relative to the exact gradient.",
-        ),
-        Measurement(
-            name="divergence",
-            random_stream=5,
-            title="The KL divergence and the Fisher matrix",
-            question="Is the KL divergence quadratic near the old policy, with the Fisher matrix as its "
-            "Hessian?",
-            source="Kakade 2002; Schulman et al. 2015 (TRPO), appendix C; the study note",
-            caption="Left: mean KL divergence in both directions and its quadratic model, along random "
-            "directions of a step. Right: the relative error of the model, which is of first order in the "
-            "length of the step.",
-        ),
-        Measurement(
-            name="trust_region",
-            random_stream=6,
-            title="Natural-gradient and trust-region steps",
-            question="How close are the natural step and the step with a line search to the exact "
-            "constrained maximiser, and up to which δ does each improve the policy?",
-            source="Kakade 2002; Schulman et al. 2015 (TRPO)",
-            caption="Means over random worlds with exact advantages, against δ. Left: the gain of the "
-            "surrogate, relative to the gain of the exact maximiser under the same δ. Middle: the mean KL "
-            "divergence of the step, relative to δ. Right: the gain of J, relative to the gain of the best "
-            "policy.",
-        ),
-        Measurement(
-            name="landscape",
-            random_stream=7,
-            title="Clipped and penalised surrogates along the update",
-            question="How do the clip and the KL penalty change the objective, and where does each of them "
-            "stop the update?",
-            source="Schulman et al. 2017 (PPO), sections 3 and 4, figure 2; the study note",
-            caption="Means over random worlds. Left: each surrogate and the true objective on a line from "
-            "the old policy, 0, through the end of an update with the clipped surrogate, 1, and as far "
-            "beyond it; large markers are maxima. Middle and right: divergence and gain of J while each "
-            "surrogate is maximised on one batch with poor estimates of the advantages.",
-        ),
-        Measurement(
-            name="off_policy",
-            random_stream=8,
-            title="Fixed points of the off-policy actor-critic",
-            question="To which values does each off-policy critic converge, and which gradient does its "
-            "actor follow?",
-            source="the study note, off-policy actor-critic; Degris et al. 2012",
-            caption="Expectations without sampling, against the tilt: the difference between the "
-            "probabilities of the present policy and those of the buffer’s policy. Left and middle: "
-            "distance of each critic’s fixed point from the values of the present policy and of the "
-            "buffer’s policy. Right: error of each actor’s expected gradient, relative to the exact "
-            "gradient on the buffer’s states.",
-        ),
-    )
+    "variance": Measurement(
+        name="variance",
+        random_stream=0,
+        title="Returns and baselines",
+        question="Which returns and baselines leave the policy gradient unbiased, and how much "
+        "variance does each of them save?",
+        source="Williams 1992; Sutton et al. 2000; Greensmith et al. 2004; the study note",
+        caption="Left: variance of the gradient of one batch, relative to the squared length of the "
+        "exact gradient, against the number of episodes in a batch. Right: how much longer or shorter "
+        "than the exact gradient the mean is along it; 0 is unbiased.",
+    ),
+    "offset": Measurement(
+        name="offset",
+        random_stream=1,
+        title="A constant added to every reward",
+        question="How does a constant added to every reward change the variance, and which baseline "
+        "removes the change?",
+        source="Greensmith et al. 2004; the study note, “only relative rewards matter”",
+        caption="Variance of the gradient of one batch of four episodes, against the constant that is "
+        "added to every reward. Left: all episodes have the same length, and the constant does not "
+        "change the exact gradient. Right: the policy decides the length of an episode, and the "
+        "constant changes the objective, too.",
+    ),
+    "frontier": Measurement(
+        name="frontier",
+        random_stream=2,
+        title="The bias–variance frontier of n-step returns and GAE",
+        question="How do n, λ and γ trade bias for variance, with a critic that is exact, wrong or trained?",
+        source="Schulman et al. 2016 (GAE), sections 3 and 6; Kearns and Singh 2000; the study note",
+        caption="Each point is an estimator: the length of its bias against its standard deviation "
+        "over one episode, both relative to the length of the exact undiscounted gradient. A line is a "
+        "family of estimators, from the shortest look-ahead (large marker) to the longest.",
+    ),
+    "importance": Measurement(
+        name="importance",
+        random_stream=3,
+        title="Importance weights along trajectories",
+        question="How good are the weights of trajectories, decisions and single actions as the "
+        "horizon and the distance of the policies grow?",
+        source="Precup et al. 2000; Kong 1992; the study note",
+        caption="Above: against the horizon. Below: against the mean KL divergence between the "
+        "policies. Left: the effective share of a sample, exact (lines) and sampled (crosses). Middle: "
+        "variance of the gradient of one episode. Right: length of its bias, in closed form; unbiased "
+        "weights are below the scale. Variance and bias are relative to the exact gradient. If the "
+        "weights have heavy tails, a sample rarely contains the largest weights: the sampled share and "
+        "its interval are then too high.",
+    ),
+    "surrogate": Measurement(
+        name="surrogate",
+        random_stream=4,
+        title="Dropping the ratio of the state distributions",
+        question="Why may the ratio of the state distributions be dropped, and how fast does the error "
+        "grow with the distance of the policies?",
+        source="Kakade and Langford 2002; Schulman et al. 2015 (TRPO), theorem 1; Achiam et al. "
+        "2017 (CPO), corollary 1",
+        caption="The old policy changes in three directions; the horizontal axis is the largest total "
+        "variation between the policies. Left: error of the surrogate’s value, with the bounds of the "
+        "policy improvement theorems. Middle: distance between the distributions of states. Right: "
+        "error of the surrogate’s gradient, relative to the exact gradient.",
+    ),
+    "divergence": Measurement(
+        name="divergence",
+        random_stream=5,
+        title="The KL divergence and the Fisher matrix",
+        question="Is the KL divergence quadratic near the old policy, with the Fisher matrix as its Hessian?",
+        source="Kakade 2002; Schulman et al. 2015 (TRPO), appendix C; the study note",
+        caption="Left: mean KL divergence in both directions and its quadratic model, along random "
+        "directions of a step. Right: the relative error of the model, which is of first order in the "
+        "length of the step.",
+    ),
+    "trust_region": Measurement(
+        name="trust_region",
+        random_stream=6,
+        title="Natural-gradient and trust-region steps",
+        question="How close are the natural step and the step with a line search to the exact "
+        "constrained maximiser, and up to which δ does each improve the policy?",
+        source="Kakade 2002; Schulman et al. 2015 (TRPO)",
+        caption="Means over random worlds with exact advantages, against δ. Left: the gain of the "
+        "surrogate, relative to the gain of the exact maximiser under the same δ. Middle: the mean KL "
+        "divergence of the step, relative to δ. Right: the gain of J, relative to the gain of the best "
+        "policy.",
+    ),
+    "landscape": Measurement(
+        name="landscape",
+        random_stream=7,
+        title="Clipped and penalised surrogates along the update",
+        question="How do the clip and the KL penalty change the objective, and where does each of them "
+        "stop the update?",
+        source="Schulman et al. 2017 (PPO), sections 3 and 4, figure 2; the study note",
+        caption="Means over random worlds. Left: each surrogate and the true objective on a line from "
+        "the old policy, 0, through the end of an update with the clipped surrogate, 1, and as far "
+        "beyond it; large markers are maxima. Middle and right: divergence and gain of J while each "
+        "surrogate is maximised on one batch with poor estimates of the advantages.",
+    ),
+    "off_policy": Measurement(
+        name="off_policy",
+        random_stream=8,
+        title="Fixed points of the off-policy actor-critic",
+        question="To which values does each off-policy critic converge, and which gradient does its "
+        "actor follow?",
+        source="the study note, off-policy actor-critic; Degris et al. 2012",
+        caption="Expectations without sampling, against the tilt: the difference between the "
+        "probabilities of the present policy and those of the buffer’s policy. Left and middle: "
+        "distance of each critic’s fixed point from the values of the present policy and of the "
+        "buffer’s policy. Right: error of each actor’s expected gradient, relative to the exact "
+        "gradient on the buffer’s states.",
+    ),
 }
 """Name → measurement, in the order of the page. The order changes no number: `random_stream` is the seed."""
 

@@ -35,7 +35,7 @@ def written(tmp_path_factory):
 
 
 def test_the_catalogue_and_the_modules_have_the_same_names():
-    assert list(CATALOGUE) == list(MODULES)
+    assert list(CATALOGUE) == list(MODULES) == [entry.name for entry in CATALOGUE.values()]
     assert {"smoke", "quick", "standard", "paper"} == set(SIZES)
 
 

@@ -306,6 +306,8 @@ def test_a_measurement_follows_its_module_and_what_it_measures():
     assert measured(transformed(Shaken, "pgbench.laboratory.measurements.offset")) == ["offset"]
     assert "frontier" in measured(transformed(Shaken, "pgbench.methods.main_line"))
     assert not measured(transformed(Shaken, "pgbench.report."))
+    title = "A constant added to every reward"
+    assert measured(edit("studies.catalogue", (title, "What a constant does"))) == ["offset"]
 
 
 def test_checkpoints_follow_their_format():
