@@ -37,7 +37,8 @@ test: venv
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check $(RULES)
 	$(BIN)/snakemake --lint
-	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile
+	# The longest files begin first, so that no core waits for the last of them.
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder tests/workflow tests
 
 test-faults: venv
 	$(BIN)/pytest -m faults

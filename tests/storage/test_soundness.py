@@ -58,7 +58,7 @@ MORE = [
     short("trpo", "Swimmer-v5"),
     short("trpo", "Walker2d-v5"),
 ]
-SAMPLE = 25
+SAMPLE = 15
 
 
 @pytest.fixture(scope="module", autouse=True)
