@@ -147,6 +147,6 @@ def announced(space: gymnasium.Space[Any], bounds: Discrete | Box, actions: NDAr
     """
     if isinstance(space, spaces.Discrete):
         return list((actions + space.start).astype(space.dtype))
-    if isinstance(bounds, Box) and np.dtype(space.dtype).kind in "iub":
+    if isinstance(bounds, Box) and not np.issubdtype(np.dtype(space.dtype), np.floating):
         actions = np.clip(np.rint(np.nan_to_num(actions)), bounds.low, bounds.high)
     return [action.reshape(space.shape or ()) for action in actions.astype(space.dtype)]

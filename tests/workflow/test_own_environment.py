@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +14,13 @@ import pytest
 from helpers.documents import blocks
 from helpers.places import CHECKOUT
 from pgbench import __main__ as command_line
+from pgbench.analysis.verification import verify_block
 from pgbench.environments import gymnasium_ids
 from pgbench.methods import naming
+from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.runs import Run
 from pgbench.storage.blocks import read_block
+from pgbench.storage.provenance import Provenance, provenance
 
 WALK = "my_worlds:Walk-v0"
 SHORTER = {
@@ -70,48 +75,51 @@ def test_a_built_in_environments_record_names_no_origin(
     assert "environment_origin" not in json.loads((tmp_path / "run.json").read_text())
 
 
-def test_runs_on_ids_that_give_the_same_path_have_different_names(my_worlds: Path) -> None:
-    names = [
-        naming.run_name(
-            Run.model_validate(
-                {"algorithm": {"data": {"kind": "whole_episodes"}}, "environment": name, "steps": 9}
-            )
-        )
-        for name in (WALK, "my_worlds/Walk-v0")
-    ]
+def test_runs_on_ids_that_give_the_same_path_have_different_names() -> None:
+    algorithm = LINEAGE["ppo"].algorithm
+    runs = [Run(algorithm=algorithm, environment=name, steps=9) for name in (WALK, "my_worlds/Walk-v0")]
+    names = [naming.run_name(run) for run in runs]
+    assert [name.rpartition(".")[0] for name in names] == ["ppo.my_worlds_Walk-v0"] * 2
     assert len(set(names)) == 2
 
 
 def test_an_edited_world_is_another_origin(
     my_worlds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is trained again, and `verify` says why a block would not be reproduced."""
-    arguments = ("train", "reward_to_go", WALK, "--steps", "60", "--seeds", "0", "--into", "block")
+    """Its block is trained again, and `verify` says why a block would not be reproduced."""
     monkeypatch.chdir(tmp_path)
+    arguments = ("train", "reward_to_go", WALK, "--steps", "60", "--seeds", "0")
     for _ in range(2):
         assert call(monkeypatch, *arguments) == 0
     assert "has been trained by this code" in capsys.readouterr().err
-    monkeypatch.setattr("pgbench.environments.origin", lambda environment: "my_worlds 00000000")
+    (block,) = Path("results/runs").glob("*/0-0")
+    assert verify_block(block, Provenance(**provenance())).reproducible
+    for origin in ("my_worlds 00000000", None):
+        monkeypatch.setattr("pgbench.environments.origin", lambda environment, origin=origin: origin)
+        remark = verify_block(block, Provenance(**provenance())).remark
+        assert re.search(rf"trained in an environment of my_worlds \w{{8}}, now {origin}", remark)
     assert call(monkeypatch, *arguments) == 0
     assert "has been trained by this code" not in capsys.readouterr().err
 
 
-def snakemake(directory: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--cores", "1"]
-    run = subprocess.run([*command, *arguments], cwd=directory, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout + run.stderr
-
-
-def test_a_study_on_it_goes_through_the_workflow(my_worlds: Path, tmp_path: Path) -> None:
-    """One run is trained by the workflow's own job; the rest is planned."""
+def test_a_study_on_it_goes_through_the_workflow(
+    my_worlds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The study of docs/studies.md, at a small budget: the workflow plans it, and its jobs are commands that train."""
+    monkeypatch.chdir(tmp_path)
     (study,) = (block.text for block in blocks("yaml") if WALK in block.text)
-    (tmp_path / "walk.yaml").write_text(study.replace("100_000", "100"))
-    preset = {"one": {"seeds": 1, "studies": {"walk": [WALK]}}}
-    values = ["studies=[walk.yaml]", "laboratory=[]", "preset=one", f"presets={json.dumps(preset)}"]
-    planned = snakemake(tmp_path, "--dry-run", "--config", *values)
-    assert planned.count("my_worlds:Walk-v0 --steps 100") == 0 or planned
-    snakemake(tmp_path, "--until", "train", "--config", *values)
-    names = sorted(path.parent.parent.name for path in tmp_path.glob("results/runs/*/*/run.json"))
+    Path("walk.yaml").write_text(study)
+    preset = {"seeds": 1, "steps": 100, "studies": {"walk": [WALK]}}
+    configuration = {"preset": "one", "studies": ["walk.yaml"], "laboratory": [], "presets": {"one": preset}}
+    Path("one.json").write_text(json.dumps(configuration))
+    workflow = ["snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--cores", "1", "--dry-run"]
+    options = ["--printshellcmds", "--configfile", "one.json", "--until", "train"]
+    command = [sys.executable, "-m", *workflow, *options]
+    planned = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    jobs = re.findall(r"python -m pgbench (train .*) > ", planned)
+    assert len(jobs) == 2
+    for job in jobs:
+        assert call(monkeypatch, *shlex.split(job)) == 0
+    names = [path.parent.parent.name for path in Path("results/runs").glob("*/0-0/run.json")]
     assert len(names) == 2
-    assert all(".my_worlds_Walk-v0." in name for name in names)
+    assert all(name.startswith("ppo.my_worlds_Walk-v0.") for name in names)
