@@ -105,7 +105,7 @@ def test_an_edited_world_is_another_origin(
 def test_a_study_on_it_goes_through_the_workflow(
     my_worlds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The study of docs/studies.md, at a small budget: the workflow plans it, and its jobs are commands that train."""
+    """The study of docs/studies.md, at a small budget: the workflow plans jobs that train."""
     monkeypatch.chdir(tmp_path)
     (study,) = (block.text for block in blocks("yaml") if WALK in block.text)
     Path("walk.yaml").write_text(study)
