@@ -10,6 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
+from pgbench import environments
 from pgbench.analysis.gathering import gather
 from pgbench.base.refusals import Refusal
 from pgbench.methods import runs
@@ -149,6 +150,17 @@ def _obstacles(record: BlockRecord, now: Provenance, code: str) -> Iterator[str]
         old, new = record.versions.get(package, "none"), now.versions.get(package, "none")
         if old != new:
             yield f"trained with {package} {old}, now {new}"
+    origin = _present_origin(record.run.environment)
+    if record.environment_origin != origin:
+        yield f"trained in an environment of {record.environment_origin}, now {origin}"
     for processor in dict.fromkeys(machine.processor for machine in record.machines):
         if processor != now.machine.processor:
             yield f"trained on {processor}, here {now.machine.processor}"
+
+
+def _present_origin(environment: str) -> str | None:
+    """Where the environment comes from on this machine; a block can also be read where it does not exist."""
+    try:
+        return environments.origin(environment)
+    except ValueError:
+        return "nowhere"

@@ -2,57 +2,106 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, NoReturn
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from pgbench.environments.interface import Box, Discrete, FloatArray, IntArray, StepOutcome, VectorEnvironment
+from pgbench.base.refusals import Refusal
+from pgbench.environments.gymnasium_spaces import action_space, announced, faults, flat, observation_size
+from pgbench.environments.interface import FloatArray, IntArray, StepOutcome, VectorEnvironment
+
+STEPPED = ("observation", "reward", "terminated", "truncated", "info")
+"""What a step of Gymnasium returns."""
 
 
 class GymnasiumVector(VectorEnvironment):
     """N instances that `gymnasium.make` builds. Their state cannot be saved.
 
     Each episode starts from a seed that the generator of its row draws. Gymnasium's vector environments can only
-    step all rows at once, therefore each row is an instance here.
+    step all rows at once, therefore each row is an instance here. `reset` and `step` raise a `Refusal` where the
+    environment returns another shape than it announces.
 
     Args:
         environment: a Gymnasium id.
         generators: one generator a row.
 
     Raises:
-        ValueError: if observations are not flat vectors, or if actions are neither discrete nor flat vectors.
+        ValueError: if observations or actions are of a kind that is not supported.
     """
 
     def __init__(self, environment: str, generators: Sequence[np.random.Generator]) -> None:
         self._environment = environment
         self._instances = [gymnasium.make(environment, disable_env_checker=True) for _ in generators]
         first = self._instances[0]
-        self._action_space = first.action_space
+        self._observation_space, self._action_space = first.observation_space, first.action_space
         size = observation_size(environment, first.observation_space)
         time_limit = first.spec.max_episode_steps if first.spec is not None else None
         super().__init__(generators, size, action_space(environment, first.action_space), time_limit)
 
+    def close(self) -> None:
+        """Close every instance, also if one of them raises."""
+        with ExitStack() as stack:
+            for instance in self._instances:
+                stack.callback(instance.close)
+            self._instances = []
+
     def _start(self, rows: IntArray) -> FloatArray:
         seeds = [int(self._generators[row].integers(2**31)) for row in rows]
-        starts = [self._instances[row].reset(seed=seed) for row, seed in zip(rows, seeds, strict=True)]
-        return np.array([observation for observation, _ in starts], dtype=np.float64)
+        starts = [self._reset(row, seed) for row, seed in zip(rows, seeds, strict=True)]
+        return np.array(starts, dtype=np.float64)
 
     def _advance(self, actions: NDArray[Any], rows: IntArray) -> StepOutcome:
-        if isinstance(self._action_space, gymnasium.spaces.Discrete):
-            actions = actions + self._action_space.start
-        else:
-            actions = actions.astype(self._action_space.dtype)
-        steps = [self._instances[row].step(action) for row, action in zip(rows, actions, strict=True)]
-        observations, rewards, terminated, truncated, _ = zip(*steps, strict=True)
+        given = announced(self._action_space, self.actions, actions)
+        steps = [self._step(row, action) for row, action in zip(rows, given, strict=True)]
+        observations, rewards, terminated, truncated = zip(*steps, strict=True)
         return StepOutcome(
             np.array(observations, dtype=np.float64),
             np.array(rewards, dtype=np.float64),
             np.array(terminated, dtype=np.bool_),
             np.array(truncated, dtype=np.bool_),
         )
+
+    def _reset(self, row: int, seed: int) -> FloatArray:
+        """Start an episode in a row: its observation `[O]`."""
+        started = self._instances[row].reset(seed=seed)
+        if not isinstance(started, tuple | list) or len(started) != 2:
+            raise Refusal(f"{self._environment}: reset must return two values: observation, info")
+        return self._observed("reset", started[0])
+
+    def _step(self, row: int, action: Any) -> tuple[FloatArray, Any, Any, Any]:
+        """Step a row: observation `[O]`, reward, terminated and truncated."""
+        try:
+            stepped: Any = self._instances[row].step(action)
+        except ValueError as error:
+            if _is_of_a_wrapper(error):
+                raise self._malformed(str(error)) from error
+            raise
+        if not isinstance(stepped, tuple | list) or len(stepped) != len(STEPPED):
+            raise self._malformed(
+                f"it returned {len(stepped) if isinstance(stepped, tuple | list) else type(stepped).__name__}"
+            )
+        observation, *scalars, _ = stepped
+        for name, value in zip(STEPPED[1:], scalars, strict=False):
+            if np.shape(value) != ():
+                raise self._unannounced("step", f"{name} of shape {list(np.shape(value))}; announced is []")
+        reward, terminated, truncated = scalars
+        return self._observed("step", observation), reward, terminated, truncated
+
+    def _observed(self, verb: str, observation: Any) -> FloatArray:
+        for fault in faults(self._observation_space, observation):
+            raise self._unannounced(verb, fault)
+        return flat(self._observation_space, observation)
+
+    def _unannounced(self, verb: str, fault: str) -> Refusal:
+        return Refusal(f"{self._environment}: {verb} returned a value that is not as announced: {fault}")
+
+    def _malformed(self, found: str) -> Refusal:
+        return Refusal(f"{self._environment}: step must return five values: {', '.join(STEPPED)} ({found})")
 
     def _simulation(self) -> NoReturn:
         raise self._unsaved()
@@ -67,29 +116,7 @@ class GymnasiumVector(VectorEnvironment):
         )
 
 
-def observation_size(environment: str, space: gymnasium.Space[Any]) -> int:
-    """The length of a flat observation.
-
-    Raises:
-        ValueError: if observations are not flat vectors.
-    """
-    if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
-        raise ValueError(
-            f"{environment} has observations {space}, but only flat vectors (a one-dimensional Box) are supported"
-        )
-    return space.shape[0]
-
-
-def action_space(environment: str, space: gymnasium.Space[Any]) -> Discrete | Box:
-    """Gymnasium's action space as a `Discrete` or `Box` of this package.
-
-    Raises:
-        ValueError: if actions are neither discrete nor flat vectors of reals.
-    """
-    if isinstance(space, gymnasium.spaces.Discrete):
-        return Discrete(int(space.n))
-    if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
-        raise ValueError(
-            f"{environment} has actions {space}, but only Discrete and one-dimensional Box actions are supported"
-        )
-    return Box(space.low.astype(np.float32), space.high.astype(np.float32))
+def _is_of_a_wrapper(error: ValueError) -> bool:
+    """Whether one of Gymnasium's wrappers, such as the time limit, was given another number of values."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals["__name__"].startswith("gymnasium.wrappers") and "to unpack" in str(error)

@@ -30,12 +30,13 @@ class Box:
     """Real-valued actions.
 
     Attributes:
-        low: `[A]`, lower bounds in the unit of the action; they may be infinite.
+        low: `[A]`, lower bounds in the unit of the action; they may be infinite. They are float64 where single
+            precision does not hold them.
         high: `[A]`, upper bounds.
     """
 
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
+    low: NDArray[np.float32] | NDArray[np.float64]
+    high: NDArray[np.float32] | NDArray[np.float64]
 
     @property
     def size(self) -> int:
@@ -158,6 +159,9 @@ class VectorEnvironment(ABC):
         transition = self._spread(StepOutcome(observations, rewards, terminated, truncated), rows)
         self._observations = transition.next_observations
         return transition
+
+    def close(self) -> None:  # noqa: B027 (most environments hold nothing)
+        """Give back what the simulation holds outside this process's memory; no row is stepped afterwards."""
 
     def state(self) -> dict[str, Any]:
         """A copy of everything that is needed to resume to the bit: arrays, and values that JSON can hold.

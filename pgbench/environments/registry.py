@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.util import find_spec
 
 import numpy as np
 
-from pgbench.base.refusals import nearest
 from pgbench.environments.classic import SYSTEMS, ClassicVector
 from pgbench.environments.interface import VectorEnvironment
 from pgbench.environments.mujoco_tasks import TASKS
@@ -17,7 +17,7 @@ def make(environment: str, generators: Sequence[np.random.Generator]) -> VectorE
     """Make a batched environment.
 
     Args:
-        environment: a Gymnasium id, such as "HalfCheetah-v5".
+        environment: a Gymnasium id, such as "HalfCheetah-v5" or "my_worlds:Walk-v0".
         generators: one generator a row; the environment keeps and advances them.
 
     Raises:
@@ -41,8 +41,9 @@ def check(environment: str) -> None:
     """Refuse an environment that cannot be made, before any work starts.
 
     Raises:
-        ValueError: if the id is unknown (the message names the nearest id), if a package that the environment needs
-            is not installed, or if its observations or actions are of a kind that is not supported.
+        ValueError: if the id is unknown (the message names the nearest id), if its module cannot be imported, if
+            a package that the environment needs is not installed, or if its observations or actions are of a kind
+            that is not supported.
     """
     if environment in SYSTEMS:
         return
@@ -60,25 +61,35 @@ def time_limit(environment: str) -> int | None:
         return SYSTEMS[environment].time_limit
     if environment in TASKS:
         return TASKS[environment].time_limit
-    import gymnasium  # noqa: PLC0415 (slow to import)
+    from pgbench.environments.gymnasium_ids import specification  # noqa: PLC0415 (imports Gymnasium)
 
-    return gymnasium.spec(environment).max_episode_steps
+    return specification(environment).max_episode_steps
+
+
+def origin(environment: str) -> str | None:
+    """Which package or module gives an environment that Gymnasium does not bring; None for one that it brings.
+
+    Raises:
+        ValueError: if `check` would refuse the id.
+    """
+    if environment in SYSTEMS or environment in TASKS:
+        return None
+    from pgbench.environments import gymnasium_ids  # noqa: PLC0415 (imports Gymnasium)
+
+    return gymnasium_ids.origin(environment)
 
 
 def _check_gymnasium(environment: str) -> None:
     import gymnasium  # noqa: PLC0415 (slow to import)
 
-    from pgbench.environments.gymnasium_vector import action_space, observation_size  # noqa: PLC0415
+    from pgbench.environments.gymnasium_ids import specification  # noqa: PLC0415
+    from pgbench.environments.gymnasium_spaces import action_space, observation_size  # noqa: PLC0415
 
-    try:
-        gymnasium.spec(environment)
-    except Exception as error:  # an id such as "module:Name-v0" imports the module, which may raise anything
-        hint = nearest(environment, [*SYSTEMS, *TASKS, *gymnasium.registry])
-        raise ValueError(f"there is no environment '{environment}'; {hint}") from error
+    specification(environment, (*SYSTEMS, *TASKS))
     try:
         example = gymnasium.make(environment, disable_env_checker=True)
     except Exception as error:
         raise ValueError(f"{environment} cannot be made: {error}") from error
-    observation_size(environment, example.observation_space)
-    action_space(environment, example.action_space)
-    example.close()
+    with closing(example):
+        observation_size(environment, example.observation_space)
+        action_space(environment, example.action_space)

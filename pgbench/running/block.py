@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
+from pgbench import environments
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.methods import naming
 from pgbench.methods.runs import Run
@@ -45,8 +46,12 @@ def train_block(
     torch.set_num_threads(1)
     # Before training: the checkout may be edited while it runs.
     code = digests.of_run(run, None if look is observe_nothing else look), digests.of_checkpoints(run)
-    start = History(**provenance(), code_digest=code[0], started=datetime.now(UTC), seconds=0.0, steps=0)
-    identity = Identity(run=run, seeds=tuple(seeds), code_digests=code, versions=start.versions)
+    origin = environments.origin(run.environment)
+    began = {"started": datetime.now(UTC), "seconds": 0.0, "steps": 0}
+    start = History(**provenance(), **began, code_digest=code[0], environment_origin=origin)
+    identity = Identity(
+        run=run, seeds=tuple(seeds), code_digests=code, versions=start.versions, environment_origin=origin
+    )
     with _breakdowns(directory), sole_writer(directory):
         saved = Checkpoints(directory, identity, every)
         if _is_finished(directory, identity):
@@ -55,7 +60,8 @@ def train_block(
             say(f"{directory}: had been trained and was deleted; it is given back")
             blocks.give_back(directory)
         else:
-            _train(Trainer(run, seeds, look), identity, directory, start, saved)
+            with closing(Trainer(run, seeds, look)) as trainer:
+                _train(trainer, identity, directory, start, saved)
         blocks.keep(directory)
         saved.remove()
 
@@ -102,6 +108,7 @@ def _is_finished(directory: Path, identity: Identity) -> bool:
         seeds=record.seeds,
         code_digests=(record.code_digest, identity.code_digests[1]),
         versions=record.versions,
+        environment_origin=record.environment_origin,
     )
     return found == identity
 

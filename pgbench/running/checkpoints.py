@@ -58,6 +58,7 @@ class Identity(Specification):
         description="Of the code that training reaches, and of the code that saves it."
     )
     versions: dict[str, str]
+    environment_origin: str | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class Checkpoint(Specification):

@@ -51,6 +51,12 @@ class History(Provenance):
     """How a block has been trained so far; commit, versions and machine are those of the first process."""
 
     code_digest: str = Field(description="Digest of the code that training reaches.")
+    environment_origin: str | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="The distribution and version of an environment that Gymnasium does not bring, "
+        "or its module and a digest of the module's file.",
+    )
     started: AwareDatetime
     seconds: NonNegativeFloat = Field(description="Wall time spent on training.")
     steps: NonNegativeInt = Field(description="Environment steps of all the block's replicas together.")

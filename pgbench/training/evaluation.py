@@ -7,6 +7,7 @@ normalised with training's statistics of that moment, which these episodes do no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import assert_never
 
@@ -49,8 +50,9 @@ def evaluate(
     draws = (stream(seed, "evaluation", int(part)) for seed, part in zip(seeds, completed, strict=True))
     streams = [int(generator.integers(2**62)) for generator in draws]
     environment = environments.make(run.environment, environment_streams(streams, evaluation.episodes))
-    evaluated = Sampler(environment, streams, sampler.preprocessing.frozen())
-    episodes = evaluated.finished_episodes(*_acting(evaluation, learner), due)
+    with closing(environment):
+        evaluated = Sampler(environment, streams, sampler.preprocessing.frozen())
+        episodes = evaluated.finished_episodes(*_acting(evaluation, learner), due)
     steps = sampler.steps.tolist()
     return [
         replace(episode, seed=seeds[replica], step=steps[replica])

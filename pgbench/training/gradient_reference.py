@@ -7,6 +7,7 @@ from its own environments and random streams, so measuring it does not change a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -96,7 +97,8 @@ class GradientReference:
         fresh = start_sampler(self.run, [int(generator.integers(2**62)) for generator in draws])
         fresh.preprocessing.adopt(sampler.preprocessing)
         data, running = self.run.algorithm.data, moment.running.numpy()
-        return [collect(data, fresh, learner, part, running) for part in range(self.batches)]
+        with closing(fresh.environment):
+            return [collect(data, fresh, learner, part, running) for part in range(self.batches)]
 
 
 def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,10 @@ class Trainer:
         steps = sampler.steps.copy()
         return Iteration(iteration, steps, running, measured, rollout.episodes, statistics, evaluations)
 
+    def close(self) -> None:
+        """Close the environments; nothing is trained afterwards."""
+        self.sampler.environment.close()
+
     def _learn(self, rollout: Rollout, moment: Moment) -> Statistics:
         """Learn from a rollout alone: credit, look, update, look."""
         algorithm, learner = self.run.algorithm, self.learner
@@ -136,4 +141,10 @@ def learn_from(
 
 def train(run: Run, seeds: Sequence[int], observer: Observer = observe_nothing) -> Iterator[Iteration]:
     """Train replicas of a run from the beginning, yielding what each iteration did; see `Trainer`."""
-    return Trainer(run, seeds, observer).records()
+    return _to_the_end(Trainer(run, seeds, observer))
+
+
+def _to_the_end(trainer: Trainer) -> Iterator[Iteration]:
+    """The iterations of a trainer, which is closed after the last one, or when an iteration raises."""
+    with closing(trainer):
+        yield from trainer.records()

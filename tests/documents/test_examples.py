@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from helpers.documents import Block, blocks, commands
+from helpers.documents import Block, blocks, commands, own_module
 from helpers.places import CHECKOUT
 from pgbench.methods.lineage import LINEAGE
 from pgbench.studies.configuration import parse_configuration, study_files
@@ -125,7 +125,7 @@ def train(checkout: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_baseline_takes_a_model_and_a_meaning(checkout: Path) -> None:
-    model, handed_on, case = (block.text for block in blocks("python"))
+    model, handed_on, case = (block.text for block in blocks("python") if block != own_module())
     components = checkout / "pgbench" / "methods" / "components"
     insert(components / "baselines.py", "Baseline = Annotated[\n", f"{model}\n\n")
     insert(components / "baselines.py", "    | LearnedActionValue,\n", "    | MedianReturn\n")

@@ -44,6 +44,12 @@ def blocks(language: str) -> list[Block]:
     ]
 
 
+def own_module() -> Block:
+    """The module `my_worlds`, in the example of an environment of one's own."""
+    (block,) = (block for block in blocks("python") if "gymnasium.register(" in block.text)
+    return block
+
+
 def prose(document: Path) -> str:
     """A document without its fenced blocks."""
     return FENCE.sub("", document.read_text(encoding="utf-8"))

@@ -134,7 +134,7 @@ def test_trainings_repeat_to_the_bit(baseline):
 def test_no_run_is_missed_by_a_sample_of_changes(baseline, sample):
     outcomes = [baseline.outcome(change) for change in sample]
     assert [missed for missed, _ in outcomes] == [[]] * SAMPLE
-    assert sum(moved for _, moved in outcomes) > SAMPLE / 2
+    assert sum(moved for _, moved in outcomes) > SAMPLE / 3
 
 
 class Blind(Package):

@@ -5,6 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from pgbench import environments
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import naming
@@ -57,7 +58,9 @@ def training_arguments(wildcards):
 
 def training_code(wildcards):
     """Changes whenever the code that a run reaches does: edited mathematics retrains what uses it."""
-    return digests.of_run(RUNS[wildcards.run])
+    run = RUNS[wildcards.run]
+    origin = environments.origin(run.environment)
+    return digests.of_run(run) if origin is None else f"{digests.of_run(run)} {origin}"
 
 
 def code_of(entries):
