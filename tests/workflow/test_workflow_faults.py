@@ -27,7 +27,7 @@ pytestmark = pytest.mark.faults
 STUDY = (
     "question: Is it lost?\nparent: reinforce\nenvironments: {CartPole-v1: 20000}\nvariants: {REINFORCE: }\n"
 )
-CONFIGURATION = "preset: three\nstudies: [study.yaml]\nblock_size: 1\npresets: {three: {seeds: 3}}\n"
+CONFIGURATION = "preset: three\nstudies: [study.yaml]\nlaboratory: []\nblock_size: 1\npresets: {three: {seeds: 3}}\n"
 
 
 @pytest.fixture
@@ -38,9 +38,14 @@ def project(tmp_path: Path) -> Path:
         shutil.copytree(CHECKOUT / part, tmp_path / "checkout" / part, ignore=ignored)
     for part in ("Snakefile", "environment.yml", "profiles"):
         shutil.copy(CHECKOUT / part, tmp_path / "checkout", follow_symlinks=False)
-    module = tmp_path / "checkout" / "pgbench" / "__main__.py"
-    assert "] = 60.0" in module.read_text()
-    module.write_text(module.read_text().replace("] = 60.0", "] = 1.0"))
+    # A checkpoint after every iteration, so that each block has one however fast the machine is.
+    for name, usual, often in (
+        ("__main__.py", "CheckpointEvery = 60.0", "CheckpointEvery = 0.0"),
+        ("running/checkpoints.py", "SHARE = 0.01", "SHARE = 1.0"),
+    ):
+        module = tmp_path / "checkout" / "pgbench" / name
+        assert usual in module.read_text()
+        module.write_text(module.read_text().replace(usual, often))
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "study.yaml").write_text(STUDY)
     (tmp_path / "work" / "config.yaml").write_text(CONFIGURATION)
