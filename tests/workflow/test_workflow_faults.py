@@ -27,7 +27,9 @@ pytestmark = pytest.mark.faults
 STUDY = (
     "question: Is it lost?\nparent: reinforce\nenvironments: {CartPole-v1: 20000}\nvariants: {REINFORCE: }\n"
 )
-CONFIGURATION = "preset: three\nstudies: [study.yaml]\nlaboratory: []\nblock_size: 1\npresets: {three: {seeds: 3}}\n"
+CONFIGURATION = (
+    "preset: three\nstudies: [study.yaml]\nlaboratory: []\nblock_size: 1\npresets: {three: {seeds: 3}}\n"
+)
 
 
 @pytest.fixture
