@@ -30,6 +30,7 @@ class _PlainLoader(yaml.SafeLoader):
         self.sizes: dict[int, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a node; refuse an alias inside what it repeats, and a file that grows too large."""
         event, before = self.peek_event(), self.size  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             alias = super().compose_node(parent, index)
@@ -49,6 +50,7 @@ class _PlainLoader(yaml.SafeLoader):
         return node
 
     def grow(self, values: int, event: yaml.Event) -> None:
+        """Count the values of the file as if every alias were written out."""
         self.size += values
         if self.size > MAXIMAL_SIZE:
             raise _fault(
@@ -56,6 +58,7 @@ class _PlainLoader(yaml.SafeLoader):
             )
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Construct a mapping, and refuse a key that stands there twice."""
         seen: set[Any] = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
@@ -67,6 +70,7 @@ class _PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Construct a whole number, and refuse one that JSON could not hold exactly."""
         value: int = super().construct_yaml_int(node)
         if abs(value) > 2**53:
             raise _fault("this whole number is larger than 2⁵³", node)

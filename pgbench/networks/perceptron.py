@@ -128,6 +128,7 @@ class _ByKernels(torch.autograd.Function):
     def forward(
         ctx: Any, inputs: Tensor, networks: Sequence[Perceptron], *parameters: Tensor
     ) -> tuple[Tensor, ...]:
+        """Outputs and free parameters of each network, one after the other."""
         inputs = inputs.contiguous()
         computed = [network.compute(rows, inputs) for network, rows in zip(networks, parameters, strict=True)]
         ctx.networks = networks
@@ -141,6 +142,7 @@ class _ByKernels(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradient of each network's parameters; inputs have none."""
         inputs, *saved = ctx.saved_tensors
         count = len(ctx.networks)
         parts = zip(ctx.networks, saved[:count], saved[count:], slopes[::2], slopes[1::2], strict=True)
