@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import model_validator
 
 from pgbench.methods.choices import Choices
-from pgbench.methods.compatibility import faults
+from pgbench.methods.compatibility.faults import faults
 
 
 class Algorithm(Choices):

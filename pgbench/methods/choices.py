@@ -22,7 +22,7 @@ from pgbench.methods.components import (
 
 
 class Choices(Specification):
-    """One component in each slot, and named details; `compatibility.faults` says which do not go together."""
+    """One component in each slot, and named details; `compatibility/` says which do not go together."""
 
     data: Data = WholeEpisodes()
     gamma: Fraction = Field(0.99, description="The discount γ of rewards, in (0, 1].")

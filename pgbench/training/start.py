@@ -17,6 +17,7 @@ from pgbench.networks.perceptron import Perceptron
 from pgbench.training.learner import ActionCritic, Learner, SharedCritic, StateCritic
 from pgbench.training.meaning import data, details, surrogates
 from pgbench.training.meaning.baselines import critic_of
+from pgbench.training.meaning.networks import initial_weights
 from pgbench.training.parameters import Parameters
 from pgbench.training.sampler import Sampler, environment_streams
 from pgbench.training.streams import stream
@@ -72,5 +73,5 @@ def _network(
     outputs = sum(count for _, count in heads)
     network = Perceptron((inputs, *networks.hidden, outputs), networks.activation, free)
     generators = [stream(seed, "initialisation", index) for seed in seeds]
-    weights = details.initial_weights(networks.initialisation)
+    weights = initial_weights(networks.initialisation)
     return network, Parameters.start(initial_parameters(network, generators, weights, heads))

@@ -31,12 +31,12 @@ from pgbench.methods.components.data import FixedHorizon as FixedHorizon
 from pgbench.methods.components.data import ReplayBuffer as ReplayBuffer
 from pgbench.methods.components.data import WholeEpisodes as WholeEpisodes
 from pgbench.methods.components.details import Details as Details
-from pgbench.methods.components.details import Initialisation as Initialisation
-from pgbench.methods.components.details import Networks as Networks
 from pgbench.methods.components.details import ObservationNormalisation as ObservationNormalisation
-from pgbench.methods.components.details import Orthogonal as Orthogonal
 from pgbench.methods.components.details import RewardScaling as RewardScaling
-from pgbench.methods.components.details import Xavier as Xavier
+from pgbench.methods.components.networks import Initialisation as Initialisation
+from pgbench.methods.components.networks import Networks as Networks
+from pgbench.methods.components.networks import Orthogonal as Orthogonal
+from pgbench.methods.components.networks import Xavier as Xavier
 from pgbench.methods.components.optimisers import Adam as Adam
 from pgbench.methods.components.surrogates import AdaptivePenalty as AdaptivePenalty
 from pgbench.methods.components.surrogates import CausalRatio as CausalRatio

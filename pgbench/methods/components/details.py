@@ -1,42 +1,12 @@
-"""Networks, and the details that implementations add to the printed algorithm."""
+"""The details that implementations add to the printed algorithm."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from pgbench.base.specification import SLOT, Specification
-
-
-class Xavier(Specification):
-    """Uniform weights of variance 2 / (fan in + fan out); zero biases (Glorot and Bengio 2010)."""
-
-    kind: Literal["xavier"] = "xavier"
-
-
-class Orthogonal(Specification):
-    """Orthogonal weights times a gain; zero biases (Saxe et al. 2014)."""
-
-    kind: Literal["orthogonal"] = "orthogonal"
-    hidden_gain: PositiveFloat = Field(2.0**0.5, description="Gain of the hidden layers.")
-    policy_gain: PositiveFloat = Field(0.01, description="Gain of the policy's last layer.")
-    value_gain: PositiveFloat = Field(1.0, description="Gain of the critic's last layer.")
-
-
-Initialisation = Annotated[Xavier | Orthogonal, *SLOT]
-
-
-class Networks(Specification):
-    """The networks of actor and critic, with hidden layers of the same sizes.
-
-    The logarithm of a Gaussian policy's standard deviation does not depend on the state.
-    """
-
-    hidden: tuple[PositiveInt, ...] = Field((64, 64), description="Units of each hidden layer.")
-    activation: Literal["tanh", "relu"] = "tanh"
-    initialisation: Initialisation = Xavier()
-    shared: bool = Field(False, description="Whether actor and critic share all layers but the last.")
+from pgbench.base.specification import Specification
 
 
 class ObservationNormalisation(Specification):

@@ -7,30 +7,16 @@ from typing import assert_never
 
 import torch
 from torch import Tensor
-from torch.nn.init import orthogonal_, xavier_uniform_
 
 from pgbench.functional import objectives
 from pgbench.functional.moments import standardise
 from pgbench.methods import components as c
 from pgbench.methods.algorithm import Algorithm
 from pgbench.networks.distributions import Distribution
-from pgbench.networks.initialisation import Fill
 from pgbench.training.batches import Transitions
 from pgbench.training.experience import Rollout, Values
 from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
 from pgbench.training.preprocessing import Preprocessing
-
-
-def initial_weights(method: c.Initialisation) -> Fill:
-    """How the weights of a network are drawn before the first update."""
-    match method:
-        case c.Xavier():
-            return lambda weight, place, draws: xavier_uniform_(weight, generator=draws)
-        case c.Orthogonal():
-            gains = {"hidden": method.hidden_gain, "policy": method.policy_gain, "value": method.value_gain}
-            return lambda weight, place, draws: orthogonal_(weight, gain=gains[place], generator=draws)
-        case _:
-            assert_never(method)
 
 
 def preprocessing(details: c.Details, gamma: float, shape: tuple[int, int, int]) -> Preprocessing:

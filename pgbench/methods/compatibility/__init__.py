@@ -1,0 +1,1 @@
+"""Which choices go together, one file for each part of an algorithm."""

@@ -1,0 +1,34 @@
+"""What baselines without a network go with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgbench.methods import components as c
+from pgbench.methods.choices import Choices
+
+OPTIMAL_BASELINES = (c.OptimalConstant, c.OptimalComponents)
+
+
+def faults(choices: Choices) -> Iterator[str]:
+    """Each fault as a sentence, see `pgbench.methods.compatibility.faults`."""
+    yield from _optimal_baselines(choices)
+    yield from _optimal_components(choices)
+
+
+def _optimal_baselines(choices: Choices) -> Iterator[str]:
+    baseline = choices.baseline
+    if isinstance(baseline, OPTIMAL_BASELINES) and not isinstance(choices.advantage, c.TotalReturn):
+        yield f"baseline '{baseline.kind}' is derived for total returns: set advantage to 'total_return'"
+
+
+def _optimal_components(choices: Choices) -> Iterator[str]:
+    if not isinstance(choices.baseline, c.OptimalComponents):
+        return
+    name = "baseline 'optimal_components'"
+    if not isinstance(choices.surrogate, c.LogLikelihood):
+        yield f"{name} corrects the gradient of the log-likelihood: set surrogate to 'log_likelihood'"
+    if isinstance(choices.update, c.GradientStep) and choices.update.steps > 1:
+        yield f"{name} is valid only for the policy that collected the batch: set update.steps to 1"
+    if choices.details.advantage_normalisation is not None:
+        yield f"{name} has the unit of the return: leave details.advantage_normalisation out"
