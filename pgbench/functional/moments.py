@@ -29,15 +29,16 @@ def standardise(values: Tensor, weights: Tensor, epsilon: float = 1e-8) -> Tenso
 
     Args:
         values: `[*B, N]`, x.
-        weights: `[*B, N]`, as for `average`.
+        weights: `[*B, N]`, as for `average`, but all may be 0.
         epsilon: ε; it keeps rows without variance finite.
 
     Returns:
-        `[*B, N]`.
+        `[*B, N]`; 0 where no entry of the row counts, because NaN would outlive a weight of 0.
     """
     centred = values - average(values, weights).unsqueeze(-1)
     variance = average(centred.square(), weights)
-    return centred / (variance + epsilon).sqrt().unsqueeze(-1)
+    normalised = centred / (variance + epsilon).sqrt().unsqueeze(-1)
+    return normalised.where(weights.any(-1, keepdim=True), 0.0)
 
 
 def signal_to_noise(parts: Tensor) -> Tensor:

@@ -34,6 +34,14 @@ def test_a_constant_row_stays_finite():
     assert standardise(torch.full((1, 8), 3.0), torch.ones(1, 8)).tolist() == [[0.0] * 8]
 
 
+def test_entries_without_weight_have_no_part_and_a_row_of_them_is_zero():
+    values = torch.tensor([[1.0, 3.0, 99.0], [5.0, 6.0, 7.0]])
+    counts = torch.tensor([[True, True, False], [False, False, False]])
+    result = standardise(values, counts)
+    torch.testing.assert_close(result[0, :2], torch.tensor([-1.0, 1.0]))
+    assert result[1].tolist() == [0.0] * 3
+
+
 def test_explained_variance_of_perfect_constant_and_opposite_critics(values):
     weights = torch.ones_like(values)
     constant = torch.full_like(values, 7.0)

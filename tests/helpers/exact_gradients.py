@@ -30,8 +30,6 @@ WORLDS = {
 GAMMA = 0.8
 EXACT = 1e-10
 """Errors no larger than this are rounding, in double precision."""
-SINGLE = 1e-6
-"""The same where training keeps something in single precision."""
 CLEAR = 0.01
 """Errors larger than this are no rounding."""
 ENDS = {"details.time_limits": "terminal"}
