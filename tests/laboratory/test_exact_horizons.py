@@ -28,7 +28,6 @@ pytestmark = pytest.mark.usefixtures("small_chunks")
 # A fixed horizon
 
 ESTIMATORS = {
-    "total return": components.TotalReturn(),
     "reward-to-go": components.RewardToGo(),
     "from the start": components.RewardToGo(discount="from_the_start"),
     "three steps": components.NStep(n=3),
