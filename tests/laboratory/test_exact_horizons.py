@@ -9,7 +9,6 @@ from helpers import decision_processes
 from helpers.decision_processes import policy_table
 from helpers.exact_gradients import (
     EXACT,
-    SINGLE,
     WORLDS,
     error,
     exact_critic,
@@ -29,7 +28,6 @@ pytestmark = pytest.mark.usefixtures("small_chunks")
 # A fixed horizon
 
 ESTIMATORS = {
-    "total return": components.TotalReturn(),
     "reward-to-go": components.RewardToGo(),
     "from the start": components.RewardToGo(discount="from_the_start"),
     "three steps": components.NStep(n=3),
@@ -50,7 +48,7 @@ def test_episodes_end_to_end_in_a_rollout_are_credited_each_by_itself(advantage,
         len(rollout.rewards) * gradients(*setting, rollout, parameters(world), some_critic(world))
         for rollout in (decision_processes.end_to_end(first, second), first, second)
     )
-    torch.testing.assert_close(together, one + other, rtol=SINGLE, atol=SINGLE)  # 1/3
+    torch.testing.assert_close(together, one + other, rtol=EXACT, atol=EXACT)
 
 
 @pytest.mark.parametrize("advantage", list(ESTIMATORS.values())[1:], ids=list(ESTIMATORS)[1:])

@@ -38,7 +38,6 @@ CHANGES: list[tuple[str, Algorithm, dict[str, Any]]] = [
         {"advantage": c.NStep(n=3)},
         {"advantage": c.RewardToGo()},
         {"advantage": c.RewardToGo(discount="from_the_start")},
-        {"advantage": c.TotalReturn()},
         {"baseline.target.lam": 0.5},
         {"baseline.target": c.MonteCarloTarget()},
         {"baseline.target": c.NStepTarget(n=2)},
@@ -94,6 +93,7 @@ CHANGES += [
     ("episodes", EPISODES, change)
     for change in (
         {"data.episodes": 3},
+        {"advantage": c.TotalReturn()},
         {"update.steps": 2},
         {"baseline": c.NoBaseline()},
         {"baseline": c.AverageReturn()},

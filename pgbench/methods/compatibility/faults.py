@@ -9,12 +9,13 @@ from pgbench.methods.compatibility import (
     of_advantages,
     of_baselines,
     of_critics,
+    of_first_steps,
     of_replay,
     of_surrogates,
     of_updates,
 )
 
-PARTS = (of_critics, of_replay, of_surrogates, of_updates, of_baselines, of_advantages)
+PARTS = (of_critics, of_replay, of_surrogates, of_updates, of_first_steps, of_baselines, of_advantages)
 """In this order: the first fault is the one that a person reads."""
 
 

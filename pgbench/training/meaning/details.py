@@ -71,10 +71,12 @@ def over_minibatches(details: c.Details, shuffled: Transitions, size: int) -> Tr
     """Shuffled transitions, their advantages normalised over each part of `size` if that is asked for."""
     match details.advantage_normalisation:
         case "minibatch":
-            advantages = shuffled.credit.advantages
-            in_minibatches = advantages.reshape(len(advantages), -1, size)
-            normalised = standardise(in_minibatches, torch.ones_like(in_minibatches))
-            return shuffled.credited(advantages=normalised.flatten(1))
+            parts = len(shuffled) // size
+            advantages, counted = (
+                column.unflatten(1, (parts, size))
+                for column in (shuffled.credit.advantages, shuffled.credit.shares > 0)
+            )
+            return shuffled.credited(advantages=standardise(advantages, counted).flatten(1))
         case "batch" | None:
             return shuffled
         case other:
