@@ -1,12 +1,13 @@
 """Control variates: baselines from a batch of trajectories, which lower the variance of a policy gradient.
 
 An average over the batch includes the trajectory from which it is subtracted. This causes a bias of order 1/E,
-which the note and the papers accept. Sums over rows that may be idle are running sums; `moments.average`
-says why.
+which the note and the papers accept, and which `leave_one_out` avoids. Sums over rows that may be idle are running
+sums; `moments.average` says why.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from pgbench.functional.moments import average
@@ -78,7 +79,32 @@ def trajectory_average(estimates: Tensor, active: Tensor) -> Tensor:
     Returns:
         `[S, 1]`, b.
     """
+    return _means_in_time(estimates, active).mean(-1, keepdim=True)
+
+
+def leave_one_out(estimates: Tensor, active: Tensor) -> Tensor:
+    """The average-return baseline without the trajectory itself: b_e = 1/(E − 1) Σ_{e'≠e} (mean over its rows).
+
+    Kool et al. 2019, for returns that may differ from row to row. The other trajectories do not depend on the
+    actions of this one; therefore it does not change the expected gradient, with the total return or with the
+    reward-to-go.
+
+    Args:
+        estimates: `[T, S, E]`, one trajectory a column, E ≥ 2; idle rows must be finite.
+        active: `[T, S, E]`, boolean; False after the end of a trajectory.
+
+    Returns:
+        `[S, E]`, b.
+    """
+    means = _means_in_time(estimates, active)
+    others = ~torch.eye(means.shape[-1], dtype=torch.bool)
+    # Summed without the trajectory itself, because a total minus it would leave rounding as large as the total.
+    return (means.unsqueeze(-2) * others).sum(-1) / (means.shape[-1] - 1)
+
+
+def _means_in_time(estimates: Tensor, active: Tensor) -> Tensor:
+    """The mean of each trajectory over its rows, `[S, E]`."""
     # Idle rows at the end do not change how a running sum is rounded. A replica's numbers must not depend on the
     # length of the other replicas' episodes, and the rounding of a tree-shaped sum would depend on it.
     totals = (estimates * active).cumsum(0)[-1]
-    return (totals / active.sum(0).clamp(min=1)).mean(-1, keepdim=True)
+    return totals / active.sum(0).clamp(min=1)

@@ -5,6 +5,8 @@ The adaptation of the penalty's weight β is here as well, beside the penalty. A
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -19,32 +21,95 @@ def importance_ratio(log_probs: Tensor, old_log_probs: Tensor, advantages: Tenso
     return (log_probs - old_log_probs).exp() * advantages
 
 
-def clipped_ratio(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, epsilon: float) -> Tensor:
-    """The surrogate min(r Â, clip(r, 1 − ε, 1 + ε) Â) (Schulman et al. 2017, eq. 7)."""
-    ratios = (log_probs - old_log_probs).exp()
-    return torch.minimum(ratios * advantages, ratios.clamp(1.0 - epsilon, 1.0 + epsilon) * advantages)
+def truncated_ratio(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, maximum: float) -> Tensor:
+    """The surrogate min(r, ρ̄) log π(a|s) · Â, through whose weight no gradient flows.
 
-
-def clipped_ratio_without_minimum(
-    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, epsilon: float
-) -> Tensor:
-    """The surrogate clip(r, 1 − ε, 1 + ε) Â (Schulman et al. 2017, eq. 7, without the minimum).
-
-    A ratio outside the interval has no gradient, even where the advantage would pull it back.
+    The policy gradient of V-trace (Espeholt et al. 2018, section 4.2). With a large ρ̄ its gradient is that of r Â.
     """
-    return (log_probs - old_log_probs).exp().clamp(1.0 - epsilon, 1.0 + epsilon) * advantages
+    weights = (log_probs - old_log_probs).detach().exp().clamp(max=maximum)
+    return weights * log_likelihood(log_probs, advantages)
 
 
-def kl_penalised(
-    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, kl: Tensor, beta: Tensor | float
+def exponential_weights(advantages: Tensor, temperature: float, maximum: float | None) -> Tensor:
+    """The weights min(exp(Â / β), w) of advantage-weighted regression (Peng et al. 2019, eq. 8).
+
+    Args:
+        advantages: `[*B]`, Â.
+        temperature: β.
+        maximum: w; none: no bound.
+    """
+    exponents = advantages / temperature
+    # The bound stands in the exponent, so that no weight overflows on its way to the bound.
+    return (exponents if maximum is None else exponents.clamp(max=math.log(maximum))).exp()
+
+
+def clipped_ratio(
+    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, below: float, above: float
 ) -> Tensor:
-    """The surrogate r Â − β KL(π_old(·|s) ‖ π(·|s)) (Schulman et al. 2017, eq. 8).
+    """The surrogate min(r Â, clip(r, 1 − ε, 1 + ε') Â) (Schulman et al. 2017, eq. 7, with ε' = ε).
 
     Args:
         log_probs: `[*B]`, log π(a|s).
         old_log_probs: `[*B]`, log π_old(a|s).
         advantages: `[*B]`, Â.
-        kl: `[*B]`, the divergence of the whole distributions at s, in nats.
+        below: ε.
+        above: ε', which Yu et al. 2025 choose larger ("clip-higher").
+    """
+    ratios = (log_probs - old_log_probs).exp()
+    return torch.minimum(ratios * advantages, ratios.clamp(1.0 - below, 1.0 + above) * advantages)
+
+
+def clipped_ratio_without_minimum(
+    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, below: float, above: float
+) -> Tensor:
+    """The surrogate clip(r, 1 − ε, 1 + ε') Â (Schulman et al. 2017, eq. 7, without the minimum).
+
+    A ratio outside the interval has no gradient, even where the advantage would pull it back. The arguments are
+    those of `clipped_ratio`.
+    """
+    return (log_probs - old_log_probs).exp().clamp(1.0 - below, 1.0 + above) * advantages
+
+
+def clipped_log_ratio(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, epsilon: float) -> Tensor:
+    """The surrogate min(log r · Â, clip(log r, −ε, ε) Â).
+
+    Schulman et al. 2017, section 6.1, "clipping in log space"; the paper gives no formula. This is its equation 7
+    with the logarithm in the place of the ratio.
+    """
+    log_ratios = log_probs - old_log_probs
+    return torch.minimum(log_ratios * advantages, log_ratios.clamp(-epsilon, epsilon) * advantages)
+
+
+def rollback_ratio(
+    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, epsilon: float, alpha: float
+) -> Tensor:
+    """The surrogate min(r Â, F(r) Â), whose F has the slope 1 in [1 − ε, 1 + ε] and −α outside.
+
+    F is continuous: F(r) = −α r + (1 + α)(1 ± ε) beyond 1 ± ε (PPO-RB, Wang et al. 2020).
+    """
+    ratios = (log_probs - old_log_probs).exp()
+    beyond = ratios - ratios.clamp(1.0 - epsilon, 1.0 + epsilon)
+    return torch.minimum(ratios * advantages, (ratios - (1.0 + alpha) * beyond) * advantages)
+
+
+def quadratic_penalty(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, epsilon: float) -> Tensor:
+    """The surrogate r Â − |Â| (r − 1)² / 2ε, which is greatest at r = 1 + ε sign(Â) (SPO, Xie et al. 2025)."""
+    ratios = (log_probs - old_log_probs).exp()
+    return ratios * advantages - advantages.abs() * (ratios - 1.0).square() / (2.0 * epsilon)
+
+
+def kl_penalised(
+    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, kl: Tensor, beta: Tensor | float
+) -> Tensor:
+    """The surrogate r Â − β d, with d = KL(π_old(·|s) ‖ π(·|s)) in PPO (Schulman et al. 2017, eq. 8).
+
+    Mirror descent has d = KL(π(·|s) ‖ π_old(·|s)) (Tomar et al. 2022).
+
+    Args:
+        log_probs: `[*B]`, log π(a|s).
+        old_log_probs: `[*B]`, log π_old(a|s).
+        advantages: `[*B]`, Â.
+        kl: `[*B]`, d, the divergence of the whole distributions at s, in nats.
         beta: β, a number or a tensor that broadcasts against `[*B]`, such as `[S, 1]` for one a replica.
 
     Returns:
@@ -58,7 +123,7 @@ def adapt_beta(beta: Tensor, kl: Tensor, target: float) -> Tensor:
 
     Args:
         beta: `[S]`, β of the last update.
-        kl: `[S]`, d, the mean KL(old ‖ new) of the last update, in nats; NaN leaves β unchanged.
+        kl: `[S]`, d, the mean divergence of the last update, in nats; NaN leaves β unchanged.
         target: d_targ, in nats.
 
     Returns:

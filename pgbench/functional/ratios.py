@@ -78,6 +78,45 @@ def per_decision_returns(
     return backward_sum(rewards, factors, torch.zeros_like(rewards[0]))
 
 
+def v_trace(
+    errors: Tensor, ratios: Tensor, ended: Tensor, gamma: float, rho_max: float, c_max: float
+) -> Tensor:
+    """v_t − V(s_t) = Σ_{k≥0} γᵏ (c_t ⋯ c_{t+k−1}) ρ_{t+k} δ_{t+k} to the end of the episode.
+
+    Espeholt et al. 2018, eq. 1: ρ = min(ρ̄, r) weights a TD error and c = min(c̄, r) hands it on to earlier steps. If
+    all ratios are 1, it is the reward-to-go minus the value, which is GAE(1).
+
+    Args:
+        errors: `[T, *B]`, δ_t = r_t + γ V(s_{t+1}) − V(s_t).
+        ratios: `[T, *B]`, r, how much likelier the present policy makes the action than the one that collected.
+        ended: `[T, *B]`, boolean, whether the episode ends with the row.
+        gamma: discount in (0, 1].
+        rho_max: ρ̄ ≥ 1.
+        c_max: c̄ ≥ 1.
+
+    Returns:
+        `[T, *B]`.
+    """
+    factors = (gamma * ratios.clamp(max=c_max)).masked_fill(ended, 0.0)
+    return backward_sum(ratios.clamp(max=rho_max) * errors, factors, torch.zeros_like(errors[0]))
+
+
+def v_trace_advantages(errors: Tensor, corrections: Tensor, ended: Tensor, gamma: float) -> Tensor:
+    """r_t + γ v_{t+1} − V(s_t), the advantage of V-trace's policy gradient (Espeholt et al. 2018, section 4.2).
+
+    Args:
+        errors: `[T, *B]`, as for `v_trace`.
+        corrections: `[T, *B]`, v − V from `v_trace`.
+        ended: `[T, *B]`, as for `v_trace`.
+        gamma: discount in (0, 1].
+
+    Returns:
+        `[T, *B]`, without the ratio of the action itself.
+    """
+    following = torch.cat([corrections[1:], torch.zeros_like(corrections[:1])])
+    return errors + (gamma * following).masked_fill(ended, 0.0)
+
+
 def effective_sample_size(log_weights: Tensor) -> Tensor:
     """(Σ_n w_n)² / Σ_n w_n² (Kong 1992).
 

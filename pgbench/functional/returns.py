@@ -89,6 +89,13 @@ def total_returns(to_go: Tensor, terminated: Tensor, truncated: Tensor) -> Tenso
     return to_go.gather(0, first_rows(terminated, truncated))
 
 
+def td_errors(
+    rewards: Tensor, values: Tensor, next_values: Tensor, terminated: Tensor, gamma: float
+) -> Tensor:
+    """δ_t = r_t + γ V(s_{t+1}) − V(s_t), `[T, *B]`; the arguments are those of `gae`."""
+    return rewards + gamma * next_values.masked_fill(terminated, 0.0) - values
+
+
 def gae(
     rewards: Tensor,
     values: Tensor,
@@ -114,7 +121,7 @@ def gae(
     Returns:
         `[T, *B]`.
     """
-    errors = rewards + gamma * next_values.masked_fill(terminated, 0.0) - values
+    errors = td_errors(rewards, values, next_values, terminated, gamma)
     decay = gamma * lam * (~(terminated | truncated)).to(rewards.dtype)
     return backward_sum(errors, decay, torch.zeros_like(errors[0]))
 

@@ -24,7 +24,7 @@ from pgbench.methods.members import Member, successor
 DERIVED_DISCOUNT = successor(
     REWARD_TO_GO,
     "derived_discount",
-    {"advantage.discount": "from_the_start"},
+    {"discount": "from_the_start"},
     "use the discount that the derivation gives: late actions count less",
     published.POLICY_GRADIENT_THEOREM,
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
-from pgbench.base.specification import Fraction, Specification
+from pgbench.base.specification import LATER, Fraction, Specification
 from pgbench.methods.components import (
     Advantage,
     Baseline,
@@ -26,6 +28,12 @@ class Choices(Specification):
 
     data: Data = WholeEpisodes()
     gamma: Fraction = Field(0.99, description="The discount γ of rewards, in (0, 1].")
+    discount: Annotated[Literal["from_the_action", "from_the_start"], LATER] = Field(
+        "from_the_action",
+        description="The step from which the discount counts. `from_the_action`: γ^(t'−t), which is common in "
+        "practice. `from_the_start`: γ^(t'−1), which the derivation gives; the advantage of step t has the factor "
+        "γ^(t−1).",
+    )
     advantage: Advantage = TotalReturn()
     baseline: Baseline = NoBaseline()
     surrogate: Surrogate = LogLikelihood()

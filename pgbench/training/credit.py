@@ -24,15 +24,19 @@ def prepare(algorithm: Algorithm, learner: Learner, rollout: Rollout) -> Batch:
     log_probs, parameters = old.distribution.log_prob(actions), old.distribution.parameters
     recorded = Recorded(observations, actions, log_probs, parameters, old.values)
     next_observations = side_by_side(rollout.next_observations)
-    return _credited(algorithm, learner, recorded, rollout, next_observations, old.values)
+    values = critic_values(rollout, old.values, learner.values_in_chunks(next_observations))
+    return _credited(algorithm, learner, recorded, rollout, next_observations, values)
 
 
 @torch.no_grad()
 def credited_anew(algorithm: Algorithm, learner: Learner, batch: Batch) -> Batch:
     """The batch with advantages and targets from the present critic, the old policy's record unchanged."""
-    recorded = batch.transitions.recorded
-    values = learner.evaluate_in_chunks(recorded.observations).values
-    return _credited(algorithm, learner, recorded, batch.rollout, batch.next_observations, values)
+    recorded, rollout = batch.transitions.recorded, batch.rollout
+    present = learner.evaluate_in_chunks(recorded.observations)
+    ratios = (present.distribution.log_prob(recorded.actions) - recorded.log_probs).exp()
+    values = critic_values(rollout, present.values, learner.values_in_chunks(batch.next_observations))
+    values = values._replace(ratios=in_time(ratios, rollout.rewards.shape))
+    return _credited(algorithm, learner, recorded, rollout, batch.next_observations, values)
 
 
 def _credited(
@@ -41,11 +45,10 @@ def _credited(
     recorded: Recorded,
     rollout: Rollout,
     next_observations: Tensor,
-    here: Tensor | None,
+    values: Values,
 ) -> Batch:
-    """A batch of what was recorded; `here` are the present critic's values of its observations, `[S, N]`."""
+    """A batch of what was recorded; `values` are what the present networks say of the rollout."""
     scores = trajectory_scores(algorithm.baseline, learner, recorded, rollout)
-    values = critic_values(rollout, here, learner.values_in_chunks(next_observations))
     seen, values = at_time_limits(algorithm, rollout, values)
     estimates = advantages(algorithm, seen, values, scores)
     target = critic_target(algorithm.baseline)

@@ -13,7 +13,7 @@ from pgbench.training.batches import Batch, Transitions
 from pgbench.training.experience import CHUNK, chunks
 from pgbench.training.iteration import Statistics
 from pgbench.training.learner import Learner, PolicyAndValue
-from pgbench.training.meaning.surrogates import clipping
+from pgbench.training.meaning.surrogates import clipping, likelihood_weights
 
 GROUPS = 8
 """Parts, at most, into which a batch is divided to see how far their gradients agree."""
@@ -21,13 +21,13 @@ STRETCH = 64
 """Consecutive steps of a single environment that go to one part: long enough for parts to be nearly independent."""
 
 
-def before_update(learner: Learner, batch: Batch) -> Statistics:
+def before_update(algorithm: Algorithm, learner: Learner, batch: Batch) -> Statistics:
     """The signal-to-noise ratio of Σ ∇log π Â on the whole batch (`moments.signal_to_noise`).
 
-    That is the gradient of every surrogate at the policy that collected the batch. Its parts are the environments,
-    which are independent; of a single environment, stretches of steps, dealt out in turn. A part counts by its number
-    of environments or steps. No metric where the batch has only one part, or where a baseline corrects the gradient
-    afterwards.
+    That is the gradient of every surrogate at the policy that collected the batch; exponential weights stand for Â
+    there. Its parts are the environments, which are independent; of a single environment, stretches of steps, dealt
+    out in turn. A part counts by its number of environments or steps. No metric where the batch has only one part, or
+    where a baseline corrects the gradient afterwards.
     """
     data, actor = batch.transitions, learner.actor.values
     each = batch.rollout.rewards.shape[2]
@@ -43,7 +43,8 @@ def before_update(learner: Learner, batch: Batch) -> Statistics:
     for rows in chunks(len(parts), CHUNK // GROUPS):
         recorded, credit = parts.part(rows).recorded, parts.part(rows).credit
         log_probs = learner.distribution(recorded.observations, copies).log_prob(recorded.actions)
-        (credit.weights * credit.advantages * log_probs).sum().backward()  # type: ignore[no-untyped-call]
+        factors = likelihood_weights(algorithm.surrogate, credit.advantages)
+        (credit.weights * factors * log_probs).sum().backward()  # type: ignore[no-untyped-call]
     assert copies.grad is not None
     gradients = copies.grad.reshape(len(actor), count, -1).transpose(0, 1).contiguous()
     sizes = _sizes(batch, groups, count)

@@ -108,11 +108,18 @@ class Rollout:
 class Values(NamedTuple):
     """The critic's values of a rollout's observations and of those that really followed, `[T, S, E]` each.
 
-    V(s) and V(s'), or, of a critic of actions, Q(s, a) of the action to be credited and Q(s', a').
+    Attributes:
+        here: V(s) or, of a critic of actions, Q(s, a) of the action to be credited.
+        next: V(s') or Q(s', a').
+        expected: what a critic of actions expects at s, whichever action is taken; 0 if nothing is subtracted.
+        ratios: how much likelier the present policy makes the actions than the policy that collected; None where
+            the two are the same.
     """
 
     here: Tensor
     next: Tensor
+    expected: Tensor | float = 0.0
+    ratios: Tensor | None = None
 
 
 def side_by_side(values: Tensor) -> Tensor:

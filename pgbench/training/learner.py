@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pgbench.environments import Discrete
 from pgbench.functional.moments import average
-from pgbench.networks.distributions import Distribution, Policy, kl
+from pgbench.networks.distributions import Categorical, Distribution, Policy, kl
 from pgbench.networks.perceptron import Perceptron, evaluate
 from pgbench.networks.rows import finite_rows
 from pgbench.training.batches import Transitions
@@ -51,6 +51,11 @@ class ActionCritic:
             return outputs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
         inputs = torch.cat([observations, actions], -1)
         return self.network(self.parameters.values, inputs)[0].squeeze(-1)
+
+    def of_all(self, observations: Tensor) -> Tensor:
+        """Q(s, a) of every action `[S, N, n]`, where actions are discrete."""
+        outputs: Tensor = self.network(self.parameters.values, observations)[0]
+        return outputs
 
 
 class PolicyAndValue(NamedTuple):
@@ -133,6 +138,17 @@ class Learner:
         if not isinstance(self.critic, ActionCritic):
             raise ValueError("action values need a critic of actions")
         return self.critic(observations, actions)
+
+    def every_action(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """π(a|s) and Q(s, a) of every action, `[S, N, n]` each, for observations `[S, N, O]`.
+
+        Raises:
+            ValueError: if the learner has no critic of discrete actions.
+        """
+        present = self.distribution(observations)
+        if not isinstance(self.critic, ActionCritic) or not isinstance(present, Categorical):
+            raise ValueError("every action's value needs a critic of discrete actions")
+        return present.log_probabilities.exp(), self.critic.of_all(observations)
 
     def evaluate(self, observations: Tensor) -> PolicyAndValue:
         """Policy and critic on observations `[S, N, O]`, shared layers once."""

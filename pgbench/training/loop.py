@@ -94,7 +94,7 @@ class Trainer:
         if not moment.watched:
             update(algorithm, learner, batch, moment)
             return seen
-        before = diagnostics.before_update(learner, batch)
+        before = diagnostics.before_update(algorithm, learner, batch)
         done = update(algorithm, learner, batch, moment)
         return seen | before | diagnostics.after_update(algorithm, learner, batch) | done
 

@@ -20,7 +20,7 @@ from pgbench.training.streams import stream
 COLUMNS = ("observations", "actions", "rewards", "next_observations", "terminated", "truncated")
 
 # A purpose's place in this list is part of its stream's identity: add new ones at the end.
-Purpose = Literal["transitions", "stored", "target", "actor"]
+Purpose = Literal["transitions", "stored", "target", "actor", "second"]
 
 
 class Drawn(NamedTuple):
@@ -33,6 +33,18 @@ class Drawn(NamedTuple):
 
     rollout: Rollout
     next_actions: Tensor
+
+    def with_every_action(self, count: int) -> Drawn:
+        """The transitions with each of `count` discrete actions in turn, `[S, B · count]`."""
+        observations, *others = (
+            getattr(self.rollout, name)[0].repeat_interleave(count, 1)
+            for name in COLUMNS
+            if name != "actions"
+        )
+        each = torch.arange(count).repeat(self.next_actions.shape[1]).expand(others[0].shape)
+        return Drawn(
+            Rollout.one_step(observations, each, *others), self.next_actions.repeat_interleave(count, 1)
+        )
 
 
 class ReplayMemory:

@@ -6,7 +6,8 @@ is a rollout of one step, `[1, S, B, …]`, so that TD targets, advantages and t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 import torch
 from torch import Tensor
@@ -23,9 +24,10 @@ from pgbench.training.iteration import Moment, Statistics
 from pgbench.training.learner import ActionCritic, Learner
 from pgbench.training.meaning import details, optimisers
 from pgbench.training.meaning.advantages import advantages, credited_action
-from pgbench.training.meaning.baselines import critic_fit, next_values
+from pgbench.training.meaning.baselines import critic_fit, expected_values, next_values
 from pgbench.training.meaning.critics import separate_fit, targets_of
 from pgbench.training.meaning.data import transition_weights
+from pgbench.training.meaning.surrogates import likelihood_weights
 from pgbench.training.meaning.updates import single_steps
 from pgbench.training.parameters import Parameters
 from pgbench.training.replay_memory import Drawn, ReplayDraws, ReplayMemory
@@ -146,16 +148,16 @@ def credited(algorithm: Algorithm, learner: Learner, drawn: Drawn, draws: Replay
     ∇log π(a|s) Â with the buffer's a is the note's other fault. The second repair draws a ∼ π(·|s) anew, and
     credits it with Q(s, a).
     """
+    drawn, frequencies = _with_actions(algorithm, learner, drawn, draws)
     observations, actions = drawn.rollout.observations[0], drawn.rollout.actions[0]
-    if credited_action(algorithm.advantage) == "policy":
-        actions = draws.actions("actor", learner, observations)
     here = critic_values(learner, observations, actions)
     following = next_values(algorithm.baseline, learner, drawn, draws)
-    both = Values(here.unsqueeze(0), following.unsqueeze(0))
+    expected = expected_values(algorithm.baseline, learner, observations, draws)
+    both = Values(here.unsqueeze(0), following.unsqueeze(0), expected)
     rollout, both = details.at_time_limits(algorithm, drawn.rollout, both)
     advantage = advantages(algorithm, rollout, both, None)[0]
     active = rollout.active[0].to(advantage.dtype)
-    shares = shares_of(active)
+    shares = shares_of(active) * frequencies
     credit = Credit(
         details.over_the_batch(algorithm.details, advantage, shares),
         transition_weights(algorithm.data, active, shares),
@@ -165,10 +167,34 @@ def credited(algorithm: Algorithm, learner: Learner, drawn: Drawn, draws: Replay
     return Minibatch(observations, actions, credit)
 
 
+def _with_actions(
+    algorithm: Algorithm, learner: Learner, drawn: Drawn, draws: ReplayDraws
+) -> tuple[Drawn, Tensor | float]:
+    """The transitions with the actions to be credited, and how much more than on average each of them counts.
+
+    With all n actions, each transition stands there n times: Σ_a ∇π(a|s) Q(s, a) is Σ_a π(a|s) ∇log π(a|s) Q(s, a).
+    """
+    rollout = drawn.rollout
+    match credited_action(algorithm.advantage):
+        case "buffer":
+            return drawn, 1.0
+        case "policy":
+            actions = draws.actions("actor", learner, rollout.observations[0])
+            return drawn._replace(rollout=replace(rollout, actions=actions.unsqueeze(0))), 1.0
+        case "all":
+            probabilities, _ = learner.every_action(rollout.observations[0])
+            return drawn.with_every_action(probabilities.shape[-1]), len(
+                probabilities[0, 0]
+            ) * probabilities.flatten(1)
+        case other:
+            assert_never(other)
+
+
 def actor_losses(algorithm: Algorithm, learner: Learner, part: Minibatch) -> Tensor:
-    """Minus the mean of log π(a|s) Â, `[S]`."""
+    """Minus the mean of log π(a|s) Â, `[S]`, or of what the surrogate makes of Â."""
     new = learner.distribution(part.observations)
-    gain = objectives.log_likelihood(new.log_prob(part.actions), part.credit.advantages)
+    factors = likelihood_weights(algorithm.surrogate, part.credit.advantages)
+    gain = objectives.log_likelihood(new.log_prob(part.actions), factors)
     return (-part.credit.weights * details.with_entropy_bonus(algorithm.details, gain, new)).sum(1)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from pgbench import environments
+from pgbench.base.refusals import Refusal
 from pgbench.environments import Box, Discrete, VectorEnvironment
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.components import Networks
@@ -16,7 +17,8 @@ from pgbench.networks.initialisation import Role, initial_parameters
 from pgbench.networks.perceptron import Perceptron
 from pgbench.training.learner import ActionCritic, Learner, SharedCritic, StateCritic
 from pgbench.training.meaning import data, details, surrogates
-from pgbench.training.meaning.baselines import critic_of
+from pgbench.training.meaning.advantages import credited_action
+from pgbench.training.meaning.baselines import critic_of, sums_over_actions
 from pgbench.training.meaning.networks import initial_weights
 from pgbench.training.parameters import Parameters
 from pgbench.training.sampler import Sampler, environment_streams
@@ -37,6 +39,7 @@ def start_sampler(run: Run, seeds: Sequence[int]) -> Sampler:
 
 def start_learner(algorithm: Algorithm, environment: VectorEnvironment, seeds: Sequence[int]) -> Learner:
     """The networks of a block, drawn from each seed's own streams, for an environment's spaces."""
+    _check_actions(algorithm, environment)
     policy, networks = Policy(environment.actions), algorithm.networks
     heads: list[Head] = [("policy", policy.outputs)]
     critic: SharedCritic | StateCritic | ActionCritic | None
@@ -52,6 +55,22 @@ def start_learner(algorithm: Algorithm, environment: VectorEnvironment, seeds: S
     network, actor = _network(networks, environment.observation_size, heads, 0, seeds, policy.free)
     beta = torch.zeros(len(seeds)) + surrogates.initial_beta(algorithm.surrogate)
     return Learner(policy, network, actor, critic, beta)
+
+
+def _check_actions(algorithm: Algorithm, environment: VectorEnvironment) -> None:
+    """Refuse sums over actions where these are real numbers: only the environment knows that."""
+    if isinstance(environment.actions, Discrete):
+        return
+    if sums_over_actions(algorithm.baseline):
+        raise Refusal(
+            "baseline.subtracts 'expected_value' sums over the actions, and those of this environment are real "
+            "numbers: set baseline.subtracts to 'second_action'"
+        )
+    if credited_action(algorithm.advantage) == "all":
+        raise Refusal(
+            "advantage.action 'all' sums over the actions, and those of this environment are real numbers: "
+            "set advantage.action to 'policy'"
+        )
 
 
 def _action_critic(

@@ -158,7 +158,7 @@ class ReplayCase:
             terminated=never,
             truncated=never,
         )
-        strata = dict(zip(get_args(Purpose), (actor, actor, target, actor), strict=True))
+        strata = dict(zip(get_args(Purpose), (actor, actor, target, actor, target), strict=True))
         noise = {purpose: ((stratum + 0.5) / STRATA).unsqueeze(-1) for purpose, stratum in strata.items()}
         return Drawn(rollout, next_actions.expand(shape)), Strata(noise)
 

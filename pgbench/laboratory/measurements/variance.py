@@ -19,7 +19,6 @@ from pgbench.laboratory.sources import GREENSMITH, NOTE, PETERS, SUTTON, WILLIAM
 from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories
 from pgbench.methods.algorithm import Algorithm
-from pgbench.methods.components import RewardToGo
 from pgbench.studies.catalogue import Size
 
 DISCOUNT = 0.9
@@ -77,7 +76,7 @@ ESTIMATORS = {
 DISCOUNTED = {
     "total return": Estimator("reinforce"),
     "reward-to-go, γ^(t'−t)": Estimator("reward_to_go"),
-    "reward-to-go, γ^(t'−1)": Estimator("reward_to_go", {"advantage": RewardToGo(discount="from_the_start")}),
+    "reward-to-go, γ^(t'−1)": Estimator("reward_to_go", {"discount": "from_the_start"}),
 }
 
 Estimates = dict[str, dict[int, Tensor]]

@@ -10,12 +10,24 @@ from pgbench.methods.compatibility import (
     of_baselines,
     of_critics,
     of_first_steps,
+    of_discounts,
     of_replay,
     of_surrogates,
     of_updates,
+    of_v_trace,
 )
 
-PARTS = (of_critics, of_replay, of_surrogates, of_updates, of_first_steps, of_baselines, of_advantages)
+PARTS = (
+    of_critics,
+    of_replay,
+    of_surrogates,
+    of_updates,
+    of_first_steps,
+    of_baselines,
+    of_advantages,
+    of_v_trace,
+    of_discounts,
+)
 """In this order: the first fault is the one that a person reads."""
 
 

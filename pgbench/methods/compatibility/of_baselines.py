@@ -13,6 +13,7 @@ OPTIMAL_BASELINES = (c.OptimalConstant, c.OptimalComponents)
 def faults(choices: Choices) -> Iterator[str]:
     """Each fault as a sentence, see `pgbench.methods.compatibility.faults`."""
     yield from _optimal_baselines(choices)
+    yield from _leave_one_out(choices)
     yield from _optimal_components(choices)
     yield from _of_itself(choices)
 
@@ -21,6 +22,13 @@ def _optimal_baselines(choices: Choices) -> Iterator[str]:
     baseline = choices.baseline
     if isinstance(baseline, OPTIMAL_BASELINES) and not isinstance(choices.advantage, c.TotalReturn):
         yield f"baseline '{baseline.kind}' is derived for total returns: set advantage to 'total_return'"
+
+
+def _leave_one_out(choices: Choices) -> Iterator[str]:
+    data = choices.data
+    alone = isinstance(data, c.WholeEpisodes) and data.episodes == 1
+    if isinstance(choices.baseline, c.LeaveOneOut) and alone:
+        yield "baseline 'leave_one_out' averages the other episodes of a batch: set data.episodes to 2 or more"
 
 
 def _optimal_components(choices: Choices) -> Iterator[str]:

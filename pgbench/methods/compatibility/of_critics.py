@@ -26,13 +26,19 @@ def _critic_of_actions(choices: Choices) -> Iterator[str]:
         yield "baseline 'learned_action_value' is fitted to stored transitions: set data to 'replay_buffer'"
     if choices.networks.shared:
         yield "networks.shared needs a critic V(s) that learns with the actor: set networks.shared to false"
+    all_actions = isinstance(choices.advantage, c.ActionValue) and choices.advantage.action == "all"
+    if all_actions and choices.baseline.subtracts != "nothing":
+        yield (
+            "baseline.subtracts has no effect with advantage.action 'all', because Σ_a ∇π(a|s) is 0: "
+            "set baseline.subtracts to 'nothing'"
+        )
 
 
 def _missing_critic(choices: Choices) -> Iterator[str]:
     if isinstance(choices.baseline, c.LearnedValue | c.LearnedActionValue):
         return
     details, remedy = choices.details, "set baseline to 'learned_value'"
-    if isinstance(choices.advantage, c.GAE | c.NStep):
+    if isinstance(choices.advantage, c.GAE | c.NStep | c.VTrace):
         yield f"advantage '{choices.advantage.kind}' needs a critic: {remedy}"
     if isinstance(choices.data, c.FixedHorizon):
         yield (

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from pgbench.methods import components as c
 from pgbench.methods.choices import Choices
-from pgbench.methods.compatibility.of_surrogates import PENALTIES, SECOND_ORDER, TRAJECTORY_WEIGHTS
+from pgbench.methods.compatibility.of_surrogates import BOUNDED, SECOND_ORDER, TRAJECTORY_WEIGHTS
 
-COMPARED = (c.ClippedRatio, *PENALTIES, *TRAJECTORY_WEIGHTS)
+COMPARED = (*BOUNDED, *TRAJECTORY_WEIGHTS)
 """Surrogates that are another one where the policy has not moved."""
 
 

@@ -23,7 +23,7 @@ def _replay(choices: Choices) -> Iterator[str]:
             "data 'replay_buffer' holds single transitions, and only a critic can estimate the rewards after them: "
             "set baseline to 'learned_value' or 'learned_action_value'"
         )
-    elif choices.advantage not in (c.NStep(n=1), *(c.ActionValue(action=a) for a in ("buffer", "policy"))):
+    elif choices.advantage != c.NStep(n=1) and not isinstance(choices.advantage, c.ActionValue):
         yield (
             "data 'replay_buffer' holds single transitions: set advantage to 'n_step' with n = 1, or to "
             "'action_value' with baseline 'learned_action_value'"
@@ -35,8 +35,11 @@ def _replay(choices: Choices) -> Iterator[str]:
             yield "data 'replay_buffer' steps the critic before the policy: set baseline.fit to 'separate'"
     if not isinstance(choices.update, c.GradientStep):
         yield "data 'replay_buffer' draws its own minibatches: set update to 'gradient_step'"
-    if not isinstance(choices.surrogate, c.LogLikelihood):
-        yield "data 'replay_buffer' stores no old probabilities: set surrogate to 'log_likelihood'"
+    if not isinstance(choices.surrogate, c.LogLikelihood | c.ExponentialAdvantage):
+        yield (
+            "data 'replay_buffer' stores no old probabilities: set surrogate to 'log_likelihood' or "
+            "'exponential_advantage'"
+        )
     for name in ("observation_normalisation", "reward_scaling"):
         if getattr(details, name) is not None:
             yield (

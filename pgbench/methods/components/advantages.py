@@ -22,11 +22,6 @@ class RewardToGo(Specification):
     """
 
     kind: Literal["reward_to_go"] = "reward_to_go"
-    discount: Literal["from_the_action", "from_the_start"] = Field(
-        "from_the_action",
-        description="`from_the_action`: the factor γ^(t'−t), which is common in practice. `from_the_start`: "
-        "γ^(t'−1), which the derivation gives.",
-    )
 
 
 class NStep(Specification):
@@ -54,15 +49,31 @@ class GAE(Specification):
     )
 
 
-class ActionValue(Specification):
-    """The critic's Q(s, a), with nothing subtracted (the note, off-policy actor-critic)."""
+class VTrace(Specification):
+    """V-trace: r + γ v' − V(s); the target v' corrects what followed for the change of the policy since.
 
-    kind: Literal["action_value"] = "action_value"
-    action: Literal["buffer", "policy"] = Field(
-        "policy",
-        description="The action that the actor makes more likely. `buffer`: the stored one. `policy`: one that the "
-        "present policy draws at s.",
+    Espeholt et al. 2018, section 4. The ratio of the action itself belongs to the surrogate.
+    """
+
+    kind: Literal["v_trace"] = "v_trace"
+    rho_max: Annotated[float, Field(ge=1.0)] = Field(
+        1.0, description="ρ̄, the largest ratio that weights a TD error; it decides which values are learned."
+    )
+    c_max: Annotated[float, Field(ge=1.0)] = Field(
+        1.0, description="c̄, the largest ratio that hands a later TD error on to earlier steps."
     )
 
 
-Advantage = Annotated[TotalReturn | RewardToGo | NStep | GAE | UniformWeight | ActionValue, *SLOT]
+class ActionValue(Specification):
+    """The critic's Q(s, a), less what the baseline subtracts (the note, off-policy actor-critic)."""
+
+    kind: Literal["action_value"] = "action_value"
+    action: Literal["buffer", "policy", "all"] = Field(
+        "policy",
+        description="The action that the actor makes more likely. `buffer`: the stored one. `policy`: one that the "
+        "present policy draws at s. `all`: every one, by its probability: Σ_a ∇π(a|s) Q(s, a) (Sutton et al. 2000; "
+        "Ciosek and Whiteson 2018); actions must be discrete.",
+    )
+
+
+Advantage = Annotated[TotalReturn | RewardToGo | NStep | GAE | VTrace | UniformWeight | ActionValue, *SLOT]

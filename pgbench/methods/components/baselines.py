@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pgbench.base.specification import SLOT, Specification
+from pgbench.base.specification import LATER, SLOT, Specification
 from pgbench.methods.components.critics import CriticFit, CriticTarget, MonteCarloTarget, SeparateFit
 
 
@@ -20,6 +20,15 @@ class AverageReturn(Specification):
     """The average return of the batch: the mean estimate of a trajectory, averaged over trajectories (the note)."""
 
     kind: Literal["average_return"] = "average_return"
+
+
+class LeaveOneOut(Specification):
+    """The average return of the other trajectories of the batch: unbiased, as the average return is not.
+
+    Kool et al. 2019.
+    """
+
+    kind: Literal["leave_one_out"] = "leave_one_out"
 
 
 class TimestepAverage(Specification):
@@ -58,7 +67,7 @@ class LearnedValue(Specification):
 
 
 class LearnedActionValue(Specification):
-    """A critic Q(s, a): a network that is fitted to r + γ Q(s', a'). It is not subtracted (the note)."""
+    """A critic Q(s, a): a network that is fitted to r + γ Q(s', a')."""
 
     kind: Literal["learned_action_value"] = "learned_action_value"
     next_action: Literal["buffer", "policy"] = Field(
@@ -66,12 +75,19 @@ class LearnedActionValue(Specification):
         description="The action a' of the target. `buffer`: the stored one. `policy`: one that the present policy "
         "draws at s'.",
     )
+    subtracts: Annotated[Literal["nothing", "expected_value", "second_action"], LATER] = Field(
+        "nothing",
+        description="What is subtracted from an action's value. `nothing` (the note). `expected_value`: "
+        "Σ_a π(a|s) Q(s, a); actions must be discrete. `second_action`: Q(s, a) of another action that the present "
+        "policy draws at s.",
+    )
     fit: SeparateFit = SeparateFit()
 
 
 Baseline = Annotated[
     NoBaseline
     | AverageReturn
+    | LeaveOneOut
     | TimestepAverage
     | OptimalConstant
     | OptimalComponents

@@ -32,7 +32,19 @@ class NStepTarget(Specification):
     n: PositiveInt = Field(1, description="The number of rewards before the critic's value.")
 
 
-CriticTarget = Annotated[MonteCarloTarget | NStepTarget | LambdaTarget, *SLOT]
+class VTraceTarget(Specification):
+    """V-trace: the observed return, corrected for the change of the policy since (Espeholt et al. 2018, eq. 1)."""
+
+    kind: Literal["v_trace"] = "v_trace"
+    rho_max: Annotated[float, Field(ge=1.0)] = Field(
+        1.0, description="ρ̄, the largest ratio that weights a TD error; it decides which values are learned."
+    )
+    c_max: Annotated[float, Field(ge=1.0)] = Field(
+        1.0, description="c̄, the largest ratio that hands a later TD error on to earlier steps."
+    )
+
+
+CriticTarget = Annotated[MonteCarloTarget | NStepTarget | LambdaTarget | VTraceTarget, *SLOT]
 
 
 class SeparateFit(Specification):

@@ -23,10 +23,14 @@ def subtracted(
 ) -> Tensor | float:
     """b, broadcast to `[T, S, E]`."""
     match baseline:
-        case c.NoBaseline() | c.OptimalComponents() | c.LearnedActionValue():
+        case c.NoBaseline() | c.OptimalComponents():
             return 0.0
+        case c.LearnedActionValue():
+            return values.expected
         case c.AverageReturn():
             return control_variates.trajectory_average(estimates, rollout.active)
+        case c.LeaveOneOut():
+            return control_variates.leave_one_out(estimates, rollout.active)
         case c.TimestepAverage():
             return control_variates.timestep_average(estimates, rollout.active)
         case c.OptimalConstant():
@@ -47,6 +51,7 @@ def critic_of(baseline: c.Baseline) -> Literal["states", "actions"] | None:
         case (
             c.NoBaseline()
             | c.AverageReturn()
+            | c.LeaveOneOut()
             | c.TimestepAverage()
             | c.OptimalConstant()
             | c.OptimalComponents()
@@ -64,6 +69,7 @@ def critic_fit(baseline: c.Baseline) -> c.CriticFit | None:
         case (
             c.NoBaseline()
             | c.AverageReturn()
+            | c.LeaveOneOut()
             | c.TimestepAverage()
             | c.OptimalConstant()
             | c.OptimalComponents()
@@ -81,6 +87,7 @@ def critic_target(baseline: c.Baseline) -> c.CriticTarget | None:
         case (
             c.NoBaseline()
             | c.AverageReturn()
+            | c.LeaveOneOut()
             | c.TimestepAverage()
             | c.OptimalConstant()
             | c.OptimalComponents()
@@ -106,6 +113,7 @@ def gradient_correction(baseline: c.Baseline, scores: Scores, totals: Tensor) ->
         case (
             c.NoBaseline()
             | c.AverageReturn()
+            | c.LeaveOneOut()
             | c.TimestepAverage()
             | c.OptimalConstant()
             | c.LearnedValue()
@@ -125,6 +133,7 @@ def trajectory_scores(baseline: c.Baseline, learner: Learner, recorded: Recorded
         case (
             c.NoBaseline()
             | c.AverageReturn()
+            | c.LeaveOneOut()
             | c.TimestepAverage()
             | c.LearnedValue()
             | c.LearnedActionValue()
@@ -174,10 +183,60 @@ def next_values(baseline: c.Baseline, learner: Learner, drawn: Drawn, draws: Rep
         case (
             c.NoBaseline()
             | c.AverageReturn()
+            | c.LeaveOneOut()
             | c.TimestepAverage()
             | c.OptimalConstant()
             | c.OptimalComponents()
         ):
             raise ValueError(f"baseline '{baseline.kind}' has no value of what follows")
+        case _:
+            assert_never(baseline)
+
+
+@torch.no_grad()
+def expected_values(
+    baseline: c.Baseline, learner: Learner, observations: Tensor, draws: ReplayDraws
+) -> Tensor | float:
+    """What is subtracted from an action's value at observations `[S, B, O]` of a replay buffer, `[S, B]`.
+
+    Neither choice depends on the action that is credited, so that neither changes the expected gradient.
+    """
+    match baseline:
+        case c.LearnedActionValue(subtracts="expected_value"):
+            probabilities, action_values = learner.every_action(observations)
+            return (probabilities * action_values).sum(-1)
+        case c.LearnedActionValue(subtracts="second_action"):
+            return learner.action_values(observations, draws.actions("second", learner, observations))
+        case (
+            c.NoBaseline()
+            | c.AverageReturn()
+            | c.LeaveOneOut()
+            | c.TimestepAverage()
+            | c.OptimalConstant()
+            | c.OptimalComponents()
+            | c.LearnedValue()
+            | c.LearnedActionValue()
+        ):
+            return 0.0
+        case _:
+            assert_never(baseline)
+
+
+def sums_over_actions(baseline: c.Baseline) -> bool:
+    """Whether the baseline needs the value of every action, and so discrete ones."""
+    match baseline:
+        case c.LearnedActionValue(subtracts="expected_value"):
+            return True
+        case (
+            c.NoBaseline()
+            | c.AverageReturn()
+            | c.LeaveOneOut()
+            | c.TimestepAverage()
+            | c.OptimalConstant()
+            | c.OptimalComponents()
+            | c.LearnedValue()
+            | c.LearnedActionValue()
+        ):
+            return False
         case _:
             assert_never(baseline)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import torch
 from torch import Tensor
 
-from pgbench.functional import returns
+from pgbench.functional import ratios, returns
 from pgbench.methods import components as c
 from pgbench.training.experience import Rollout, Values
 
@@ -21,8 +22,22 @@ def targets_of(target: c.CriticTarget, rollout: Rollout, values: Values, gamma: 
         case c.LambdaTarget(lam=lam):
             advantages = returns.gae(rollout.rewards, values.here, values.next, *rollout.flags, gamma, lam)
             return values.here + advantages
+        case c.VTraceTarget() as trace:
+            _, corrections, _ = v_trace(trace, rollout, values, gamma)
+            return values.here + corrections
         case _:
             assert_never(target)
+
+
+def v_trace(
+    trace: c.VTrace | c.VTraceTarget, rollout: Rollout, values: Values, gamma: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """TD errors, V-trace's corrections of the values, and where episodes end, `[T, S, E]` each."""
+    errors = returns.td_errors(rollout.rewards, values.here, values.next, rollout.terminated, gamma)
+    present = torch.ones_like(errors) if values.ratios is None else values.ratios
+    ended = rollout.terminated | rollout.truncated
+    corrections = ratios.v_trace(errors, present, ended, gamma, trace.rho_max, trace.c_max)
+    return errors, corrections, ended
 
 
 def joint_coefficient(fit: c.CriticFit | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import assert_never
 
 import torch
@@ -15,7 +16,7 @@ from pgbench.networks.distributions import Distribution, kl
 from pgbench.training.batches import Batch, Transitions
 from pgbench.training.experience import in_time, side_by_side
 from pgbench.training.iteration import Moment, Statistics
-from pgbench.training.learner import Learner, PolicyAndValue, mean_kl
+from pgbench.training.learner import Learner, PolicyAndValue
 
 
 def surrogate_objective(
@@ -27,17 +28,62 @@ def surrogate_objective(
     match surrogate:
         case c.LogLikelihood() | c.TrajectoryRatio() | c.CausalRatio() | c.PerDecisionRatio():
             return objectives.log_likelihood(log_probs, advantages)
+        case c.ExponentialAdvantage():
+            return objectives.log_likelihood(log_probs, likelihood_weights(surrogate, advantages))
         case c.ImportanceRatio():
             return objectives.importance_ratio(log_probs, old, advantages)
-        case c.ClippedRatio(epsilon=epsilon, pessimistic=True):
-            return objectives.clipped_ratio(log_probs, old, advantages, epsilon)
-        case c.ClippedRatio(epsilon=epsilon):
-            return objectives.clipped_ratio_without_minimum(log_probs, old, advantages, epsilon)
+        case c.TruncatedRatio(maximum=maximum):
+            return objectives.truncated_ratio(log_probs, old, advantages, maximum)
+        case c.ClippedRatio(pessimistic=True):
+            return objectives.clipped_ratio(log_probs, old, advantages, *_clip(surrogate))
+        case c.ClippedRatio():
+            return objectives.clipped_ratio_without_minimum(log_probs, old, advantages, *_clip(surrogate))
+        case c.ClippedLogRatio(epsilon=epsilon):
+            return objectives.clipped_log_ratio(log_probs, old, advantages, epsilon)
+        case c.RollbackRatio(epsilon=epsilon, alpha=alpha):
+            return objectives.rollback_ratio(log_probs, old, advantages, epsilon, alpha)
+        case c.QuadraticPenalty(epsilon=epsilon):
+            return objectives.quadratic_penalty(log_probs, old, advantages, epsilon)
         case c.FixedPenalty() | c.AdaptivePenalty():
-            divergence = kl(learner.policy.restore(recorded.parameters), new)
+            divergence = _divergence(surrogate, learner.policy.restore(recorded.parameters), new)
             return objectives.kl_penalised(log_probs, old, advantages, divergence, learner.beta.unsqueeze(-1))
         case _:
             assert_never(surrogate)
+
+
+def likelihood_weights(surrogate: c.Surrogate, advantages: Tensor) -> Tensor:
+    """The factor of ∇log π(a|s) in the surrogate's gradient at the policy that collected, for its advantages."""
+    match surrogate:
+        case c.ExponentialAdvantage(temperature=temperature, maximum=maximum):
+            return objectives.exponential_weights(advantages, temperature, maximum)
+        case (
+            c.LogLikelihood()
+            | c.ImportanceRatio()
+            | c.TruncatedRatio()
+            | c.ClippedRatio()
+            | c.ClippedLogRatio()
+            | c.RollbackRatio()
+            | c.QuadraticPenalty()
+            | c.FixedPenalty()
+            | c.AdaptivePenalty()
+            | c.TrajectoryRatio()
+            | c.CausalRatio()
+            | c.PerDecisionRatio()
+        ):
+            return advantages
+        case _:
+            assert_never(surrogate)
+
+
+def _divergence(penalty: c.FixedPenalty | c.AdaptivePenalty, old: Distribution, new: Distribution) -> Tensor:
+    """The divergence that a penalty weighs, in its direction."""
+    match penalty:
+        case c.FixedPenalty(direction="new_old") | c.AdaptivePenalty(direction="new_old"):
+            return kl(new, old)
+        case c.FixedPenalty() | c.AdaptivePenalty():
+            return kl(old, new)
+        case _:
+            assert_never(penalty)
 
 
 @torch.no_grad()
@@ -67,7 +113,12 @@ def reweighted(algorithm: Algorithm, learner: Learner, batch: Batch) -> Transiti
         case (
             c.LogLikelihood()
             | c.ImportanceRatio()
+            | c.TruncatedRatio()
+            | c.ExponentialAdvantage()
             | c.ClippedRatio()
+            | c.ClippedLogRatio()
+            | c.RollbackRatio()
+            | c.QuadraticPenalty()
             | c.FixedPenalty()
             | c.AdaptivePenalty()
         ):
@@ -85,7 +136,12 @@ def initial_beta(surrogate: c.Surrogate) -> float:
         case (
             c.LogLikelihood()
             | c.ImportanceRatio()
+            | c.TruncatedRatio()
+            | c.ExponentialAdvantage()
             | c.ClippedRatio()
+            | c.ClippedLogRatio()
+            | c.RollbackRatio()
+            | c.QuadraticPenalty()
             | c.TrajectoryRatio()
             | c.CausalRatio()
             | c.PerDecisionRatio()
@@ -103,13 +159,19 @@ def adapt_penalty(surrogate: c.Surrogate, learner: Learner, batch: Batch, moment
             return {"beta": learner.beta}
         case c.AdaptivePenalty(target=target):
             present = learner.beta.clone()
-            adapted = objectives.adapt_beta(present, mean_kl(learner, batch.transitions), target)
+            # What is penalised is what is held, whichever direction it has.
+            adapted = objectives.adapt_beta(present, _mean_divergence(surrogate, learner, batch), target)
             learner.beta.copy_(torch.where(moment.running, adapted, present))
             return {"beta": present}
         case (
             c.LogLikelihood()
             | c.ImportanceRatio()
+            | c.TruncatedRatio()
+            | c.ExponentialAdvantage()
             | c.ClippedRatio()
+            | c.ClippedLogRatio()
+            | c.RollbackRatio()
+            | c.QuadraticPenalty()
             | c.TrajectoryRatio()
             | c.CausalRatio()
             | c.PerDecisionRatio()
@@ -119,27 +181,56 @@ def adapt_penalty(surrogate: c.Surrogate, learner: Learner, batch: Batch, moment
             assert_never(surrogate)
 
 
+def _mean_divergence(surrogate: c.AdaptivePenalty, learner: Learner, batch: Batch) -> Tensor:
+    """The mean of the divergence that the penalty weighs, `[S]`."""
+    data = batch.transitions
+    new = learner.evaluate_in_chunks(data.recorded.observations).distribution
+    old = learner.policy.restore(data.recorded.parameters)
+    return average(_divergence(surrogate, old, new), data.credit.shares)
+
+
 @torch.no_grad()
 def clipping(surrogate: c.Surrogate, batch: Batch, after: PolicyAndValue) -> Statistics:
-    """The share of ratios outside [1 − ε, 1 + ε] once the update has led to `after`, for a surrogate that clips."""
+    """The share of ratios beyond the surrogate's interval once the update has led to `after`, if it has one."""
+    bounds = _interval(surrogate)
+    if bounds is None:
+        return {}
+    return {"clip_fraction": clip_fraction(batch.transitions, after.distribution, *bounds)}
+
+
+def _interval(surrogate: c.Surrogate) -> tuple[float, float] | None:
+    """How far below and above 1 the interval reaches in which a surrogate wants the ratio."""
     match surrogate:
-        case c.ClippedRatio(epsilon=epsilon):
-            return {"clip_fraction": clip_fraction(batch.transitions, after.distribution, epsilon)}
+        case c.ClippedRatio():
+            return _clip(surrogate)
+        case c.RollbackRatio(epsilon=epsilon) | c.QuadraticPenalty(epsilon=epsilon):
+            return epsilon, epsilon
+        case c.ClippedLogRatio(epsilon=epsilon):
+            return -math.expm1(-epsilon), math.expm1(epsilon)
+        case c.TruncatedRatio(maximum=maximum):
+            return 1.0, maximum - 1.0
         case (
             c.LogLikelihood()
             | c.ImportanceRatio()
+            | c.ExponentialAdvantage()
             | c.FixedPenalty()
             | c.AdaptivePenalty()
             | c.TrajectoryRatio()
             | c.CausalRatio()
             | c.PerDecisionRatio()
         ):
-            return {}
+            return None
         case _:
             assert_never(surrogate)
 
 
-def clip_fraction(data: Transitions, new: Distribution, epsilon: float) -> Tensor:
-    """The share of ratios outside [1 − ε, 1 + ε], `[S]`."""
-    ratio = (new.log_prob(data.recorded.actions) - data.recorded.log_probs).exp()
-    return average(((ratio - 1.0).abs() > epsilon).float(), data.credit.shares)
+def _clip(surrogate: c.ClippedRatio) -> tuple[float, float]:
+    """How far below and above 1 the clipped ratio may lie."""
+    high = surrogate.epsilon_high
+    return surrogate.epsilon, surrogate.epsilon if high is None else high
+
+
+def clip_fraction(data: Transitions, new: Distribution, below: float, above: float) -> Tensor:
+    """The share of ratios less than 1 − `below` or more than 1 + `above`, `[S]`."""
+    moved = (new.log_prob(data.recorded.actions) - data.recorded.log_probs).exp() - 1.0
+    return average(((moved < -below) | (moved > above)).float(), data.credit.shares)
