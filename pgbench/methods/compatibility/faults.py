@@ -8,13 +8,14 @@ from pgbench.methods.choices import Choices
 from pgbench.methods.compatibility import (
     of_advantages,
     of_baselines,
+    of_critic_fits,
     of_critics,
     of_replay,
     of_surrogates,
     of_updates,
 )
 
-PARTS = (of_critics, of_replay, of_surrogates, of_updates, of_baselines, of_advantages)
+PARTS = (of_critics, of_critic_fits, of_replay, of_surrogates, of_updates, of_baselines, of_advantages)
 """In this order: the first fault is the one that a person reads."""
 
 
