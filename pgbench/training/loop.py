@@ -19,7 +19,7 @@ from pgbench.training.experience import Rollout
 from pgbench.training.iteration import Iteration, Moment, Statistics
 from pgbench.training.learner import Learner
 from pgbench.training.meaning.data import collect, start_memory
-from pgbench.training.meaning.updates import update
+from pgbench.training.meaning.updates import fit_first, update
 from pgbench.training.replay_memory import ReplayMemory
 from pgbench.training.sampler import Sampler
 from pgbench.training.start import start_learner, start_sampler
@@ -87,9 +87,9 @@ class Trainer:
         self.sampler.environment.close()
 
     def _learn(self, rollout: Rollout, moment: Moment) -> Statistics:
-        """Learn from a rollout alone: credit, look, update, look."""
+        """Learn from a rollout alone: credit, fit a critic that goes first, look, update, look."""
         algorithm, learner = self.run.algorithm, self.learner
-        batch = prepare(algorithm, learner, rollout)
+        batch = fit_first(algorithm, learner, prepare(algorithm, learner, rollout), moment)
         seen = self.observer(learner, self.sampler, batch, moment)
         if not moment.watched:
             update(algorithm, learner, batch, moment)

@@ -24,7 +24,7 @@ def loss(algorithm: Algorithm, learner: Learner, part: Transitions) -> Tensor:
         return policy_losses(algorithm, learner, learner.distribution(observations), part).sum()
     new, values = learner.evaluate(observations)
     of_policy = policy_losses(algorithm, learner, new, part)
-    of_critic = value_losses(algorithm.details, _learned(values), part)
+    of_critic = value_losses(algorithm.details, learner.scale, _learned(values), part)
     return torch.add(of_policy, of_critic, alpha=coefficient).sum()
 
 

@@ -8,6 +8,7 @@ from pgbench.methods.choices import Choices
 from pgbench.methods.compatibility import (
     of_advantages,
     of_baselines,
+    of_critic_fits,
     of_critics,
     of_first_steps,
     of_discounts,
@@ -19,6 +20,7 @@ from pgbench.methods.compatibility import (
 
 PARTS = (
     of_critics,
+    of_critic_fits,
     of_replay,
     of_surrogates,
     of_updates,

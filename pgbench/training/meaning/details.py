@@ -17,6 +17,7 @@ from pgbench.training.batches import Transitions
 from pgbench.training.experience import Rollout, Values
 from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
 from pgbench.training.preprocessing import Preprocessing
+from pgbench.training.value_scale import ValueScale
 
 
 def preprocessing(details: c.Details, gamma: float, shape: tuple[int, int, int]) -> Preprocessing:
@@ -88,9 +89,21 @@ def with_entropy_bonus(details: c.Details, gain: Tensor, new: Distribution) -> T
     return gain + details.entropy_bonus * new.entropy() if details.entropy_bonus else gain
 
 
-def value_losses(details: c.Details, values: Tensor, part: Transitions) -> Tensor:
-    """The share of each transition in the critic's mean loss, `[S, M]`, clipped if that is asked for."""
+def start_value_scale(details: c.Details, replicas: int) -> ValueScale | None:
+    """The unit in which a critic learns before anything was seen; None: that of returns."""
+    normalisation = details.value_normalisation
+    return None if normalisation is None else ValueScale(replicas, normalisation.rescale)
+
+
+def value_losses(details: c.Details, scale: ValueScale | None, values: Tensor, part: Transitions) -> Tensor:
+    """The share of each transition in the critic's mean loss, `[S, M]`, clipped if that is asked for.
+
+    Errors, and the distance of the clip, have the unit in which the critic learns, as in the code of Andrychowicz
+    et al. 2021, google-research/seed_rl.
+    """
     (targets, old), clip = part.regression, details.value_clip
+    if scale is not None:
+        values, targets, old = (scale.present.outputs(each) for each in (values, targets, old))
     if clip is None:
         return part.credit.shares * objectives.value_loss(values, targets)
     return part.credit.shares * objectives.clipped_value_loss(values, old, targets, clip)
