@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class Later:
+    """The mark of a field that came after results had names; see `LATER`."""
+
+
+LATER: Final = Later()
+"""An annotation of such a field: while it has its default, the digest is the one from before the field."""
 
 
 class Specification(BaseModel):
@@ -19,9 +27,21 @@ class Specification(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Eight hexadecimal digits over all values, defaults included."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Eight hexadecimal digits over all values, defaults included except those of fields marked `LATER`."""
+        values = _without_later(self, self.model_dump(mode="json"))
+        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def _without_later(model: BaseModel, dumped: dict[str, Any]) -> dict[str, Any]:
+    """What a model dumps, without its later fields that have their default."""
+    kept = {}
+    for name, value in dumped.items():
+        field, present = type(model).model_fields[name], getattr(model, name)
+        if LATER in field.metadata and present == field.default:
+            continue
+        kept[name] = _without_later(present, value) if isinstance(present, BaseModel) else value
+    return kept
 
 
 def _named_by_kind(value: Any) -> Any:
