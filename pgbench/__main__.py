@@ -134,6 +134,9 @@ Evaluations = Annotated[
     int | None, typer.Option(help="Evaluations, evenly over the budget; by default one, at its end.")
 ]
 EvaluationActions = Annotated[str | None, typer.Option(help="mean (the default), or sampled as in training.")]
+EvaluationTimeLimit = Annotated[
+    int | None, typer.Option(help="Steps of an evaluation episode; by default the environment's own limit.")
+]
 ReferenceEvery = Annotated[
     int | None, typer.Option(help="Updates between comparisons of the gradient with a large batch's.")
 ]
@@ -155,11 +158,12 @@ def train(
     evaluation_episodes: EvaluationEpisodes = None,
     evaluations: Evaluations = None,
     evaluation_actions: EvaluationActions = None,
+    evaluation_time_limit: EvaluationTimeLimit = None,
     reference_every: ReferenceEvery = None,
     reference_batches: ReferenceBatches = 20,
 ) -> None:
     """Train one block of replicas of a run."""
-    evaluation = _evaluation(evaluation_episodes, evaluations, evaluation_actions)
+    evaluation = _evaluation(evaluation_episodes, evaluations, evaluation_actions, evaluation_time_limit)
     values = {"environment": environment, "steps": steps, "evaluation": evaluation}
     run = describe_run(algorithm, parse_overrides(override or [], "train"), values, "train")
     block = runs.seeds_of(seeds)
@@ -380,9 +384,11 @@ def _plans(configuration: Path, preset: str | None) -> tuple[Configuration, list
     return chosen, list(plan_studies(chosen, files).values())
 
 
-def _evaluation(episodes: int | None, times: int | None, actions: str | None) -> dict[str, Any] | None:
+def _evaluation(
+    episodes: int | None, times: int | None, actions: str | None, time_limit: int | None
+) -> dict[str, Any] | None:
     """The fields of `runs.Evaluation` that the options give; None if they give none."""
-    options = {"episodes": episodes, "times": times, "actions": actions}
+    options = {"episodes": episodes, "times": times, "actions": actions, "time_limit": time_limit}
     given = {name: value for name, value in options.items() if value is not None}
     if given and episodes is None:
         raise Refusal(

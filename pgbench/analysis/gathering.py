@@ -88,11 +88,11 @@ def _read_blocks(planned: PlannedRun, layout: Layout) -> Iterable[Block]:
 
 
 def _episode_table(trained: Sequence[Trained]) -> pd.DataFrame:
-    """All episodes; each row names the variant, environment and run that it belongs to."""
+    """All episodes that ended; each row names the variant, environment and run that it belongs to."""
     names = [(planned.variant, planned.environment, planned.name) for planned, _ in trained]
-    counts = [len(block.episodes) for _, block in trained]
     columns = ["seed", "step", "episodic_return", "episodic_length"]
-    values = pd.concat([block.episodes[columns] for _, block in trained], ignore_index=True)
+    ended = [block.episodes.loc[~block.episodes["cut"], columns] for _, block in trained]
+    counts, values = [len(episodes) for episodes in ended], pd.concat(ended, ignore_index=True)
     return pd.concat([_repeated(["variant", "environment", "run"], names, counts), values], axis=1)
 
 

@@ -40,7 +40,8 @@ class Replica:
         steps: the step at which each episode ended, rising, `[episodes]`.
         returns: the return of each episode, `[episodes]`; NaN where it is not finite.
         metrics: one row a kept iteration.
-        evaluated: the mean return of each evaluation, in their order; NaN where it is not finite.
+        evaluated: the mean return of each evaluation, in their order; NaN where it is not finite, or where an
+            episode was cut.
     """
 
     planned: PlannedRun
@@ -116,7 +117,8 @@ def curve(steps: Integers, returns: Array, grid: Integers) -> Array:
 def replicas_of(planned: PlannedRun, block: Block) -> Iterable[Replica]:
     """Each replica of a block, with its episodes up to the budget, so that all are judged at equal cost."""
     seeds = block.record.seeds
-    episodes = block.episodes[block.episodes["step"] <= planned.run.steps]
+    within = block.episodes["step"] <= planned.run.steps
+    episodes = block.episodes[within & ~block.episodes["cut"]]  # one without an end has no return
     steps, returns = episodes["step"].to_numpy(), _finite(episodes["episodic_return"])
     rows = (_rows_of_seeds(table, seeds) for table in (episodes, block.metrics, block.evaluations))
     for seed, of_episodes, of_metrics, of_evaluations in zip(seeds, *rows, strict=True):
@@ -140,11 +142,16 @@ def _rows_of_seeds(table: pd.DataFrame, seeds: Sequence[int]) -> list[slice]:
 
 
 def evaluation_means(episodes: pd.DataFrame) -> Array:
-    """The mean return of each evaluation of a replica, in their order; NaN where a return is not finite."""
+    """The mean return of each evaluation of a replica, in their order.
+
+    NaN where a return is not finite, or where an episode was cut because the budget was spent. To leave such an
+    episode out would select by its length, and the return of its steps so far is not its return.
+    """
     if not len(episodes):
         return np.empty(0)
     ends = np.flatnonzero(np.diff(episodes["step"])) + 1
-    return np.array([np.mean(returns) for returns in np.split(_finite(episodes["episodic_return"]), ends)])
+    returns = np.where(episodes["cut"], np.nan, _finite(episodes["episodic_return"]))
+    return np.array([np.mean(each) for each in np.split(returns, ends)])
 
 
 def _finite(returns: pd.Series) -> Array:

@@ -141,7 +141,8 @@ class CostModel:
         if run.evaluation is None:
             return 0.0
         rows = replicas * run.evaluation.episodes
-        steps = rows * run.evaluation.times * (time_limit(run.environment) or LONGEST)
+        limit = run.evaluation_limit(time_limit(run.environment))
+        steps = rows * run.evaluation.times * (LONGEST if limit is None else limit)
         return steps * self._stepping(run.environment, rows)
 
     def _learning(self, algorithm: Algorithm) -> tuple[Learning, str | None]:

@@ -47,4 +47,6 @@ def training_arguments(run: Run) -> list[str]:
             str(evaluation.times),
         ]
         arguments += ["--evaluation-actions", evaluation.actions]
+        if evaluation.time_limit is not None:
+            arguments += ["--evaluation-time-limit", str(evaluation.time_limit)]
     return arguments

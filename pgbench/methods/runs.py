@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from pgbench.base.refusals import Refusal
-from pgbench.base.specification import Specification
+from pgbench.base.specification import LATER, Specification
 from pgbench.methods.algorithm import Algorithm
 
 MAXIMAL_BLOCK = 10_000
@@ -35,6 +35,11 @@ class Evaluation(Specification):
         "mean",
         description="`mean`: the mean action of the policy, or the most likely one. `sampled`: as in training.",
     )
+    time_limit: Annotated[PositiveInt | None, LATER] = Field(
+        None,
+        description="Steps after which an evaluation episode is cut, instead of the environment's own limit. Where "
+        "nothing limits an episode, it is cut after as many steps as the run trains.",
+    )
 
 
 class Run(Specification):
@@ -47,6 +52,15 @@ class Run(Specification):
     evaluation: Evaluation | None = Field(
         None, exclude_if=lambda value: value is None, description="Evaluation episodes; none by default."
     )
+
+    def evaluation_limit(self, of_environment: int | None) -> int | None:
+        """Steps after which an evaluation episode is cut; None: nothing limits it but the run's budget.
+
+        Args:
+            of_environment: the environment's own time limit, if it has one.
+        """
+        asked = None if self.evaluation is None else self.evaluation.time_limit
+        return asked or of_environment or self.algorithm.details.time_limit
 
 
 def path_safe(text: str) -> str:

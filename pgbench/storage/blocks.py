@@ -37,6 +37,7 @@ EPISODES = TableFormat(
         "episodic_return": "float64",
         "episodic_length": "int64",
         "terminated": "bool",
+        "cut": "bool",
     }
 )
 METRICS = TableFormat({"seed": "int64", "iteration": "int64", "step": "int64"}, others="float64")
@@ -49,7 +50,8 @@ class BlockTables(NamedTuple):
 
     Attributes:
         episodes: one row a finished training episode, in the format `EPISODES`; `step` counts the environment
-            steps of the replica when the episode ended.
+            steps of the replica when the episode ended. The return of an episode that was `cut`, because the
+            budget was spent, is that of its steps so far.
         metrics: one row a seed and kept iteration, in the format `METRICS`, with a column for each metric.
         evaluations: one row an evaluation episode, in the format `EPISODES`; `step` counts the environment steps
             that the replica had trained when it was evaluated.

@@ -97,8 +97,14 @@ class GradientReference:
         fresh = start_sampler(self.run, [int(generator.integers(2**62)) for generator in draws])
         fresh.preprocessing.adopt(sampler.preprocessing)
         data, running = self.run.algorithm.data, moment.running.numpy()
+        rollouts = []
         with closing(fresh.environment):
-            return [collect(data, fresh, learner, part, running) for part in range(self.batches)]
+            for part in range(self.batches):
+                fresh.steps[:] = (
+                    0  # each batch may take as many steps as the run, and not all of them together
+                )
+                rollouts.append(collect(data, fresh, learner, part, running))
+        return rollouts
 
 
 def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:

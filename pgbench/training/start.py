@@ -34,9 +34,11 @@ def start_sampler(run: Run, seeds: Sequence[int]) -> Sampler:
     """The environments of a block, with the preprocessing that the algorithm asks for."""
     algorithm = run.algorithm
     each = data.environments_each(algorithm.data)
-    environment = environments.make(run.environment, environment_streams(seeds, each))
+    streams = environment_streams(seeds, each)
+    environment = environments.make(run.environment, streams, algorithm.details.time_limit)
     shape = (len(seeds), each, environment.observation_size)
-    return Sampler(environment, seeds, details.preprocessing(algorithm.details, algorithm.gamma, shape))
+    preprocessing = details.preprocessing(algorithm.details, algorithm.gamma, shape)
+    return Sampler(environment, seeds, preprocessing, run.steps)
 
 
 def start_learner(algorithm: Algorithm, environment: VectorEnvironment, seeds: Sequence[int]) -> Learner:

@@ -109,7 +109,7 @@ def simulate(planned: PlannedRun, block: str, rng: np.random.Generator) -> Block
         span = world.trained - world.untrained
         returns = world.untrained + span * learnt + 0.1 * abs(span) * rng.standard_normal(len(steps))
         frame = {"seed": seed, "step": steps, "episodic_return": returns, "episodic_length": lengths}
-        episodes.append(pd.DataFrame(frame | {"terminated": lengths < 1000}))
+        episodes.append(pd.DataFrame(frame | {"terminated": lengths < 1000, "cut": False}))
         ends = np.arange(BATCH, world.steps + BATCH, BATCH)
         keys = {"seed": seed, "iteration": np.arange(len(ends)), "step": ends}
         values = {name: rng.lognormal(size=len(ends)) for name in METRICS}

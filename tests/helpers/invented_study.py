@@ -124,7 +124,7 @@ def invent_block(planned, block, skill, rng):
         returns = skill * (1 - np.exp(-3 * steps / budget)) * rng.normal(1.0, 0.2)
         returns += 0.2 * skill * rng.standard_normal(len(steps))
         frame = {"seed": seed, "step": steps, "episodic_return": returns, "episodic_length": lengths}
-        episodes.append(pd.DataFrame(frame | {"terminated": lengths < 150}))
+        episodes.append(pd.DataFrame(frame | {"terminated": lengths < 150, "cut": False}))
         ends = np.arange(1, 5) * (end // 4)
         metrics.append(
             pd.DataFrame({"seed": seed, "iteration": np.arange(4), "step": ends, "value_loss": ends / end})
@@ -132,7 +132,8 @@ def invent_block(planned, block, skill, rng):
         evaluated = ends[ends <= end] if planned.run.evaluation else ends[:0]
         levels = np.repeat(skill * np.array([0.5, 1.0, 1.5, 1.2])[: len(evaluated)], 3)
         frame = {"seed": seed, "step": np.repeat(evaluated, 3), "episodic_return": rng.normal(levels, 1.0)}
-        evaluations.append(pd.DataFrame(frame | {"episodic_length": 100, "terminated": True}))
+        ended = {"episodic_length": 100, "terminated": True, "cut": False}
+        evaluations.append(pd.DataFrame(frame | ended))
     return BlockTables(*(pd.concat(rows, ignore_index=True) for rows in (episodes, metrics, evaluations)))
 
 

@@ -30,6 +30,7 @@ def episodes():
             "episodic_return": [10.0, np.nan, 12.0],
             "episodic_length": np.array([10, 15, 12], dtype=np.int64),
             "terminated": [True, False, True],
+            "cut": False,
         }
     )
 

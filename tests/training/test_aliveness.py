@@ -33,6 +33,7 @@ CHANGES: list[tuple[str, Algorithm, dict[str, Any]]] = [
     for change in (
         {"data.steps": 64},
         {"data.environments": 2},
+        {"data.restarts": True},
         {"gamma": 0.9},
         {"advantage.lam": 0.5},
         {"advantage": c.NStep(n=3)},
@@ -62,6 +63,9 @@ CHANGES: list[tuple[str, Algorithm, dict[str, Any]]] = [
         {"networks.initialisation": c.Xavier()},
         {"details.observation_normalisation": None},
         {"details.observation_normalisation.clip": 1.0},
+        {"details.observation_normalisation.updates": "each_batch"},
+        {"details.observation_normalisation.minimum_variance": 2.0},
+        {"details.time_limit": 50},
         {"details.reward_scaling": None},
         {"details.reward_scaling.clip": 0.1},
         {"details.advantage_normalisation": None},
@@ -150,9 +154,9 @@ CHANGES += [
 ]
 
 
-def trace(algorithm: Algorithm) -> list[str]:
+def trace(algorithm: Algorithm, environment: str = "Pendulum-v1") -> list[str]:
     """All numbers of the first updates on an environment whose episodes are cut by a time limit."""
-    run = runs.Run(algorithm=algorithm, environment="Pendulum-v1", steps=700)
+    run = runs.Run(algorithm=algorithm, environment=environment, steps=700)
     history = list(loop.train(run, [0]))
     return [value.item().hex() for record in history for value in record.statistics.values()]
 
@@ -188,6 +192,13 @@ def test_backtracking_is_alive_where_the_full_step_is_too_long():
     ]
     for search in searches:
         assert trace(paths.with_values(wild, search)) != trace(wild)
+
+
+def test_raw_actions_are_alive_where_the_reward_sees_them():
+    """Pendulum and MuJoCo bound the force by themselves; this reward charges the action as it is given."""
+    for algorithm in (PPO, TRPO, EPISODES, REPLAY):
+        raw = paths.with_values(algorithm, {"details.actions": "raw"})
+        assert trace(raw, "MountainCarContinuous-v0") != trace(algorithm, "MountainCarContinuous-v0")
 
 
 def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():

@@ -35,7 +35,7 @@ def collect(
         case c.WholeEpisodes():
             return sampler.whole_episodes(act, draw, iteration, running)
         case c.FixedHorizon():
-            return sampler.fixed_horizon(act, draw, iteration, running, data.steps)
+            return sampler.fixed_horizon(act, draw, iteration, running, data.steps, data.restarts)
         case c.ReplayBuffer():
             warm_up = 0 if iteration else data.warm_up
             return sampler.fixed_horizon(act, draw, iteration, running, warm_up + data.steps)

@@ -31,10 +31,38 @@ def preprocessing(details: c.Details, gamma: float, shape: tuple[int, int, int])
     replicas, each, size = shape
     normalisation, scaling = details.observation_normalisation, details.reward_scaling
     return Preprocessing(
-        None if normalisation is None else ObservationNormaliser(replicas, size, normalisation.clip),
+        None if normalisation is None else _normaliser(normalisation, replicas, size),
         None if scaling is None else RewardScaler(replicas, each, gamma, scaling.clip),
         details.reward_offset or 0.0,
+        waits=normalisation is not None and _waits(normalisation),
+        clips=_clips(details),
     )
+
+
+def _normaliser(normalisation: c.ObservationNormalisation, replicas: int, size: int) -> ObservationNormaliser:
+    return ObservationNormaliser(replicas, size, normalisation.clip, normalisation.minimum_variance)
+
+
+def _waits(normalisation: c.ObservationNormalisation) -> bool:
+    """Whether observations are counted a batch at a time."""
+    match normalisation.updates:
+        case "each_batch":
+            return True
+        case "each_step":
+            return False
+        case other:
+            assert_never(other)
+
+
+def _clips(details: c.Details) -> bool:
+    """Whether actions are brought into their box."""
+    match details.actions:
+        case "clipped":
+            return True
+        case "raw":
+            return False
+        case other:
+            assert_never(other)
 
 
 def at_time_limits(algorithm: Algorithm, rollout: Rollout, values: Values) -> tuple[Rollout, Values]:
