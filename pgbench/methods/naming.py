@@ -47,4 +47,7 @@ def training_arguments(run: Run) -> list[str]:
             str(evaluation.times),
         ]
         arguments += ["--evaluation-actions", evaluation.actions]
+    if run.reference is not None:
+        reference = run.reference
+        arguments += ["--reference-every", str(reference.every), "--reference-batches", str(reference.batches)]
     return arguments

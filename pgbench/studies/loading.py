@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pgbench import environments
 from pgbench.base.refusals import Refusal, explain
 from pgbench.base.yaml_files import parse_yaml, read_yaml
+from pgbench.methods.compatibility.of_replay import reference_faults
 from pgbench.methods.lookup import member, override
 from pgbench.methods.runs import Run
 from pgbench.studies.claim_checks import check_claims
@@ -30,6 +31,10 @@ def load_study(path: Path) -> Study:
     for environment in study.environments:
         check_environment(environment, f"{path}: environments")
     algorithms = {label: resolve_variant(study, label, str(path))[1] for label in study.variants}
+    if study.reference is not None:
+        for label, algorithm in algorithms.items():
+            for fault in reference_faults(algorithm):
+                raise Refusal(f"{path}: variant '{label}': {fault}")
     check_claims(study, algorithms, str(path))
     return study
 
