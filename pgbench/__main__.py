@@ -140,7 +140,9 @@ EvaluationTimeLimit = Annotated[
 ReferenceEvery = Annotated[
     int | None, typer.Option(help="Updates between comparisons of the gradient with a large batch's.")
 ]
-ReferenceBatches = Annotated[int, typer.Option(help="Size of the large batch, in batches of an update.")]
+ReferenceBatches = Annotated[
+    int | None, typer.Option(help="Size of the large batch, in batches of an update; by default 20.")
+]
 
 
 @app.command()
@@ -160,11 +162,17 @@ def train(
     evaluation_actions: EvaluationActions = None,
     evaluation_time_limit: EvaluationTimeLimit = None,
     reference_every: ReferenceEvery = None,
-    reference_batches: ReferenceBatches = 20,
+    reference_batches: ReferenceBatches = None,
 ) -> None:
     """Train one block of replicas of a run."""
-    evaluation = _evaluation(evaluation_episodes, evaluations, evaluation_actions, evaluation_time_limit)
-    values = {"environment": environment, "steps": steps, "evaluation": evaluation}
+    values = {
+        "environment": environment,
+        "steps": steps,
+        "evaluation": _evaluation(
+            evaluation_episodes, evaluations, evaluation_actions, evaluation_time_limit
+        ),
+        "reference": _reference(reference_every, reference_batches),
+    }
     run = describe_run(algorithm, parse_overrides(override or [], "train"), values, "train")
     block = runs.seeds_of(seeds)
     actual_name = naming.run_name(run)
@@ -172,15 +180,7 @@ def train(
         raise Refusal(f"train: these arguments describe the run '{actual_name}', not '{name}'")
     from pgbench.running.block import train_block
 
-    block_name = f"{actual_name}/{block[0]}-{block[-1]}"
-    if reference_every is None:
-        train_block(run, block, into or Layout().block(block_name), checkpoint_every)
-    else:
-        from pgbench.training.gradient_reference import GradientReference
-
-        observer = GradientReference(run, block, reference_every, reference_batches)
-        directory = into or Layout().block_with_own_metrics(block_name)
-        train_block(run, block, directory, checkpoint_every, observer)
+    train_block(run, block, into or Layout().block(f"{actual_name}/{block[0]}-{block[-1]}"), checkpoint_every)
 
 
 @app.command()
@@ -394,6 +394,15 @@ def _evaluation(
         raise Refusal(
             "train: how often or how to evaluate is given, but not in how many --evaluation-episodes"
         )
+    return given or None
+
+
+def _reference(every: int | None, batches: int | None) -> dict[str, Any] | None:
+    """The fields of `runs.Reference` that the options give; None if they give none."""
+    options = {"every": every, "batches": batches}
+    given = {name: value for name, value in options.items() if value is not None}
+    if given and every is None:
+        raise Refusal("train: the batches of a reference are given, but not how often, --reference-every")
     return given or None
 
 

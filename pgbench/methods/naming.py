@@ -49,4 +49,12 @@ def training_arguments(run: Run) -> list[str]:
         arguments += ["--evaluation-actions", evaluation.actions]
         if evaluation.time_limit is not None:
             arguments += ["--evaluation-time-limit", str(evaluation.time_limit)]
+    if run.reference is not None:
+        reference = run.reference
+        arguments += [
+            "--reference-every",
+            str(reference.every),
+            "--reference-batches",
+            str(reference.batches),
+        ]
     return arguments

@@ -12,6 +12,7 @@ from pgbench import environments
 from pgbench.base.refusals import Refusal, explain
 from pgbench.base.yaml_files import parse_yaml, read_yaml
 from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.compatibility.of_replay import reference_faults
 from pgbench.methods.lookup import member, override
 from pgbench.methods.runs import Evaluation, Run
 from pgbench.studies.claim_checks import check_claims
@@ -34,6 +35,10 @@ def load_study(path: Path) -> Study:
     for label, algorithm in algorithms.items():
         for environment in study.environments:
             check_together(algorithm, environment, study.evaluation, f"{path}: variants.{label}")
+    if study.reference is not None:
+        for label, algorithm in algorithms.items():
+            for fault in reference_faults(algorithm):
+                raise Refusal(f"{path}: variant '{label}': {fault}")
     check_claims(study, algorithms, str(path))
     return study
 

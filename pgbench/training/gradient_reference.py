@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import assert_never
 
 import torch
 from torch import Tensor
 
-from pgbench.base.refusals import Refusal
 from pgbench.functional.moments import signal_to_noise
 from pgbench.methods import components as c
 from pgbench.methods.algorithm import Algorithm
-from pgbench.methods.runs import Run
+from pgbench.methods.runs import Reference, Run
 from pgbench.training.batches import Batch
 from pgbench.training.credit import critic_values, prepare
 from pgbench.training.experience import Rollout, side_by_side
@@ -26,7 +26,7 @@ from pgbench.training.learner import Learner
 from pgbench.training.losses import gradient
 from pgbench.training.meaning.baselines import critic_of
 from pgbench.training.meaning.critics import targets_of
-from pgbench.training.meaning.data import collect, start_memory
+from pgbench.training.meaning.data import collect
 from pgbench.training.sampler import Sampler
 from pgbench.training.start import start_sampler
 from pgbench.training.streams import stream
@@ -36,16 +36,13 @@ METRICS = ("reference_cosine", "reference_signal_to_noise", "reference_value_err
 
 @dataclass(frozen=True)
 class GradientReference:
-    """An observer of training, to be given to `loop.train`.
+    """What looks at the gradients of a run's updates.
 
     Attributes:
         run: what is trained.
         seeds: one for each replica.
         every: iterations from one look to the next; the first is at iteration 0.
         batches: K ≥ 2, batches of an update's size that make up the reference.
-
-    Raises:
-        Refusal: if the numbers make no reference, or the run learns from a replay buffer.
     """
 
     run: Run
@@ -53,14 +50,9 @@ class GradientReference:
     every: int
     batches: int
 
-    def __post_init__(self) -> None:
-        if self.every < 1 or self.batches < 2:
-            raise Refusal(
-                f"reference: looks every {self.every} iterations at {self.batches} batches; "
-                "it must be every 1 or more, at 2 or more"
-            )
-        if start_memory(self.run.algorithm.data) is not None:
-            raise Refusal("reference: an update from a replay buffer has no batch to compare with")
+    def looks(self, iteration: int) -> bool:
+        """Whether the update of this iteration is looked at."""
+        return iteration % self.every == 0
 
     def __call__(self, learner: Learner, sampler: Sampler, batch: Batch, moment: Moment) -> Statistics:
         """Before an update: three metrics `[S]`, NaN where this iteration is not looked at.
@@ -77,7 +69,7 @@ class GradientReference:
             batch: what the update is about to learn from.
             moment: where training stands.
         """
-        if moment.iteration % self.every:
+        if not self.looks(moment.iteration):
             return {name: torch.full((len(self.seeds),), torch.nan) for name in METRICS}
         algorithm = self.run.algorithm
         present = _gradient(algorithm, learner, batch)
@@ -105,6 +97,17 @@ class GradientReference:
                 )
                 rollouts.append(collect(data, fresh, learner, part, running))
         return rollouts
+
+
+def start_reference(run: Run, seeds: Sequence[int]) -> GradientReference | None:
+    """What looks at the gradients of a run, if it asks for that."""
+    match run.reference:
+        case None:
+            return None
+        case Reference(every=every, batches=batches):
+            return GradientReference(run, seeds, every, batches)
+        case _:
+            assert_never(run.reference)
 
 
 def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:

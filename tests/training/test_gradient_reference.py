@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
-from pgbench.base.refusals import Refusal
 from pgbench.methods import lineage, paths, runs
 from pgbench.training import credit, iteration, loop, losses
 from pgbench.training.gradient_reference import METRICS, GradientReference
@@ -18,22 +18,17 @@ SMALL = {
 STEPS = {"reward_to_go": 300, "ppo": 384}
 
 
-def described(name, environment="CartPole-v1", **changes):
+def described(name, environment="CartPole-v1", looking=None, **changes):
     algorithm = paths.with_values(lineage.LINEAGE[name].algorithm, SMALL[name] | changes)
-    return runs.Run(algorithm=algorithm, environment=environment, steps=STEPS[name])
+    return runs.Run(algorithm=algorithm, environment=environment, steps=STEPS[name], reference=looking)
 
 
-def trained(run, seeds, *look):
-    return list(loop.train(run, seeds, *look))
+LOOKING = runs.Reference(every=2, batches=3)
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_to_look_leaves_every_bit_of_training_alone(name):
-    run, seeds = described(name), [0, 5]
-    plain, looked = (
-        trained(run, seeds),
-        trained(run, seeds, GradientReference(run, seeds, every=2, batches=3)),
-    )
+    plain, looked = (list(loop.train(described(name, looking=look), [0, 5])) for look in (None, LOOKING))
     assert len(plain) == len(looked) > 1
     for one, other in zip(plain, looked, strict=True):
         assert one.episodes == other.episodes
@@ -49,11 +44,8 @@ def test_to_look_leaves_every_bit_of_training_alone(name):
 
 
 def test_a_replicas_numbers_do_not_depend_on_its_block():
-    run = described("ppo")
-    together, alone = (
-        trained(run, seeds, GradientReference(run, seeds, every=2, batches=3))[0].statistics
-        for seeds in ([0, 5], [5])
-    )
+    run = described("ppo", looking=LOOKING)
+    together, alone = (next(loop.train(run, seeds)).statistics for seeds in ([0, 5], [5]))
     for metric in METRICS:
         assert torch.equal(together[metric][1:], alone[metric]), metric
 
@@ -122,13 +114,24 @@ def test_more_batches_point_more_nearly_in_one_direction():
     assert (seen["reference_cosine"].abs() <= 1.0).all()
 
 
+def test_every_look_is_recorded_however_rarely_metrics_are(monkeypatch):
+    monkeypatch.setattr(loop, "METRIC_ROWS", 1)
+    records = list(loop.train(described("ppo", looking=LOOKING), [0]))
+    assert len(records) == 3
+    assert [bool(record.measured[0]) for record in records] == [True, False, True]
+
+
 @pytest.mark.parametrize(("every", "batches"), [(0, 5), (1, 1)])
 def test_numbers_that_make_no_reference_are_refused(every, batches):
-    with pytest.raises(Refusal, match="it must be every 1 or more, at 2 or more"):
-        GradientReference(described("ppo"), [0], every, batches)
+    with pytest.raises(ValidationError):
+        runs.Reference(every=every, batches=batches)
 
 
 def test_a_replay_buffer_has_no_reference():
-    run = runs.Run(algorithm=lineage.LINEAGE["replay"].algorithm, environment="CartPole-v1", steps=100)
-    with pytest.raises(Refusal, match="replay buffer has no batch to compare with"):
-        GradientReference(run, [0], 1, 2)
+    with pytest.raises(ValidationError, match="replay_buffer' has no batch that a large one could"):
+        runs.Run(
+            algorithm=lineage.LINEAGE["replay"].algorithm,
+            environment="CartPole-v1",
+            steps=100,
+            reference=LOOKING,
+        )
