@@ -25,9 +25,9 @@ def before_update(learner: Learner, batch: Batch) -> Statistics:
     """The signal-to-noise ratio of Σ ∇log π Â on the whole batch (`moments.signal_to_noise`).
 
     That is the gradient of every surrogate at the policy that collected the batch. Its parts are the environments,
-    which are independent; of a single environment, stretches of steps, dealt out in turn. A part counts by its number
-    of environments or steps. No metric where the batch has only one part, or where a baseline corrects the gradient
-    afterwards.
+    which are independent; of a single environment, stretches of steps, dealt out in turn. A part counts by its
+    number of environments or steps. No metric where the batch has only one part, or where a baseline corrects the
+    gradient afterwards.
     """
     data, actor = batch.transitions, learner.actor.values
     each = batch.rollout.rewards.shape[2]
