@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pgbench.base.refusals import Refusal
+from pgbench.environments import time_limit
 from pgbench.functional.moments import signal_to_noise
 from pgbench.methods import components as c
 from pgbench.methods.algorithm import Algorithm
@@ -26,7 +27,7 @@ from pgbench.training.learner import Learner
 from pgbench.training.losses import gradient
 from pgbench.training.meaning.baselines import critic_of
 from pgbench.training.meaning.critics import targets_of
-from pgbench.training.meaning.data import collect, start_memory
+from pgbench.training.meaning.data import collect, horizon_of, start_memory
 from pgbench.training.sampler import Sampler
 from pgbench.training.start import start_sampler
 from pgbench.training.streams import stream
@@ -61,15 +62,20 @@ class GradientReference:
             )
         if start_memory(self.run.algorithm.data) is not None:
             raise Refusal("reference: an update from a replay buffer has no batch to compare with")
+        if horizon_of(self.run.algorithm.data) is not None and time_limit(self.run.environment) is None:
+            raise Refusal(
+                f"reference: {self.run.environment} has no time limit, and a batch may come from anywhere within "
+                "its episodes: set data to 'whole_episodes'"
+            )
 
     def __call__(self, learner: Learner, sampler: Sampler, batch: Batch, moment: Moment) -> Statistics:
         """Before an update: three metrics `[S]`, NaN where this iteration is not looked at.
 
         Returns:
-            `reference_cosine`, between the gradient that the update is about to follow and the reference's;
-            `reference_signal_to_noise`, ‖E ĝ‖² / tr Cov(ĝ) of the gradient of a batch of the update's size, from
-            the reference's batches; and `reference_value_error`, the root mean square of V(s) − G over that of G,
-            with G the Monte-Carlo return of the reference, NaN without a critic.
+            `reference_cosine`, between the gradients of the policy's objective on the update's batch and on the
+            reference; `reference_signal_to_noise`, ‖E ĝ‖² / tr Cov(ĝ) of the gradient of a batch of the update's
+            size, from the reference's batches; and `reference_value_error`, the root mean square of V(s) − G over
+            that of G, with G the Monte-Carlo return of the reference, NaN without a critic.
 
         Args:
             learner: before the update; is left as it is.
@@ -80,10 +86,10 @@ class GradientReference:
         if moment.iteration % self.every:
             return {name: torch.full((len(self.seeds),), torch.nan) for name in METRICS}
         algorithm = self.run.algorithm
-        present = _gradient(algorithm, learner, batch)
+        present = gradient(algorithm, learner, batch)
         rollouts = self._collect(learner, sampler, moment)
         batches = [prepare(algorithm, learner, rollout) for rollout in rollouts]
-        parts = torch.stack([_gradient(algorithm, learner, part) for part in batches])
+        parts = torch.stack([gradient(algorithm, learner, part) for part in batches])
         metrics = (
             torch.cosine_similarity(present, parts.mean(0), dim=-1),
             signal_to_noise(parts) / self.batches,
@@ -92,21 +98,36 @@ class GradientReference:
         return dict(zip(METRICS, metrics, strict=True))
 
     def _collect(self, learner: Learner, sampler: Sampler, moment: Moment) -> list[Rollout]:
-        """K rollouts of the present policy in environments that begin anew."""
-        draws = (stream(seed, "reference", moment.iteration) for seed in self.seeds)
+        """K rollouts of the present policy in environments of their own.
+
+        Where a rollout is shorter than an episode may be, the update's batch begins within one. Each rollout of the
+        reference then has environments that begin anew and are led as far: by as many steps as training has taken,
+        or by a random number up to the longest episode where training has long forgotten when it began.
+        """
+        data, running = self.run.algorithm.data, moment.running.numpy()
+        longest, horizon = time_limit(self.run.environment), horizon_of(data)
+        if horizon is None or longest is None or horizon >= longest:
+            fresh = self._fresh(sampler, moment.iteration)
+            with closing(fresh.environment):
+                return [collect(data, fresh, learner, part, running) for part in range(self.batches)]
+        rollouts, before = [], moment.iteration * horizon
+        for part in range(self.batches):
+            fresh = self._fresh(sampler, moment.iteration, part)
+            # One number for all replicas, so that it does not depend on which others there are.
+            random = int(stream(0, "reference", moment.iteration, part).integers(longest))
+            led = before if before < longest else random
+            with closing(fresh.environment):
+                if led:
+                    fresh.fixed_horizon(learner.act(), learner.policy.noise, self.batches, running, led)
+                rollouts.append(collect(data, fresh, learner, part, running))
+        return rollouts
+
+    def _fresh(self, sampler: Sampler, *index: int) -> Sampler:
+        """Environments that begin anew, with the normalisation of training."""
+        draws = (stream(seed, "reference", *index) for seed in self.seeds)
         fresh = start_sampler(self.run, [int(generator.integers(2**62)) for generator in draws])
         fresh.preprocessing.adopt(sampler.preprocessing)
-        data, running = self.run.algorithm.data, moment.running.numpy()
-        with closing(fresh.environment):
-            return [collect(data, fresh, learner, part, running) for part in range(self.batches)]
-
-
-def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
-    """The policy's gradient `[S, P]`; what a joint loss leaves for the critic is forgotten."""
-    policy_gradient = gradient(algorithm, learner, batch)
-    for part in learner.parts:
-        part.pop_gradient()
-    return policy_gradient
+        return fresh
 
 
 @torch.no_grad()

@@ -58,6 +58,17 @@ def transition_weights(data: c.Data, active: Tensor, shares: Tensor) -> Tensor:
             assert_never(data)
 
 
+def horizon_of(data: c.Data) -> int | None:
+    """The steps of each environment after which a rollout cuts an episode; None where it holds whole ones."""
+    match data:
+        case c.WholeEpisodes():
+            return None
+        case c.FixedHorizon() | c.ReplayBuffer():
+            return data.steps
+        case _:
+            assert_never(data)
+
+
 def start_memory(data: c.Data) -> ReplayMemory | None:
     """What outlives a rollout: a replay buffer, or, on policy, nothing."""
     match data:
