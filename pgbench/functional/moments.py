@@ -44,10 +44,10 @@ def standardise(values: Tensor, weights: Tensor, epsilon: float = 1e-8) -> Tenso
 def signal_to_noise(parts: Tensor, sizes: Tensor | None = None) -> Tensor:
     """‖E ḡ‖² / tr Cov(ḡ) for the mean ḡ of K independent estimates g_k of one vector.
 
-    An estimate may itself be a mean of n_k draws. It then has 1 / n_k of a draw's covariance, and ḡ weighs it by n_k.
-    With s_k = K n_k / Σ n, the mean is ḡ = Σ_k s_k g_k / K, and Σ_k s_k ‖g_k − ḡ‖² / (K (K − 1)) estimates
-    tr Cov(ḡ). ‖ḡ‖² minus that estimates ‖E ḡ‖². Both estimates have no bias. Therefore the ratio can be negative when
-    the noise dominates.
+    An estimate may itself be a mean of n_k draws. It then has 1 / n_k of a draw's covariance, and ḡ weighs it by
+    n_k. With s_k = K n_k / Σ n, the mean is ḡ = Σ_k s_k g_k / K, and Σ_k s_k ‖g_k − ḡ‖² / (K (K − 1)) estimates
+    tr Cov(ḡ). ‖ḡ‖² minus that estimates ‖E ḡ‖². Both estimates have no bias. Therefore the ratio can be negative
+    when the noise dominates.
 
     Args:
         parts: `[K, *B, P]`, the estimates g_k, K ≥ 2.

@@ -14,7 +14,7 @@ from pydantic import Field, PositiveInt, model_validator
 from pgbench.base.refusals import Refusal
 from pgbench.base.specification import LATER, Specification
 from pgbench.methods.algorithm import Algorithm
-from pgbench.methods.compatibility import of_replay
+from pgbench.methods.compatibility import of_references
 
 MAXIMAL_BLOCK = 10_000
 """The largest number of seeds in a block."""
@@ -73,7 +73,7 @@ class Run(Specification):
     @model_validator(mode="after")
     def _has_what_it_looks_at(self) -> Self:
         if self.reference is not None:
-            for fault in of_replay.reference_faults(self.algorithm):
+            for fault in of_references.reference_faults(self.algorithm):
                 raise ValueError(fault)
         return self
 

@@ -12,9 +12,9 @@ from pgbench import environments
 from pgbench.base.refusals import Refusal, explain
 from pgbench.base.yaml_files import parse_yaml, read_yaml
 from pgbench.methods.algorithm import Algorithm
-from pgbench.methods.compatibility.of_replay import reference_faults
+from pgbench.methods.compatibility.of_references import faults_without_a_limit, reference_faults
 from pgbench.methods.lookup import member, override
-from pgbench.methods.runs import Evaluation, Run
+from pgbench.methods.runs import Evaluation, Reference, Run
 from pgbench.studies.claim_checks import check_claims
 from pgbench.studies.study import Study, resolve_variant
 
@@ -34,11 +34,8 @@ def load_study(path: Path) -> Study:
     algorithms = {label: resolve_variant(study, label, str(path))[1] for label in study.variants}
     for label, algorithm in algorithms.items():
         for environment in study.environments:
-            check_together(algorithm, environment, study.evaluation, f"{path}: variants.{label}")
-    if study.reference is not None:
-        for label, algorithm in algorithms.items():
-            for fault in reference_faults(algorithm):
-                raise Refusal(f"{path}: variant '{label}': {fault}")
+            where = f"{path}: variants.{label}"
+            check_together(algorithm, environment, study.evaluation, study.reference, where)
     check_claims(study, algorithms, str(path))
     return study
 
@@ -55,8 +52,14 @@ def check_environment(environment: str, where: str) -> None:
         raise Refusal(f"{where}: {error}") from None
 
 
-def check_together(algorithm: Algorithm, environment: str, evaluation: Evaluation | None, where: str) -> None:
-    """Refuse a choice that has no effect in an environment, or in its evaluation.
+def check_together(
+    algorithm: Algorithm,
+    environment: str,
+    evaluation: Evaluation | None,
+    reference: Reference | None,
+    where: str,
+) -> None:
+    """Refuse a choice that has no effect in an environment or in its evaluation, or cannot have a reference there.
 
     Raises:
         Refusal: naming the place, the key and what to set.
@@ -73,6 +76,12 @@ def check_together(algorithm: Algorithm, environment: str, evaluation: Evaluatio
     for key, steps in asked.items():
         if steps is not None and steps == limit:
             raise Refusal(f"{where}: {key} {steps} is the limit that {environment} has anyway: leave it out")
+    if reference is not None:
+        for fault in reference_faults(algorithm):
+            raise Refusal(f"{where}: {fault}")
+        if limit is None:
+            for fault in faults_without_a_limit(algorithm):
+                raise Refusal(f"{where}: {fault}")
 
 
 def parse_overrides(texts: Iterable[str], where: str) -> dict[str, Any]:
@@ -110,5 +119,5 @@ def describe_run(start: str, overrides: Mapping[str, Any], values: Mapping[str, 
         run = Run.model_validate({"algorithm": algorithm, **values})
     except ValidationError as error:
         raise explain(error, where, Run) from None
-    check_together(algorithm, run.environment, run.evaluation, f"{where}: override")
+    check_together(algorithm, run.environment, run.evaluation, run.reference, f"{where}: override")
     return run

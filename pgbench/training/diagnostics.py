@@ -26,8 +26,8 @@ def before_update(algorithm: Algorithm, learner: Learner, batch: Batch) -> Stati
 
     That is the gradient of every surrogate at the policy that collected the batch; exponential weights stand for Â
     there. Its parts are the environments, which are independent; of a single environment, stretches of steps, dealt
-    out in turn. A part counts by its number of environments or steps. No metric where the batch has only one part, or
-    where a baseline corrects the gradient afterwards.
+    out in turn. A part counts by its number of environments or steps. No metric where the batch has only one
+    part, or where a baseline corrects the gradient afterwards.
     """
     data, actor = batch.transitions, learner.actor.values
     each = batch.rollout.rewards.shape[2]
@@ -58,7 +58,7 @@ def _sizes(batch: Batch, groups: Tensor, count: int) -> Tensor:
     happened = batch.transitions.credit.shares > 0
     members = groups == torch.arange(count).unsqueeze(1)
     each = batch.rollout.rewards.shape[2]
-    draws = happened.unflatten(1, (-1, each)).any(1) if each > 1 else happened
+    draws = happened.reshape(len(happened), -1, each).any(1) if each > 1 else happened
     return (
         (members[:, : draws.shape[1]].unsqueeze(1) & draws).sum(-1).to(batch.transitions.credit.weights.dtype)
     )

@@ -5,7 +5,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from pgbench.base.refusals import Refusal
 from pgbench.methods import lineage, paths, runs
+from pgbench.studies.loading import describe_run
 from pgbench.training import credit, iteration, loop, losses
 from pgbench.training.gradient_reference import METRICS, GradientReference
 from pgbench.training.meaning import data
@@ -119,6 +121,43 @@ def test_every_look_is_recorded_however_rarely_metrics_are(monkeypatch):
     records = list(loop.train(described("ppo", looking=LOOKING), [0]))
     assert len(records) == 3
     assert [bool(record.measured[0]) for record in records] == [True, False, True]
+
+
+def test_in_shared_layers_the_reference_is_of_the_policys_objective_alone():
+    run = described("ppo", **{"networks.shared": True})
+    learner, sampler, progress, rollout, reference, seen = looked_at(run, batches=3)
+    own, *others = (
+        policy_gradient(run.algorithm, learner, credit.prepare(run.algorithm, learner, each).transitions)
+        for each in (rollout, *reference._collect(learner, sampler, progress))
+    )
+    expected = torch.cosine_similarity(own, torch.stack(others).mean(0), dim=-1)
+    torch.testing.assert_close(seen["reference_cosine"], expected, rtol=0.0, atol=1e-5)
+
+
+def policy_gradient(algorithm, learner, data):
+    """The gradient of the mean of r Â, written out: at the policy that collected a clip changes nothing."""
+    log_probs = learner.distribution(data.recorded.observations).log_prob(data.recorded.actions)
+    gain = data.credit.shares * (log_probs - data.recorded.log_probs).exp() * data.credit.advantages
+    return torch.autograd.grad(gain.sum(), learner.actor.values)[0]
+
+
+@pytest.mark.parametrize(("number", "ages"), [(0, {0}), (3, {3}), (500, set(range(7)))])
+def test_short_rollouts_of_the_reference_begin_where_training_is_within_an_episode(number, ages):
+    """Truncating-v0 counts its steps, up to 7; a rollout of one step sees how old its episode is."""
+    algorithm = lineage.LINEAGE["online_actor_critic"].algorithm
+    run = runs.Run(algorithm=algorithm, environment="Truncating-v0", steps=10_000)
+    sampler = start_sampler(run, (0, 1))
+    learner = start_learner(algorithm, sampler.environment, (0, 1))
+    running, left = torch.ones(2, dtype=torch.bool), torch.ones(2).double()
+    reference = GradientReference(run, (0, 1), every=1, batches=60)
+    rollouts = reference._collect(learner, sampler, iteration.Moment(number, (0, 1), running, left))
+    assert {int(age) for rollout in rollouts for age in rollout.observations[0, :, 0, 1]} == ages
+
+
+def test_cut_episodes_without_a_time_limit_have_no_reference():
+    asked = {"environment": "Bandit-v0", "steps": 256, "reference": runs.Reference(every=1, batches=2)}
+    with pytest.raises(Refusal, match="these have no time limit: set details"):
+        describe_run("ppo", {"data.steps": 64}, asked, "here")
 
 
 @pytest.mark.parametrize(("every", "batches"), [(0, 5), (1, 1)])

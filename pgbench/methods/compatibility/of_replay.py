@@ -14,12 +14,6 @@ def faults(choices: Choices) -> Iterator[str]:
     yield from _capacity(choices)
 
 
-def reference_faults(choices: Choices) -> Iterator[str]:
-    """Why no update of the method can be compared with a reference gradient."""
-    if isinstance(choices.data, c.ReplayBuffer):
-        yield "data 'replay_buffer' has no batch that a large one could be compared with: leave reference out"
-
-
 def _replay(choices: Choices) -> Iterator[str]:
     if not isinstance(choices.data, c.ReplayBuffer):
         return

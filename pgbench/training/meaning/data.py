@@ -58,6 +58,17 @@ def transition_weights(data: c.Data, active: Tensor, shares: Tensor) -> Tensor:
             assert_never(data)
 
 
+def horizon_of(data: c.Data) -> int | None:
+    """The steps of a rollout, if the next one goes on within the same episodes; None where it begins anew."""
+    match data:
+        case c.WholeEpisodes() | c.FixedHorizon(restarts=True):
+            return None
+        case c.FixedHorizon() | c.ReplayBuffer():
+            return data.steps
+        case _:
+            assert_never(data)
+
+
 def start_memory(data: c.Data) -> ReplayMemory | None:
     """What outlives a rollout: a replay buffer, or, on policy, nothing."""
     match data:

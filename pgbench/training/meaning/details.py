@@ -102,7 +102,7 @@ def over_minibatches(details: c.Details, shuffled: Transitions, size: int) -> Tr
         case "minibatch":
             parts = len(shuffled) // size
             advantages, counted = (
-                column.unflatten(1, (parts, size))
+                column.reshape(len(column), parts, size)
                 for column in (shuffled.credit.advantages, shuffled.credit.shares > 0)
             )
             return shuffled.credited(advantages=standardise(advantages, counted).flatten(1))
