@@ -11,7 +11,7 @@ import torch
 from helpers.batches import SEEDS, progress, setting
 from helpers.trainings import records, small, trace
 from pgbench.functional.moments import explained_variance
-from pgbench.functional.rescaling import Scale
+from pgbench.functional.rescaling import Unit
 from pgbench.methods import components as c
 from pgbench.methods import lineage, paths, runs
 from pgbench.training import credit
@@ -318,7 +318,7 @@ def test_replicas_that_do_not_run_keep_every_bit():
         for name in ("batch_actor_critic", "ppo_clip"):
             algorithm, learner, _, batch = setting(name, **change)
             before = [part.values.detach().clone() for part in learner.parts]
-            unit = Scale(*(column.clone() for column in learner.scale.present))
+            unit = Unit(*(column.clone() for column in learner.scale.present))
             updates.update(algorithm, learner, batch, progress(running=(True, False, True)))
             for part, old in zip(learner.parts, before, strict=True):
                 assert (part.values.detach() != old).any(1).tolist() == [True, False, True]
