@@ -102,6 +102,15 @@ def test_no_two_members_are_the_same_algorithm() -> None:
     assert len({member.algorithm.digest for member in LINEAGE.values()}) == len(LINEAGE)
 
 
+def test_a_label_is_the_one_from_before_a_later_field() -> None:
+    """A component that is written out does not name a field that came later and has its default."""
+    algorithm = paths.with_values(LINEAGE["reinforce"].algorithm, {"baseline": components.LearnedValue()})
+    assert "minibatch_size" not in naming.label(algorithm)
+    dealt = components.LearnedValue(fit=components.SeparateFit(minibatch_size=8))
+    algorithm = paths.with_values(LINEAGE["reinforce"].algorithm, {"baseline": dealt})
+    assert '"minibatch_size": 8' in naming.label(algorithm)
+
+
 def test_nearest_counts_fields() -> None:
     near_ppo = paths.with_values(LINEAGE["ppo"].algorithm, {"advantage.lam": 0.5})
     assert naming.nearest_member(near_ppo).name == "ppo"
