@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 
-class Scale(NamedTuple):
+class Unit(NamedTuple):
     """The mean μ and the standard deviation σ > 0 that values are measured by; both broadcast against them."""
 
     mean: Tensor
@@ -22,7 +22,7 @@ class Scale(NamedTuple):
         return (values - self.mean) / self.deviation
 
 
-def preserving_outputs(weight: Tensor, bias: Tensor, before: Scale, after: Scale) -> tuple[Tensor, Tensor]:
+def preserving_outputs(weight: Tensor, bias: Tensor, before: Unit, after: Unit) -> tuple[Tensor, Tensor]:
     """The same values in new units: W' = σ W / σ', b' = (σ b + μ − μ') / σ'.
 
     Van Hasselt et al. 2016, proposition 1.

@@ -30,6 +30,15 @@ The branch with a replay buffer, `replay_branch.py`:
 
     batch_actor_critic → replay_naive → replay_q → replay_unrepaired → replay_critic_repaired → replay
     replay_unrepaired → replay_actor_repaired
+
+The branches that differ in the critic, `critic_branch.py`:
+
+    batch_actor_critic → critic_first → fresh_targets → critic_minibatches → critic_on_steps → noted_actor_critic
+    trpo → trpo_critic_minibatches → trpo_critic_passes
+    ppo → ppo_wide_critic
+    ppo → ppo_critic_rate
+    ppo → ppo_separate_critic
+    ppo_observations → ppo_values → ppo_popart
 """
 
 from __future__ import annotations
@@ -38,11 +47,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pgbench.methods.branches import BRANCHES
+from pgbench.methods.critic_branch import CRITIC_BRANCH
 from pgbench.methods.main_line import MAIN_LINE
 from pgbench.methods.members import Member
 from pgbench.methods.replay_branch import REPLAY_BRANCH
 
 LINEAGE: Mapping[str, Member] = MappingProxyType(
-    {member.name: member for member in (*MAIN_LINE, *BRANCHES, *REPLAY_BRANCH)}
+    {member.name: member for member in (*MAIN_LINE, *BRANCHES, *REPLAY_BRANCH, *CRITIC_BRANCH)}
 )
 """Every member by name. The order decides which of several equally near members names an algorithm."""

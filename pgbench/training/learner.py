@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pgbench.environments import Discrete
 from pgbench.functional.moments import average
-from pgbench.functional.rescaling import Scale, preserving_outputs
+from pgbench.functional.rescaling import Unit, preserving_outputs
 from pgbench.networks.distributions import Categorical, Distribution, Policy, kl
 from pgbench.networks.perceptron import Perceptron, evaluate
 from pgbench.networks.rows import finite_rows
@@ -188,7 +188,7 @@ class Learner:
         return outputs if self.scale is None else self.scale.present.real(outputs)
 
     @torch.no_grad()
-    def rescale_values(self, before: Scale, after: Scale) -> None:
+    def rescale_values(self, before: Unit, after: Unit) -> None:
         """Change the last layer so that the values in a new unit, `[S, 1]` each, are those in the unit before.
 
         The value is the last output, of the critic's own network or of the actor's.
@@ -198,7 +198,7 @@ class Learner:
             network, parameters = critic.network, critic.parameters
         *_, weights, biases, _ = network.views(parameters.values)
         weight, bias = weights[..., -1:], biases[..., -1:]
-        units = (Scale(*(column.unsqueeze(-1) for column in unit)) for unit in (before, after))
+        units = (Unit(*(column.unsqueeze(-1) for column in unit)) for unit in (before, after))
         for column, new in zip((weight, bias), preserving_outputs(weight, bias, *units), strict=True):
             column.copy_(new)
 

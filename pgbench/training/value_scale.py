@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pgbench.environments.interface import FloatArray
-from pgbench.functional.rescaling import Scale
+from pgbench.functional.rescaling import Unit
 from pgbench.training.normalisation import RunningMoments
 
 LEAST_DEVIATION = 1e-6
@@ -35,10 +35,10 @@ class ValueScale:
         self._moments.update(targets.double().unsqueeze(-1).numpy(), counted.numpy())
         self.present = self._scale()
 
-    def _scale(self) -> Scale:
+    def _scale(self) -> Unit:
         """The moments in single precision, `[S, 1]` each."""
         deviation = np.maximum(np.sqrt(self._moments.variance), LEAST_DEVIATION)
-        return Scale(*(torch.from_numpy(column).float() for column in (self._moments.mean, deviation)))
+        return Unit(*(torch.from_numpy(column).float() for column in (self._moments.mean, deviation)))
 
     def state(self) -> dict[str, FloatArray]:
         """The moments, copied."""

@@ -22,6 +22,7 @@ CHANGES: dict[str, Any] = {
     "advantage.lam": 0.5,
     "baseline.target.lam": 0.5,
     "baseline.fit.coefficient": 1.0,
+    "baseline.fit.learning_rate": 1e-3,
     "surrogate.epsilon": 0.1,
     "surrogate.pessimistic": False,
     "update.epochs": 3,
@@ -33,6 +34,7 @@ CHANGES: dict[str, Any] = {
     "update.optimiser.decay": None,
     "networks.hidden": (32,),
     "networks.activation": "relu",
+    "networks.critic": components.CriticNetwork(hidden=(32,)),
     "networks.shared": True,
     "networks.initialisation.hidden_gain": 1.0,
     "networks.initialisation.policy_gain": 1.0,
@@ -44,6 +46,7 @@ CHANGES: dict[str, Any] = {
     "details.reward_offset": 1.0,
     "details.time_limits": "terminal",
     "details.value_clip": 0.2,
+    "details.value_normalisation": components.ValueNormalisation(),
     "details.max_gradient_norm": None,
 }
 

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from pgbench.methods import branches, components, lineage, main_line, naming, paths, replay_branch
+from pgbench.methods import (
+    branches,
+    components,
+    critic_branch,
+    lineage,
+    main_line,
+    naming,
+    paths,
+    replay_branch,
+)
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.members import Member, successor
 from pgbench.methods.paths import difference
@@ -22,6 +31,8 @@ ORDER = """
     one_critic_step online_actor_critic n_step several_steps trajectory_ratio causal_ratio per_decision_ratio
     ratio_step natural_gradient trpo trpo_observations trpo_practised ppo_no_minimum ppo_fixed_kl ppo_adaptive_kl
     replay_naive replay_q replay_unrepaired replay_critic_repaired replay_actor_repaired replay
+    critic_first fresh_targets critic_minibatches critic_on_steps noted_actor_critic trpo_critic_minibatches
+    trpo_critic_passes ppo_wide_critic ppo_critic_rate ppo_separate_critic ppo_values ppo_popart
 """
 """The order decides which of several equally near members names a run, and with it the directories of results."""
 
@@ -36,6 +47,7 @@ def test_the_order_of_the_members_does_not_move() -> None:
         (main_line, main_line.MAIN_LINE),
         (branches, branches.BRANCHES),
         (replay_branch, replay_branch.REPLAY_BRANCH),
+        (critic_branch, critic_branch.CRITIC_BRANCH),
     ],
 )
 def test_each_file_lists_every_member_that_it_defines(file: ModuleType, listed: tuple[Member, ...]) -> None:
@@ -88,6 +100,15 @@ def test_a_member_is_nearest_to_itself(member: Member) -> None:
 
 def test_no_two_members_are_the_same_algorithm() -> None:
     assert len({member.algorithm.digest for member in LINEAGE.values()}) == len(LINEAGE)
+
+
+def test_a_label_is_the_one_from_before_a_later_field() -> None:
+    """A component that is written out does not name a field that came later and has its default."""
+    algorithm = paths.with_values(LINEAGE["reinforce"].algorithm, {"baseline": components.LearnedValue()})
+    assert "minibatch_size" not in naming.label(algorithm)
+    dealt = components.LearnedValue(fit=components.SeparateFit(minibatch_size=8))
+    algorithm = paths.with_values(LINEAGE["reinforce"].algorithm, {"baseline": dealt})
+    assert '"minibatch_size": 8' in naming.label(algorithm)
 
 
 def test_nearest_counts_fields() -> None:

@@ -88,7 +88,7 @@ def test_a_replica_that_does_not_run_keeps_every_bit(name):
     assert all(moved == [True, False, True] for moved in changed(learner, before))
 
 
-@pytest.mark.parametrize("name", ["reinforce", "gae", "joint_fit", "ppo"])
+@pytest.mark.parametrize("name", ["reinforce", "gae", "joint_fit", "ppo", "ppo_popart", "critic_minibatches"])
 def test_poison_in_one_replica_does_not_reach_the_others(name):
     algorithm, learner, _, batch = setting(name)
     batch.transitions.credit.advantages[1] = torch.nan
