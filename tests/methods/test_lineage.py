@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from pgbench.methods import branches, components, lineage, main_line, naming, paths, replay_branch
+from pgbench.methods import (
+    baseline_branch,
+    branches,
+    components,
+    lineage,
+    main_line,
+    naming,
+    paths,
+    replay_branch,
+    surrogate_branch,
+)
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.members import Member, successor
 from pgbench.methods.paths import difference
@@ -22,6 +32,9 @@ ORDER = """
     one_critic_step online_actor_critic n_step several_steps trajectory_ratio causal_ratio per_decision_ratio
     ratio_step natural_gradient trpo trpo_observations trpo_practised ppo_no_minimum ppo_fixed_kl ppo_adaptive_kl
     replay_naive replay_q replay_unrepaired replay_critic_repaired replay_actor_repaired replay
+    leave_one_out ppo_from_the_start replay_expected_value replay_second_action replay_all_actions
+    ppo_clip_higher ppo_log_clip ppo_rollback spo ppo_reverse_kl exponential_advantage
+    recomputed_advantages v_trace_target v_trace_advantage v_trace
 """
 """The order decides which of several equally near members names a run, and with it the directories of results."""
 
@@ -36,6 +49,8 @@ def test_the_order_of_the_members_does_not_move() -> None:
         (main_line, main_line.MAIN_LINE),
         (branches, branches.BRANCHES),
         (replay_branch, replay_branch.REPLAY_BRANCH),
+        (baseline_branch, baseline_branch.BASELINE_BRANCH),
+        (surrogate_branch, surrogate_branch.SURROGATE_BRANCH),
     ],
 )
 def test_each_file_lists_every_member_that_it_defines(file: ModuleType, listed: tuple[Member, ...]) -> None:
