@@ -39,6 +39,24 @@ The branches that differ in the critic, `critic_branch.py`:
     ppo → ppo_critic_rate
     ppo → ppo_separate_critic
     ppo_observations → ppo_values → ppo_popart
+
+Other baselines and discounts, `baseline_branch.py`:
+
+    average_baseline → leave_one_out
+    ppo → ppo_from_the_start
+    replay → replay_expected_value
+    replay → replay_second_action
+    replay → replay_all_actions
+
+Other surrogates, `surrogate_branch.py`:
+
+    ppo_clip → ppo_clip_higher
+    ppo_clip → ppo_log_clip
+    ppo_clip → ppo_rollback
+    ppo_clip → spo
+    ppo_fixed_kl → ppo_reverse_kl
+    no_clip → exponential_advantage
+    no_clip → recomputed_advantages → v_trace_target → v_trace_advantage → v_trace
 """
 
 from __future__ import annotations
@@ -46,13 +64,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from pgbench.methods.baseline_branch import BASELINE_BRANCH
 from pgbench.methods.branches import BRANCHES
 from pgbench.methods.critic_branch import CRITIC_BRANCH
 from pgbench.methods.main_line import MAIN_LINE
 from pgbench.methods.members import Member
 from pgbench.methods.replay_branch import REPLAY_BRANCH
+from pgbench.methods.surrogate_branch import SURROGATE_BRANCH
 
 LINEAGE: Mapping[str, Member] = MappingProxyType(
-    {member.name: member for member in (*MAIN_LINE, *BRANCHES, *REPLAY_BRANCH, *CRITIC_BRANCH)}
+    {
+        member.name: member
+        for branch in (MAIN_LINE, BRANCHES, REPLAY_BRANCH, CRITIC_BRANCH, BASELINE_BRANCH, SURROGATE_BRANCH)
+        for member in branch
+    }
 )
 """Every member by name. The order decides which of several equally near members names an algorithm."""

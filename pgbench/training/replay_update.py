@@ -148,10 +148,11 @@ def credited(algorithm: Algorithm, learner: Learner, drawn: Drawn, draws: Replay
     ∇log π(a|s) Â with the buffer's a is the note's other fault. The second repair draws a ∼ π(·|s) anew, and
     credits it with Q(s, a).
     """
+    following = next_values(algorithm.baseline, learner, drawn, draws)
     drawn, frequencies = _with_actions(algorithm, learner, drawn, draws)
     observations, actions = drawn.rollout.observations[0], drawn.rollout.actions[0]
     here = critic_values(learner, observations, actions)
-    following = next_values(algorithm.baseline, learner, drawn, draws)
+    following = following.repeat_interleave(here.shape[1] // following.shape[1], 1)
     expected = expected_values(algorithm.baseline, learner, observations, draws)
     both = Values(here.unsqueeze(0), following.unsqueeze(0), expected)
     rollout, both = details.at_time_limits(algorithm, drawn.rollout, both)

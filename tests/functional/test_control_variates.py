@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from pgbench.functional.control_variates import optimal_components, optimal_constant, timestep_average
+from pgbench.functional.control_variates import (
+    leave_one_out,
+    optimal_components,
+    optimal_constant,
+    timestep_average,
+    trajectory_average,
+)
 
 T, S, E, P = 12, 3, 40, 5
 
@@ -64,6 +70,40 @@ def test_the_last_survivor_is_credited_with_nothing(estimates):
     assert torch.equal(
         (estimates - timestep_average(estimates, alone))[..., 3], torch.zeros_like(estimates[..., 3])
     )
+
+
+def test_leave_one_out_is_the_mean_of_the_other_trajectories_means(estimates, active):
+    fast = leave_one_out(estimates, active)
+    assert fast.shape == (S, E)
+    for s in range(S):
+        means = [estimates[:, s, e][active[:, s, e]].mean().item() for e in range(E)]
+        for e in range(E):
+            others = means[:e] + means[e + 1 :]
+            assert fast[s, e].item() == pytest.approx(sum(others) / len(others))
+
+
+def test_a_trajectory_is_no_part_of_its_own_baseline(estimates, active):
+    changed = estimates.clone()
+    changed[:, :, 3] += 100.0
+    before, after = leave_one_out(estimates, active), leave_one_out(changed, active)
+    assert torch.equal(before[:, 3], after[:, 3])
+    assert (before != after).sum(1).tolist() == [E - 1] * S
+
+
+def test_of_total_returns_leaving_one_out_only_lengthens_the_advantages(active):
+    totals = torch.randn(S, E, generator=torch.Generator().manual_seed(2), dtype=torch.float64).expand(
+        T, S, E
+    )
+    plain = (totals - trajectory_average(totals, active)) * E / (E - 1)
+    torch.testing.assert_close(totals - leave_one_out(totals, active), plain)
+
+
+def test_leave_one_out_of_a_replica_does_not_know_its_block(estimates, active):
+    estimates = estimates.float()
+    together = leave_one_out(estimates, active)
+    for s in range(S):
+        alone = leave_one_out(estimates[:, s : s + 1], active[:, s : s + 1])
+        assert torch.equal(alone, together[s : s + 1])
 
 
 def test_optimal_constant_has_the_least_variance_on_a_grid(trajectories):

@@ -17,7 +17,7 @@ def paper(ratio, advantage, epsilon):
 @pytest.mark.parametrize("epsilon", [0.1, 0.2, 0.3])
 def test_clipped_ratio_reads_as_the_paper(advantage, epsilon):
     advantages = torch.full_like(RATIOS, advantage)
-    clipped = objectives.clipped_ratio(RATIOS.log(), torch.zeros_like(RATIOS), advantages, epsilon)
+    clipped = objectives.clipped_ratio(RATIOS.log(), torch.zeros_like(RATIOS), advantages, epsilon, epsilon)
     expected = [paper(ratio, advantage, epsilon) for ratio in RATIOS.tolist()]
     assert clipped.tolist() == pytest.approx(expected, abs=1e-12)
 
@@ -26,7 +26,7 @@ def test_a_wide_clip_is_no_clip():
     old = torch.randn(50, dtype=torch.float64)
     new, advantages = old + 0.3 * torch.randn_like(old), torch.randn_like(old)
     plain = objectives.importance_ratio(new, old, advantages)
-    assert torch.equal(objectives.clipped_ratio(new, old, advantages, 1e6), plain)
+    assert torch.equal(objectives.clipped_ratio(new, old, advantages, 1e6, 1e6), plain)
 
 
 def test_at_the_old_policy_all_surrogates_have_the_policy_gradient():
@@ -36,19 +36,25 @@ def test_at_the_old_policy_all_surrogates_have_the_policy_gradient():
     for objective in (
         lambda new: objectives.log_likelihood(new, advantages),
         lambda new: objectives.importance_ratio(new, old, advantages),
-        lambda new: objectives.clipped_ratio(new, old, advantages, 0.2),
+        lambda new: objectives.clipped_ratio(new, old, advantages, 0.2, 0.2),
+        lambda new: objectives.clipped_ratio_without_minimum(new, old, advantages, 0.2, 0.3),
+        lambda new: objectives.clipped_log_ratio(new, old, advantages, 0.2),
+        lambda new: objectives.rollback_ratio(new, old, advantages, 0.2, 0.3),
+        lambda new: objectives.quadratic_penalty(new, old, advantages, 0.2),
+        lambda new: objectives.truncated_ratio(new, old, advantages, 1.0),
     ):
         new = old.clone().requires_grad_()
         objective(new).sum().backward()
         gradients.append(new.grad)
-    torch.testing.assert_close(gradients[1], gradients[0])
-    torch.testing.assert_close(gradients[2], gradients[0])
+    assert len(gradients) == 8
+    for gradient in gradients[1:]:
+        torch.testing.assert_close(gradient, gradients[0])
 
 
 def test_outside_the_interval_the_clip_stops_only_what_would_go_further():
     log_ratios = torch.tensor([0.5, 0.5, -0.5, -0.5]).requires_grad_()
     advantages = torch.tensor([1.0, -1.0, 1.0, -1.0])
-    objectives.clipped_ratio(log_ratios, torch.zeros(4), advantages, 0.2).sum().backward()
+    objectives.clipped_ratio(log_ratios, torch.zeros(4), advantages, 0.2, 0.2).sum().backward()
     assert (log_ratios.grad != 0).tolist() == [False, True, True, False]
 
 
@@ -64,7 +70,9 @@ def draws(count=4):
 @pytest.mark.parametrize("advantage", [-2.0, 0.5])
 def test_without_the_minimum_only_the_clip_is_left(advantage):
     advantages = torch.full_like(RATIOS, advantage)
-    plain = objectives.clipped_ratio_without_minimum(RATIOS.log(), torch.zeros_like(RATIOS), advantages, 0.2)
+    plain = objectives.clipped_ratio_without_minimum(
+        RATIOS.log(), torch.zeros_like(RATIOS), advantages, 0.2, 0.2
+    )
     expected = [min(max(ratio, 0.8), 1.2) * advantage for ratio in RATIOS.tolist()]
     assert plain.tolist() == pytest.approx(expected, abs=1e-12)
 
@@ -72,8 +80,8 @@ def test_without_the_minimum_only_the_clip_is_left(advantage):
 def test_the_minimum_is_never_above_what_is_without_it_nor_above_the_plain_ratio():
     old, noise, advantages, _ = draws()
     new = old + 0.5 * noise
-    clipped = objectives.clipped_ratio(new, old, advantages, 0.2)
-    without = objectives.clipped_ratio_without_minimum(new, old, advantages, 0.2)
+    clipped = objectives.clipped_ratio(new, old, advantages, 0.2, 0.2)
+    without = objectives.clipped_ratio_without_minimum(new, old, advantages, 0.2, 0.2)
     plain = objectives.importance_ratio(new, old, advantages)
     assert torch.equal(torch.minimum(without, plain), clipped)
     assert (without > clipped).any()
@@ -82,7 +90,9 @@ def test_the_minimum_is_never_above_what_is_without_it_nor_above_the_plain_ratio
 def test_without_the_minimum_a_ratio_outside_finds_no_way_back():
     log_ratios = torch.tensor([0.5, 0.5, -0.5, -0.5, 0.1]).requires_grad_()
     advantages = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0])
-    objectives.clipped_ratio_without_minimum(log_ratios, torch.zeros(5), advantages, 0.2).sum().backward()
+    objectives.clipped_ratio_without_minimum(
+        log_ratios, torch.zeros(5), advantages, 0.2, 0.2
+    ).sum().backward()
     assert (log_ratios.grad != 0).tolist() == [False, False, False, False, True]
 
 

@@ -17,13 +17,12 @@ from pgbench.laboratory.estimators import (
     sampled,
 )
 from pgbench.laboratory.policies import Actor
-from pgbench.methods import components
 from pgbench.training import credit, losses
 from pgbench.training.meaning import advantages, surrogates
 
 GAMMA = 0.9
 BATCHES = 3000
-FROM_THE_START = components.RewardToGo(discount="from_the_start")
+FROM_THE_START = {"discount": "from_the_start"}
 CORRIDOR = Actor(worlds.corridor(length=4, horizon=15))
 ROW = CORRIDOR.start(seed=0, scale=0.3)
 LATER = ROW + 0.3 * CORRIDOR.start(seed=1, scale=1.0)
@@ -35,11 +34,11 @@ ESTIMATORS = {
     "total return": (method("reinforce", GAMMA), EstimatorSetting(CORRIDOR, ROW)),
     "reward-to-go": (method("derived_discount", GAMMA), EstimatorSetting(CORRIDOR, ROW)),
     "critic": (
-        method("learned_value", GAMMA, advantage=FROM_THE_START),
+        method("learned_value", GAMMA, **FROM_THE_START),
         EstimatorSetting(CORRIDOR, ROW, BEYOND),
     ),
     "trajectory ratio": (
-        method("trajectory_ratio", GAMMA, advantage=FROM_THE_START),
+        method("trajectory_ratio", GAMMA, **FROM_THE_START),
         EstimatorSetting(CORRIDOR, LATER, collected_by=ROW),
     ),
 }

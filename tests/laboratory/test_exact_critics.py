@@ -74,6 +74,19 @@ def test_the_true_value_biases_no_estimator(world, advantage, gamma):
     assert bias < EXACT if gamma == 1.0 else bias > CLEAR
 
 
+@pytest.mark.parametrize(
+    "advantage",
+    [components.NStep(n=1), components.NStep(n=2), components.GAE(lam=0.0), components.GAE(lam=0.7)],
+    ids=lambda advantage: "-".join(map(str, advantage.model_dump().values())),
+)
+def test_with_the_true_value_every_advantage_discounted_from_the_start_is_unbiased(world, advantage):
+    row = parameters(world)
+    algorithm = method("gae", advantage=advantage, discount="from_the_start")
+    found = expected(algorithm, world, row, exact_critic(world, row))
+    assert error(found, exact_gradient(world, row)) < EXACT
+    assert error(found, practical_gradient(world, row)) > CLEAR
+
+
 # ----------------------------------------------------------------------------------------------------------
 # Time limits
 

@@ -24,7 +24,6 @@ from helpers.exact_gradients import (
 )
 from pgbench.laboratory.exact import action_values, occupancy, powers
 from pgbench.laboratory.trajectories import enumerate_trajectories, groups
-from pgbench.methods import components
 from pgbench.training import credit, losses
 from pgbench.training.gradient_steps import minibatches
 from pgbench.training.meaning import updates
@@ -81,8 +80,8 @@ def test_minibatches_have_the_gradient_of_the_batch_in_their_mean():
 @pytest.mark.parametrize("advantage", ["total_return", "reward_to_go", "from_the_start"])
 def test_the_trajectorys_ratio_makes_old_data_unbiased_for_the_present_policy(world, advantage):
     old, new = parameters(world), later_parameters(world)
-    derived = components.RewardToGo(discount="from_the_start")
-    choice = {"advantage": derived if advantage == "from_the_start" else advantage}
+    derived = {"advantage": "reward_to_go", "discount": "from_the_start"}
+    choice = derived if advantage == "from_the_start" else {"advantage": advantage}
     target = practical_gradient if advantage == "reward_to_go" else exact_gradient
     found = expected(method("trajectory_ratio", **choice), world, new, collected_by=old)
     assert error(found, target(world, new)) < EXACT

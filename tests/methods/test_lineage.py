@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pgbench.methods import (
+    baseline_branch,
     branches,
     components,
     critic_branch,
@@ -16,6 +17,7 @@ from pgbench.methods import (
     naming,
     paths,
     replay_branch,
+    surrogate_branch,
 )
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.members import Member, successor
@@ -33,6 +35,9 @@ ORDER = """
     replay_naive replay_q replay_unrepaired replay_critic_repaired replay_actor_repaired replay
     critic_first fresh_targets critic_minibatches critic_on_steps noted_actor_critic trpo_critic_minibatches
     trpo_critic_passes ppo_wide_critic ppo_critic_rate ppo_separate_critic ppo_values ppo_popart
+    leave_one_out ppo_from_the_start replay_expected_value replay_second_action replay_all_actions
+    ppo_clip_higher ppo_log_clip ppo_rollback spo ppo_reverse_kl exponential_advantage
+    recomputed_advantages v_trace_target v_trace_advantage v_trace
 """
 """The order decides which of several equally near members names a run, and with it the directories of results."""
 
@@ -48,6 +53,8 @@ def test_the_order_of_the_members_does_not_move() -> None:
         (branches, branches.BRANCHES),
         (replay_branch, replay_branch.REPLAY_BRANCH),
         (critic_branch, critic_branch.CRITIC_BRANCH),
+        (baseline_branch, baseline_branch.BASELINE_BRANCH),
+        (surrogate_branch, surrogate_branch.SURROGATE_BRANCH),
     ],
 )
 def test_each_file_lists_every_member_that_it_defines(file: ModuleType, listed: tuple[Member, ...]) -> None:
