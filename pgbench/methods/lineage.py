@@ -30,6 +30,15 @@ The branch with a replay buffer, `replay_branch.py`:
 
     batch_actor_critic → replay_naive → replay_q → replay_unrepaired → replay_critic_repaired → replay
     replay_unrepaired → replay_actor_repaired
+
+PPO and TRPO as their authors released them, and other ways to collect, `released_branch.py`:
+
+    ppo_clip → ppo_raw_actions → ppo_batch_statistics → ppo_batch_advantages → ppo_value_weight → ppo_value_clip
+    ppo_value_clip → ppo_released
+    trpo → trpo_raw_actions → trpo_batch_statistics → trpo_narrow → trpo_short_batches → trpo_lambda
+    trpo_lambda → trpo_lambda_target → trpo_halving → trpo_released
+    ppo → ppo_time_limit
+    ppo → ppo_restarts
 """
 
 from __future__ import annotations
@@ -40,9 +49,10 @@ from types import MappingProxyType
 from pgbench.methods.branches import BRANCHES
 from pgbench.methods.main_line import MAIN_LINE
 from pgbench.methods.members import Member
+from pgbench.methods.released_branch import RELEASED_BRANCH
 from pgbench.methods.replay_branch import REPLAY_BRANCH
 
 LINEAGE: Mapping[str, Member] = MappingProxyType(
-    {member.name: member for member in (*MAIN_LINE, *BRANCHES, *REPLAY_BRANCH)}
+    {member.name: member for member in (*MAIN_LINE, *BRANCHES, *REPLAY_BRANCH, *RELEASED_BRANCH)}
 )
 """Every member by name. The order decides which of several equally near members names an algorithm."""

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from pgbench.methods import branches, components, lineage, main_line, naming, paths, replay_branch
+from pgbench.methods import (
+    branches,
+    components,
+    lineage,
+    main_line,
+    naming,
+    paths,
+    released_branch,
+    replay_branch,
+)
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.members import Member, successor
 from pgbench.methods.paths import difference
@@ -22,6 +31,9 @@ ORDER = """
     one_critic_step online_actor_critic n_step several_steps trajectory_ratio causal_ratio per_decision_ratio
     ratio_step natural_gradient trpo trpo_observations trpo_practised ppo_no_minimum ppo_fixed_kl ppo_adaptive_kl
     replay_naive replay_q replay_unrepaired replay_critic_repaired replay_actor_repaired replay
+    ppo_raw_actions ppo_batch_statistics ppo_batch_advantages ppo_value_weight ppo_value_clip ppo_released
+    trpo_raw_actions trpo_batch_statistics trpo_narrow trpo_short_batches trpo_lambda trpo_lambda_target
+    trpo_halving trpo_released ppo_time_limit ppo_restarts
 """
 """The order decides which of several equally near members names a run, and with it the directories of results."""
 
@@ -36,6 +48,7 @@ def test_the_order_of_the_members_does_not_move() -> None:
         (main_line, main_line.MAIN_LINE),
         (branches, branches.BRANCHES),
         (replay_branch, replay_branch.REPLAY_BRANCH),
+        (released_branch, released_branch.RELEASED_BRANCH),
     ],
 )
 def test_each_file_lists_every_member_that_it_defines(file: ModuleType, listed: tuple[Member, ...]) -> None:
