@@ -17,7 +17,7 @@ class Later:
 
 
 LATER: Final = Later()
-"""An annotation of such a field: while it has its default, the digest is the one from before the field."""
+"""An annotation of such a field: while it has its default, digests and labels are those from before the field."""
 
 
 class Specification(BaseModel):
@@ -28,9 +28,13 @@ class Specification(BaseModel):
     @property
     def digest(self) -> str:
         """Eight hexadecimal digits over all values, defaults included except those of fields marked `LATER`."""
-        values = _without_later(self, self.model_dump(mode="json"))
-        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(self.without_later, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+    @property
+    def without_later(self) -> dict[str, Any]:
+        """All values as JSON has them, except those of fields marked `LATER` that have their default."""
+        return _without_later(self, self.model_dump(mode="json"))
 
 
 def _without_later(model: BaseModel, dumped: dict[str, Any]) -> dict[str, Any]:

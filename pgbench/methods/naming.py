@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from typing import Any
 
+from pgbench.base.specification import Specification
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.members import Member
@@ -21,7 +23,15 @@ def nearest_member(algorithm: Algorithm) -> Member:
 def _overrides(algorithm: Algorithm) -> list[str]:
     """What differs from the nearest member, each difference as `path=value` with the value in JSON."""
     changes = difference(nearest_member(algorithm).algorithm, algorithm)
-    return [f"{path}={json.dumps(value)}" for path, (_, value) in changes.items()]
+    return [f"{path}={json.dumps(_value(algorithm, path))}" for path in changes]
+
+
+def _value(algorithm: Algorithm, path: str) -> Any:
+    """What stands at a dotted path; of a component all but the later fields that have their default."""
+    value: Any = algorithm
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value.without_later if isinstance(value, Specification) else value
 
 
 def label(algorithm: Algorithm) -> str:

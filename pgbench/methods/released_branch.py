@@ -5,7 +5,7 @@ made with is not known; this is the nearest thing to it. Every choice was read i
 commit da99706 of 2017-07-20, `baselines/pposgd` and `baselines/trpo_mpi`.
 
 What the parents have already needs no member: rewards as they are, no bound on the gradient's norm, a constant step
-size, Adam's ε of 1e-8, log σ of 0 at the start. Advantages stay as they are in TRPO: its code standardises them, and
+size, Adam's ε of 1e-8, log σ of 0 at the start. TRPO's advantages stay as they are: its code standardises them, and
 then takes its step with those that it had before.
 """
 

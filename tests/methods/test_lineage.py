@@ -82,6 +82,13 @@ def test_the_first_of_equally_near_members_names_an_algorithm(
     assert naming.nearest_member(algorithm).name == nearest
 
 
+def test_a_label_leaves_out_the_later_fields_that_have_their_default() -> None:
+    """So the costs that were measured before a field came are still found for the algorithm."""
+    start, whole = LINEAGE["one_critic_step"].algorithm, components.FixedHorizon(steps=16)
+    for data, shown in ((whole, False), (whole.model_copy(update={"restarts": True}), True)):
+        assert ("restarts" in naming.label(paths.with_values(start, {"data": data}))) == shown
+
+
 @pytest.mark.parametrize("member", SUCCESSORS, ids=lambda member: member.name)
 def test_a_successor_changes_exactly_one_field_of_an_earlier_member(member: Member) -> None:
     names = list(LINEAGE)
