@@ -17,7 +17,8 @@ from pgbench.base import wording
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.base.specification import Specification
 from pgbench.base.yaml_files import read_yaml
-from pgbench.costs import budgets
+from pgbench.costs import budgets, measuring_verbs
+from pgbench.costs.measuring_verbs import CONFIGURATION, COSTS, Configured, Costs
 from pgbench.costs.model import finished_blocks, read_costs
 from pgbench.methods import naming, runs
 from pgbench.methods.algorithm import Algorithm
@@ -42,16 +43,11 @@ app = typer.Typer(
 Html = Annotated[Path, typer.Option(help="The HTML file.")]
 Markdown = Annotated[Path, typer.Option(help="The Markdown file.")]
 Results = Annotated[Path, typer.Option(help="The results folder, with runs/ and studies/ in it.")]
-Costs = Annotated[Path, typer.Option(help="The file with the measured costs of training.")]
-Configured = Annotated[Path, typer.Option(help="The configuration: which studies, and how much to spend.")]
 OtherPreset = Annotated[str | None, typer.Option(help="A preset to use instead of the configured one.")]
-Rounds = Annotated[int, typer.Option(help="Measurements of each figure, of which the median is kept.", min=1)]
 StudyDirectories = Annotated[
     list[Path],
     typer.Argument(metavar="STUDIES...", help="Directories of studies' results, each with its plan.json."),
 ]
-CONFIGURATION = Path("workflows", "config.yaml")
-COSTS = Path("workflows", "costs.csv")
 
 SCHEMAS: dict[str, type[Specification]] = {
     "algorithm": Algorithm,
@@ -89,36 +85,9 @@ def scaling(
     print(f"preset {chosen.preset}\n\n{budgets.scaling(plans, model, overhead)}")
 
 
-@app.command("measure")
-def write_costs(
-    directory: Annotated[Path, typer.Option(help="Studies whose variants are measured too.")] = Path(
-        "workflows/studies"
-    ),
-    rounds: Rounds = 3,
-    into: Costs = COSTS,
-) -> None:
-    """Measure on this machine what training costs, for `plan`; several seconds a method in each round."""
-    files = {file.stem: file for file in sorted(directory.glob("*.yaml"))}
-    everything = {"preset": "all", "studies": list(files), "presets": {"all": {}}}
-    plans = plan_studies(parse_configuration(everything, "measure"), files)
-    from pgbench.costs.measure import measure_costs
-
-    _write(into, measure_costs(list(plans.values()), rounds))
-
-
-@app.command("measure-growth")
-def write_growth(
-    rounds: Rounds = 3,
-    into: Annotated[Path, typer.Option(help="The table.")] = Path("workflows/growth.csv"),
-    configuration: Configured = CONFIGURATION,
-) -> None:
-    """Measure on this machine how speed and memory grow with the block size, and advise on it."""
-    chosen = parse_configuration(read_yaml(configuration), str(configuration))
-    from pgbench.costs.growth import advice, growth_table, measure_growth
-
-    measured = measure_growth(rounds)
-    _write(into, growth_table(measured, rounds))
-    print(advice(measured, chosen))
+app.command("measure")(measuring_verbs.write_costs)
+app.command("measure-growth")(measuring_verbs.write_growth)
+app.command("measure-random")(measuring_verbs.write_random_returns)
 
 
 Override = Annotated[

@@ -17,7 +17,7 @@ class Later:
 
 
 LATER: Final = Later()
-"""An annotation of such a field: while it has its default, the digest is the one from before the field."""
+"""An annotation of such a field: while it has its default, digests and labels are those from before the field."""
 
 
 class Specification(BaseModel):

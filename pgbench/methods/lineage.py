@@ -57,6 +57,15 @@ Other surrogates, `surrogate_branch.py`:
     ppo_fixed_kl → ppo_reverse_kl
     no_clip → exponential_advantage
     no_clip → recomputed_advantages → v_trace_target → v_trace_advantage → v_trace
+
+PPO and TRPO as their authors released them, and other ways to collect, `released_branch.py`:
+
+    ppo_clip → ppo_raw_actions → ppo_batch_statistics → ppo_batch_advantages → ppo_value_weight → ppo_value_clip
+    ppo_value_clip → ppo_released
+    trpo → trpo_raw_actions → trpo_batch_statistics → trpo_narrow → trpo_short_batches → trpo_lambda
+    trpo_lambda → trpo_lambda_target → trpo_halving → trpo_released
+    ppo → ppo_time_limit
+    ppo → ppo_restarts
 """
 
 from __future__ import annotations
@@ -69,13 +78,14 @@ from pgbench.methods.branches import BRANCHES
 from pgbench.methods.critic_branch import CRITIC_BRANCH
 from pgbench.methods.main_line import MAIN_LINE
 from pgbench.methods.members import Member
+from pgbench.methods.released_branch import RELEASED_BRANCH
 from pgbench.methods.replay_branch import REPLAY_BRANCH
 from pgbench.methods.surrogate_branch import SURROGATE_BRANCH
 
 LINEAGE: Mapping[str, Member] = MappingProxyType(
     {
         member.name: member
-        for branch in (MAIN_LINE, BRANCHES, REPLAY_BRANCH, CRITIC_BRANCH, BASELINE_BRANCH, SURROGATE_BRANCH)
+        for branch in (MAIN_LINE, BRANCHES, REPLAY_BRANCH, CRITIC_BRANCH, BASELINE_BRANCH, SURROGATE_BRANCH, RELEASED_BRANCH)
         for member in branch
     }
 )

@@ -18,6 +18,7 @@ MEMBERS = [member.algorithm for member in lineage.LINEAGE.values()]
 CHANGES: dict[str, Any] = {
     "data.steps": 4096,
     "data.environments": 2,
+    "data.restarts": True,
     "gamma": 0.9,
     "discount": "from_the_start",
     "advantage.lam": 0.5,
@@ -42,6 +43,8 @@ CHANGES: dict[str, Any] = {
     "networks.initialisation.policy_gain": 1.0,
     "networks.initialisation.value_gain": 0.1,
     "details.observation_normalisation.clip": None,
+    "details.observation_normalisation.updates": "each_batch",
+    "details.observation_normalisation.minimum_variance": 0.01,
     "details.reward_scaling.clip": 5.0,
     "details.advantage_normalisation": "batch",
     "details.entropy_bonus": 0.01,
@@ -49,6 +52,8 @@ CHANGES: dict[str, Any] = {
     "details.time_limits": "terminal",
     "details.value_clip": 0.2,
     "details.value_normalisation": components.ValueNormalisation(),
+    "details.actions": "raw",
+    "details.time_limit": 200,
     "details.max_gradient_norm": None,
 }
 

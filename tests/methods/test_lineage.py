@@ -16,6 +16,7 @@ from pgbench.methods import (
     main_line,
     naming,
     paths,
+    released_branch,
     replay_branch,
     surrogate_branch,
 )
@@ -38,6 +39,9 @@ ORDER = """
     leave_one_out ppo_from_the_start replay_expected_value replay_second_action replay_all_actions
     ppo_clip_higher ppo_log_clip ppo_rollback spo ppo_reverse_kl exponential_advantage
     recomputed_advantages v_trace_target v_trace_advantage v_trace
+    ppo_raw_actions ppo_batch_statistics ppo_batch_advantages ppo_value_weight ppo_value_clip ppo_released
+    trpo_raw_actions trpo_batch_statistics trpo_narrow trpo_short_batches trpo_lambda trpo_lambda_target
+    trpo_halving trpo_released ppo_time_limit ppo_restarts
 """
 """The order decides which of several equally near members names a run, and with it the directories of results."""
 
@@ -55,6 +59,7 @@ def test_the_order_of_the_members_does_not_move() -> None:
         (critic_branch, critic_branch.CRITIC_BRANCH),
         (baseline_branch, baseline_branch.BASELINE_BRANCH),
         (surrogate_branch, surrogate_branch.SURROGATE_BRANCH),
+        (released_branch, released_branch.RELEASED_BRANCH),
     ],
 )
 def test_each_file_lists_every_member_that_it_defines(file: ModuleType, listed: tuple[Member, ...]) -> None:
@@ -86,6 +91,13 @@ def test_the_first_of_equally_near_members_names_an_algorithm(
     assert len(difference(LINEAGE[member].algorithm, algorithm)) == 1
     assert len(difference(LINEAGE[nearest].algorithm, algorithm)) == 1
     assert naming.nearest_member(algorithm).name == nearest
+
+
+def test_a_label_leaves_out_the_later_fields_that_have_their_default() -> None:
+    """So the costs that were measured before a field came are still found for the algorithm."""
+    start, whole = LINEAGE["one_critic_step"].algorithm, components.FixedHorizon(steps=16)
+    for data, shown in ((whole, False), (whole.model_copy(update={"restarts": True}), True)):
+        assert ("restarts" in naming.label(paths.with_values(start, {"data": data}))) == shown
 
 
 @pytest.mark.parametrize("member", SUCCESSORS, ids=lambda member: member.name)
