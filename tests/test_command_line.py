@@ -379,7 +379,9 @@ def test_training_looks_at_a_reference_gradient_only_if_asked(
     assert looking == plain.model_copy(update={"reference": Reference(every=5, batches=9)})
     assert default.reference == Reference(every=5, batches=20)
     places = [directory for _, _, directory, _ in trained.calls]
-    assert places == [Path("results", "runs", naming.run_name(run), "3-4") for run in (plain, looking, default)]
+    assert places == [
+        Path("results", "runs", naming.run_name(run), "3-4") for run in (plain, looking, default)
+    ]
 
 
 def test_a_reference_that_cannot_be_is_refused_before_training(

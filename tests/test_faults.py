@@ -181,9 +181,7 @@ def test_a_failed_checkpoint_leaves_the_one_before(interrupted, whole, often, mo
     assert [resumption.steps for resumption in resumptions(interrupted)] == [2 * 4 * 64]
 
 
-@pytest.mark.parametrize(
-    "name", [f".{file}" for file in (*blocks.FILES.values(), blocks.RECORD)]
-)
+@pytest.mark.parametrize("name", [f".{file}" for file in (*blocks.FILES.values(), blocks.RECORD)])
 def test_without_room_for_the_results_nothing_is_lost(tmp_path, whole, often, monkeypatch, capsys, name):
     with monkeypatch.context() as patch:
         full(patch, name)

@@ -49,5 +49,10 @@ def training_arguments(run: Run) -> list[str]:
         arguments += ["--evaluation-actions", evaluation.actions]
     if run.reference is not None:
         reference = run.reference
-        arguments += ["--reference-every", str(reference.every), "--reference-batches", str(reference.batches)]
+        arguments += [
+            "--reference-every",
+            str(reference.every),
+            "--reference-batches",
+            str(reference.batches),
+        ]
     return arguments

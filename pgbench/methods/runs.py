@@ -41,7 +41,9 @@ class Evaluation(Specification):
 class Reference(Specification):
     """Updates whose gradient is compared with that of a large batch, which does not change a bit of training."""
 
-    every: PositiveInt = Field(description="Updates from one comparison to the next; the first is the first update.")
+    every: PositiveInt = Field(
+        description="Updates from one comparison to the next; the first is the first update."
+    )
     batches: Annotated[int, Field(ge=2, le=10_000)] = Field(
         20, description="Batches of an update's size that make up the large batch."
     )

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.runs import Run
 from pgbench.training import diagnostics, evaluation, replay_update
-from pgbench.training.batches import Batch
 from pgbench.training.credit import prepare
 from pgbench.training.experience import Rollout
 from pgbench.training.gradient_reference import GradientReference, start_reference
@@ -22,7 +21,6 @@ from pgbench.training.learner import Learner
 from pgbench.training.meaning.data import collect, start_memory
 from pgbench.training.meaning.updates import update
 from pgbench.training.replay_memory import ReplayMemory
-from pgbench.training.sampler import Sampler
 from pgbench.training.start import start_learner, start_sampler
 
 METRIC_ROWS = 1000
