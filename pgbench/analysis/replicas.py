@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pgbench.analysis.statistics import Array
-from pgbench.storage.blocks import REPLICAS, Block, Status
+from pgbench.storage.blocks import REPLICAS, Block, Status, ended_within
 from pgbench.studies.plans import PlannedRun
 from pgbench.studies.scores import EVALUATIONS, RETURNS, Score, metric_score, unrecorded
 
@@ -113,10 +113,10 @@ def curve(steps: Integers, returns: Array, grid: Integers) -> Array:
 
 
 def replicas_of(planned: PlannedRun, block: Block) -> Iterable[Replica]:
-    """Each replica of a block, with its episodes up to the budget, so that all are judged at equal cost."""
+    """Each replica of a block, with its episodes up to the budget."""
     replicas = block.replicas.to_dict("records")
-    counted = (block.episodes["step"] <= planned.run.steps) & ~block.episodes["cut"]
-    episodes, seeds = block.episodes[counted], [row["seed"] for row in replicas]
+    episodes = ended_within(block.episodes, planned.run.steps)
+    seeds = [row["seed"] for row in replicas]
     steps, returns = episodes["step"].to_numpy(), _finite(episodes["episodic_return"])
     rows = (_rows_of_seeds(table, seeds) for table in (episodes, block.metrics, block.evaluations))
     for row, of_episodes, of_metrics, of_evaluations in zip(replicas, *rows, strict=True):

@@ -117,10 +117,9 @@ def _contradictions(block: Block, directory: Path) -> Iterator[str]:
     short = trained < record.run.steps
     if (replicas.loc[short, "status"] != "diverged").any():
         yield f"a replica ended before its budget and did not diverge; {remedy}"
-    for name, table in (("metrics", block.metrics), ("episodes", block.episodes)):
-        last = table.groupby("seed")["step"].max()
-        if (last > trained.reindex(last.index)).any():
-            yield f"there are {name} after the last step; {remedy}"
+    last = block.metrics.groupby("seed")["step"].max()
+    if (last > trained.reindex(last.index)).any():
+        yield f"there are metrics after the last step; {remedy}"
     yield from _misplaced_evaluations(block, trained)
     if record.finished < record.started:
         yield f"it ended before it began; {remedy}"

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pgbench.running.recording import Rows
-from pgbench.storage.blocks import METRICS, REPLICAS, BlockTables, Status
+from pgbench.storage.blocks import METRICS, REPLICAS, BlockTables, Status, ended_within
 from pgbench.training.iteration import Outcome
 
 FIRST_UPDATES = 20
@@ -37,7 +37,7 @@ def condensed(rows: Rows, outcomes: Sequence[Outcome], budget: int) -> BlockTabl
 
 def _ended(episodes: pd.DataFrame, outcome: Outcome, budget: int) -> dict[str, int | str]:
     """How a replica ended, as the first columns of its row."""
-    own = episodes[(episodes["seed"] == outcome.seed) & (episodes["step"] <= budget) & ~episodes["cut"]]
+    own = ended_within(episodes[episodes["seed"] == outcome.seed], budget)
     lost = outcome.diverged or not np.isfinite(own["episodic_return"]).all()
     status: Status = "diverged" if lost else "finished" if len(own) else "no episode"
     return {"seed": outcome.seed, "step": outcome.steps, "status": status, "episodes": len(own)}

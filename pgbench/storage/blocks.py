@@ -59,13 +59,13 @@ class BlockTables(NamedTuple):
 
     Attributes:
         replicas: one row a seed, in the format `REPLICAS`: the environment steps that it trained for, how it
-            ended (`Status`), the episodes that ended within its budget without being cut, and each of `STATISTICS` of each metric
-            over all updates that were measured, in which it is a finite number.
+            ended (`Status`), the number of its episodes that `ended_within` its budget, and each of `STATISTICS` of
+            each metric over all updates that were measured, in which it is a finite number.
         episodes: one row a finished training episode, in the format `EPISODES`; `step` counts the environment
-                steps of the replica when the episode ended. An episode that was `cut` because the budget was spent has no
-            return yet, but only that of its steps so far.
+            steps of the replica when the episode ended. The return of an episode that was `cut`, because the
+            budget was spent, is that of its steps so far.
         metrics: one row a seed and kept update, in the format `METRICS`, with a column for each metric.
-            evaluations: one row an evaluation episode, in the format `EPISODES`; `step` counts the environment steps
+        evaluations: one row an evaluation episode, in the format `EPISODES`; `step` counts the environment steps
             that the replica had trained when it was evaluated.
     """
 
@@ -201,9 +201,18 @@ def read_block(directory: Path, name: str) -> Block:
     if record.name != name:
         raise Refusal(f"{directory / RECORD}: belongs to the run '{record.name}', not to '{name}'; {REMEDY}")
     block = Block(**{name: _read(directory, name, record) for name in FILES}, record=record)
-    if block.replicas["seed"].tolist() != sorted(record.seeds):
-        raise Refusal(f"{directory / FILES['replicas']}: has other replicas than its record; {REMEDY}")
+    path, replicas = directory / FILES["replicas"], block.replicas.set_index("seed")
+    if replicas.index.tolist() != sorted(record.seeds):
+        raise Refusal(f"{path}: has other replicas than its record; {REMEDY}")
+    counts = ended_within(block.episodes, record.run.steps)["seed"].value_counts()
+    if not counts.reindex(replicas.index, fill_value=0).equals(replicas["episodes"].rename("count")):
+        raise Refusal(f"{path}: counts other episodes than {FILES['episodes']} has; {REMEDY}")
     return block
+
+
+def ended_within(episodes: pd.DataFrame, budget: int) -> pd.DataFrame:
+    """The training episodes that have an end, within the budget, so that all replicas are judged at equal cost."""
+    return episodes[(episodes["step"] <= budget) & ~episodes["cut"]]
 
 
 def _read(directory: Path, name: str, record: BlockRecord) -> pd.DataFrame:

@@ -44,7 +44,7 @@ setting, so both readings are computed. Both depend on the study's variants.
 REFERENCE_METRICS: dict[str, str] = {
     "reference_cosine": "cosine between the gradient of an update and that of a large batch",
     "reference_signal_to_noise": "signal-to-noise ratio of the gradient of one batch, by a large batch",
-    "reference_value_error": "error of the critic against Monte Carlo returns of a large batch, relative to their size",
+    "reference_value_error": "relative error of the critic against Monte Carlo returns of a large batch",
 }
 """Metrics of updates that are compared with a large batch; `unrecorded` says which runs have them."""
 
@@ -108,7 +108,7 @@ def meaning(score: str) -> str:
 
 
 def unrecorded(evaluation: Evaluation | None, reference: Reference | None = None) -> dict[str, str]:
-    """Scores that runs with this evaluation and reference, or none, do not have: score → what the study must say."""
+    """Scores that runs with this evaluation and reference, or none, do not have: score → what a study must say."""
     return _not_evaluated(evaluation) | _not_compared(reference)
 
 

@@ -101,7 +101,8 @@ def test_tables_of_another_time_and_place_have_the_same_bytes(block, tmp_path, t
 @pytest.mark.parametrize("name", ["episodes", "evaluations"])
 def test_a_block_without_episodes(tmp_path, tables, record, name):
     empty = getattr(tables, name)[:0]
-    blocks.write_block(tmp_path, tables._replace(**{name: empty}), record)
+    counted = tables.replicas.assign(episodes=0 if name == "episodes" else 1)
+    blocks.write_block(tmp_path, tables._replace(**{name: empty, "replicas": counted}), record)
     pd.testing.assert_frame_equal(getattr(blocks.read_block(tmp_path, NAME), name), empty)
 
 
@@ -198,6 +199,7 @@ def claim_table(block, table):
         (lambda block: edit(block, lambda c: c.update(sead=1)), "unknown key 'sead'; did you mean 'seeds'"),
         (lambda block: edit(block, lambda c: c.pop("steps")), "'steps' is missing"),
         (lambda block: edit(block, lambda c: c.update(seeds=[0])), "seeds that its record does not name"),
+        (lambda block: edit(block, lambda c: c["run"].update(steps=11)), "counts other episodes than"),
         (
             lambda block: edit(block, lambda c: c.update(seeds=[0, 1, 2])),
             "has other replicas than its record",
