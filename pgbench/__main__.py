@@ -24,6 +24,7 @@ from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.paths import difference
 from pgbench.methods.runs import Run
+from pgbench.running import verbs
 from pgbench.storage.layout import PLAN, RESULTS, Layout
 from pgbench.studies import catalogue
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
@@ -179,6 +180,10 @@ def train(
         train_block(run, block, directory, checkpoint_every, observer)
 
 
+app.command()(verbs.evaluate)
+app.command()(verbs.watch)
+
+
 @app.command()
 def resolve(
     study: Annotated[str, typer.Argument(help="A name in workflows/studies, or the path of a YAML file.")],
@@ -316,24 +321,8 @@ def verify(
     from pgbench.analysis import verification
 
     findings = verification.verify(results)
-    rows = [
-        (
-            str(finding.place.relative_to(results)),
-            finding.state,
-            "" if finding.unchanged is None else "unchanged" if finding.unchanged else "changed",
-            "yes" if finding.reproducible else "no",
-            finding.remark,
-        )
-        for finding in findings
-    ]
-    print(
-        wording.text_table(("result", "state", "its code", "this code would reproduce it", "why not"), rows)
-    )
-    states = [finding.state for finding in findings]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in ("valid", "unfinished", "invalid"))
-    same = sum(finding.reproducible for finding in findings)
-    print(f"\n{len(findings)} results: {counts}; this code would reproduce {same}")
-    if "invalid" in states:
+    print(verification.described(findings, results))
+    if any(finding.state == "invalid" for finding in findings):
         raise typer.Exit(1)
 
 

@@ -19,7 +19,11 @@ from pgbench.storage.code.package import Package, read_sources
 from pgbench.storage.code.reach import Job, Model, digest
 from pgbench.studies.catalogue import CATALOGUE
 
-TRAINING = ("pgbench.training.loop.Trainer", "pgbench.running.recording.Tables")
+TRAINING = (
+    "pgbench.training.loop.Trainer",
+    "pgbench.running.recording.Tables",
+    "pgbench.running.keeping.policies_of",
+)
 CHECKPOINTS = ("pgbench.running.checkpoints.Checkpoints",)
 TABLES = ("pgbench.analysis.gathering.gather",)
 STUDY_PAGE = ("pgbench.report.study_page.write_study",)
@@ -29,7 +33,7 @@ LABORATORY_PAGE = ("pgbench.report.laboratory_page.write_page",)
 
 
 def of_run(run: Run, observer: object = None) -> str:
-    """The digest of what training a run reaches, down to the rows of its tables.
+    """The digest of what training a run reaches, down to the rows of its tables and the tensors of its policies.
 
     Args:
         run: algorithm, environment and budget.

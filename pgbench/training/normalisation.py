@@ -91,6 +91,11 @@ class ObservationNormaliser:
         _normalise(normalised, observations, self.moments.mean, self.moments.variance, limit)
         return normalised
 
+    @property
+    def constants(self) -> tuple[float, float | None]:
+        """What is added to the variance, and the largest absolute value let through."""
+        return _EPSILON, self._clip
+
     def state(self) -> dict[str, FloatArray]:
         """The statistics, copied."""
         return self.moments.state()

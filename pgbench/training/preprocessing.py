@@ -1,4 +1,4 @@
-"""What stands between an environment and a policy: observations normalised, rewards shifted and scaled."""
+"""What stands between an environment and a policy: observations normalised, rewards scaled, actions clipped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pgbench.environments.interface import BoolArray, FloatArray
+from pgbench.environments.interface import BoolArray, Box, Discrete, FloatArray
 from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
 
 
@@ -71,3 +71,12 @@ class Preprocessing:
             self.normaliser.restore(state["normaliser"])
         if self.scaler is not None:
             self.scaler.restore(state["scaler"])
+
+
+def executed(space: Discrete | Box, actions: NDArray[Any]) -> NDArray[Any]:
+    """The actions for the environment: a Gaussian's are clipped to the box, but their density is not."""
+    if isinstance(space, Box):
+        # On such small arrays two ufuncs are quicker than np.clip.
+        bounded: NDArray[Any] = np.minimum(np.maximum(actions, space.low), space.high)
+        return bounded.astype(np.float64)
+    return actions

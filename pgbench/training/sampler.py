@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgbench.environments import Box, VectorEnvironment
+from pgbench.environments import VectorEnvironment
 from pgbench.environments.arithmetic import stacked
 from pgbench.training.experience import CHUNK, Act, Episode, Noise, Rollout
-from pgbench.training.preprocessing import Preprocessing
+from pgbench.training.preprocessing import Preprocessing, executed
 from pgbench.training.streams import stream
 
 NOISE_ROWS = 256
@@ -204,7 +204,9 @@ class Sampler:
         """
         actions = act(torch.from_numpy(observations), noise).numpy()
         flat = actions.reshape(active.size, *actions.shape[2:])
-        transition = self.environment.step(self._executed(flat), None if everyone else active.ravel())
+        transition = self.environment.step(
+            executed(self.environment.actions, flat), None if everyone else active.ravel()
+        )
         rewards = transition.rewards.reshape(self.shape)
         terminated = transition.terminated.reshape(self.shape)
         truncated = transition.truncated.reshape(self.shape)
@@ -227,15 +229,6 @@ class Sampler:
             "active": active,
         }
         return row, ended if somewhere else None
-
-    def _executed(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """The actions for the environment: a Gaussian's are clipped to the box, but their density is not."""
-        space = self.environment.actions
-        if isinstance(space, Box):
-            # On such small arrays two ufuncs are quicker than np.clip.
-            bounded: NDArray[Any] = np.minimum(np.maximum(actions, space.low), space.high)
-            return bounded.astype(np.float64)
-        return actions
 
     def _finish(
         self, ended: NDArray[np.bool_], terminated: NDArray[np.bool_], episodes: list[Episode]
