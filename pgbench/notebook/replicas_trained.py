@@ -113,7 +113,7 @@ def train(
     with closing(Trainer(run, block)) as trainer:
         for record in trainer.records():
             tables.add(record)
-        kept = policies_of(trainer)
+        kept = policies_of(trainer, naming.run_name(run))
     return TrainedReplicas(run, block, blocks.ordered(tables.rows()), kept)
 
 

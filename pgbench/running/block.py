@@ -103,7 +103,7 @@ def _train(
         if saved.due:
             saved.save(trainer, tables, history())
     ended = {"name": name, "run": run, "seeds": seeds, "finished": datetime.now(UTC)}
-    policy = to_bytes(policies_of(trainer))
+    policy = to_bytes(policies_of(trainer, name))
     blocks.write_block(directory, saved.rows(tables), dict(history()) | ended, policy)
 
 

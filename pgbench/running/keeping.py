@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from pgbench.environments import Box, Discrete
-from pgbench.methods import naming
 from pgbench.methods.runs import Run
 from pgbench.storage.policy_file import (
     KeptActions,
@@ -29,14 +28,19 @@ STATISTICS = "observation."
 """Begins the names of an observation normaliser's statistics."""
 
 
-def policies_of(trainer: Trainer) -> KeptPolicies:
-    """The present policies of a trainer's replicas. A replica that diverged has none."""
+def policies_of(trainer: Trainer, name: str) -> KeptPolicies:
+    """The present policies of a trainer's replicas; a replica that diverged has none.
+
+    Args:
+        trainer: between two iterations.
+        name: the run's.
+    """
     learner, sampler = trainer.learner, trainer.sampler
     normaliser = sampler.preprocessing.normaliser
     diverged = learner.diverged().tolist()
     left = [replica for replica, lost in enumerate(diverged) if not lost]
     description = PolicyDescription(
-        run=naming.run_name(trainer.run),
+        run=name,
         environment=trainer.run.environment,
         seeds=tuple(trainer.seeds[replica] for replica in left),
         steps=tuple(int(sampler.steps[replica]) for replica in left),

@@ -44,7 +44,7 @@ def trained(name, environment, changes, seeds=SEEDS, steps=300):
 
 
 def through_a_file(trainer, path):
-    path.write_bytes(to_bytes(keeping.policies_of(trainer)))
+    path.write_bytes(to_bytes(keeping.policies_of(trainer, naming.run_name(trainer.run))))
     return read_policies(path, "do something")
 
 
