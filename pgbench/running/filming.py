@@ -33,7 +33,8 @@ HEADLESS = ("egl", "osmesa")
 """What can draw without a screen; the first is the faster one."""
 GIF_RATE = 25
 """The most frames of a GIF in a second; viewers slow faster ones down."""
-EXTRA = "pip install 'pgbench[film]'"
+EXTRA = ".venv/bin/pip install --constraint constraints.txt --editable '.[film]'"
+"""Installs what draws classic control, and ffmpeg."""
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from helpers.places import CHECKOUT
 from helpers.trainings import small
 from helpers.worlds import Counting
 from pgbench import __main__ as command_line
@@ -144,7 +145,7 @@ def test_a_film_is_handed_to_ffmpeg(block, monkeypatch, tmp_path):
 def test_without_ffmpeg_a_gif_is_written_and_it_is_said(block, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(filming, "ffmpeg", lambda: None)
     assert call(monkeypatch, "watch", block, "--into", tmp_path / "film.mp4") == 0
-    assert "film.gif, because there is no ffmpeg here: pip install 'pgbench[film]'" in capsys.readouterr().err
+    assert f"film.gif, because there is no ffmpeg here: {filming.EXTRA}" in capsys.readouterr().err
     assert (tmp_path / "film.gif").exists()
 
 
@@ -158,8 +159,12 @@ def test_what_cannot_be_drawn_is_refused_with_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(Refusal, match="Undrawn-v0 cannot be drawn into memory"):
         filming.film(policy_of(tmp_path / "undrawn", "Undrawn-v0"), tmp_path / "film.gif")
     monkeypatch.setattr(filming, "find_spec", lambda name: None)
-    with pytest.raises(Refusal, match="drawn by pygame, which is not installed: pip install"):
+    with pytest.raises(Refusal, match="drawn by pygame, which is not installed: .*pip install"):
         filming.film(policy_of(tmp_path / "cart", "CartPole-v1"), tmp_path / "film.gif")
+
+
+def test_the_page_says_what_to_install():
+    assert f"{filming.EXTRA}\n" in (CHECKOUT / "docs" / "python.md").read_text(encoding="utf-8")
 
 
 def test_a_machine_that_can_draw_nothing_says_so(monkeypatch):
