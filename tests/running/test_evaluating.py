@@ -159,7 +159,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(Refusal, match="Undrawn-v0 cannot be drawn into memory"):
         filming.film(policy_of(tmp_path / "undrawn", "Undrawn-v0"), tmp_path / "film.gif")
     monkeypatch.setattr(filming, "find_spec", lambda name: None)
-    with pytest.raises(Refusal, match="drawn by pygame, which is not installed: .*pip install"):
+    with pytest.raises(Refusal, match=r"drawn by pygame, which is not installed: .*pip install"):
         filming.film(policy_of(tmp_path / "cart", "CartPole-v1"), tmp_path / "film.gif")
 
 
