@@ -85,7 +85,23 @@ from pgbench.methods.surrogate_branch import SURROGATE_BRANCH
 LINEAGE: Mapping[str, Member] = MappingProxyType(
     {
         member.name: member
-        for branch in (MAIN_LINE, BRANCHES, REPLAY_BRANCH, CRITIC_BRANCH, BASELINE_BRANCH, SURROGATE_BRANCH, RELEASED_BRANCH)
+        for branch in (
+            MAIN_LINE,
+            BRANCHES,
+            REPLAY_BRANCH,
+            CRITIC_BRANCH,
+            BASELINE_BRANCH,
+            SURROGATE_BRANCH,
+            RELEASED_BRANCH,
+        )
+            MAIN_LINE,
+            BRANCHES,
+            REPLAY_BRANCH,
+            CRITIC_BRANCH,
+            BASELINE_BRANCH,
+            SURROGATE_BRANCH,
+            RELEASED_BRANCH,
+        )
         for member in branch
     }
 )

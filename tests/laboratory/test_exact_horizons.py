@@ -33,10 +33,7 @@ ESTIMATORS = {
     "gae": {"advantage": components.GAE(lam=0.9)},
 }
 FROM_THE_START = {"discount": "from_the_start"}
-ESTIMATORS |= {
-    f"{name}, from the start": choice | FROM_THE_START
-    for name, choice in ESTIMATORS.items()
-}
+ESTIMATORS |= {f"{name}, from the start": choice | FROM_THE_START for name, choice in ESTIMATORS.items()}
 
 
 @pytest.mark.parametrize("choice", ESTIMATORS.values(), ids=ESTIMATORS)

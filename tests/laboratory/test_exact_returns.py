@@ -126,7 +126,7 @@ def test_an_average_over_the_other_trajectories_is_unbiased(name, horizon, episo
     algorithm = method("leave_one_out", advantage=advantage, **{"data.episodes": episodes})
     target = exact_gradient if advantage == "total_return" else practical_gradient
     found = expected(algorithm, world, row)
-    assert error(found, target(world, row)) < SINGLE  # 1/3
+    assert error(found, target(world, row)) < EXACT
     with_itself = method("average_baseline", advantage=advantage, **{"data.episodes": episodes})
     assert error(expected(with_itself, world, row), target(world, row)) > CLEAR
 
