@@ -1,9 +1,10 @@
 """What a block of replicas leaves on disk: four tables, policies, and the record that says they are whole.
 
 A block is a directory with `replicas.parquet`, `episodes.parquet`, `metrics.parquet`, `evaluations.parquet`,
-`policy.safetensors` and `run.json`. The record is written last and carries the number of rows of each table and the
-SHA-256 of each file. A block without a record was never finished, and a block whose files do not match its record is
-refused. Nothing in the other files depends on time or place, so a block that is trained twice has the same bytes.
+`policy.safetensors` and `run.json`. The record is written last and carries the number of rows of each table and
+the SHA-256 of each file. A block without a record was never finished, and a block whose files do not match its
+record is refused. Nothing in the other files depends on time or place, so a block that is trained twice has the
+same bytes.
 """
 
 from __future__ import annotations
