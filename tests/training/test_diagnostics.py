@@ -73,8 +73,9 @@ def test_records_carry_what_the_papers_argue_about(name, expected):
     assert all(values.shape == (3,) and values.isfinite().all() for values in statistics.values())
 
 
-def test_for_a_small_step_the_predicted_gain_is_the_obtained_one():
-    algorithm, learner, _, batch = setting("natural_gradient", **{"update.delta": 1e-6})
+@pytest.mark.parametrize("data", [components.FixedHorizon(steps=256), components.WholeEpisodes(episodes=5)])
+def test_for_a_small_step_the_predicted_gain_is_the_obtained_one(data):
+    algorithm, learner, _, batch = setting("natural_gradient", data=data, **{"update.delta": 1e-6})
     statistics = updated(algorithm, learner, batch)
     torch.testing.assert_close(
         statistics["predicted_gain"], statistics["surrogate_gain"], rtol=0.02, atol=1e-5
