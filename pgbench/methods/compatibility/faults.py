@@ -11,10 +11,11 @@ from pgbench.methods.compatibility import (
     of_critics,
     of_replay,
     of_surrogates,
+    of_trust_regions,
     of_updates,
 )
 
-PARTS = (of_critics, of_replay, of_surrogates, of_updates, of_baselines, of_advantages)
+PARTS = (of_critics, of_replay, of_surrogates, of_updates, of_trust_regions, of_baselines, of_advantages)
 """In this order: the first fault is the one that a person reads."""
 
 

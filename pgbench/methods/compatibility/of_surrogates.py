@@ -8,7 +8,7 @@ from pgbench.methods import components as c
 from pgbench.methods.choices import Choices
 
 PENALTIES = (c.FixedPenalty, c.AdaptivePenalty)
-SECOND_ORDER = (c.NaturalGradient, c.TrustRegion)
+BOUNDED_STEPS = (c.NaturalGradient, c.TrustRegion)
 TRAJECTORY_WEIGHTS = (c.TrajectoryRatio, c.CausalRatio, c.PerDecisionRatio)
 
 
@@ -28,12 +28,15 @@ def _weights(choices: Choices) -> Iterator[str]:
 def _bounded_step(choices: Choices) -> Iterator[str]:
     surrogate, update = choices.surrogate, choices.update
     is_bounded = isinstance(surrogate, (c.ClippedRatio, *PENALTIES))
-    if is_bounded and isinstance(update, c.GradientStep) and update.steps == 1:
+    is_single = isinstance(update, c.NaturalAscent) or (
+        isinstance(update, c.GradientStep) and update.steps == 1
+    )
+    if is_bounded and is_single:
         yield (
             f"surrogate '{surrogate.kind}' has no effect on a single step, because no ratio has moved yet: "
             "set update to 'minibatch_epochs', or update.steps above 1"
         )
-    if is_bounded and isinstance(update, SECOND_ORDER):
+    if is_bounded and isinstance(update, BOUNDED_STEPS):
         yield (
             f"surrogate '{surrogate.kind}' and update '{update.kind}' bound the step twice: "
             "set surrogate to 'importance_ratio'"

@@ -86,6 +86,11 @@ def with_entropy_bonus(details: c.Details, gain: Tensor, new: Distribution) -> T
     return gain + details.entropy_bonus * new.entropy() if details.entropy_bonus else gain
 
 
+def with_entropy_gain(details: c.Details, gain: Tensor, old: Distribution, new: Distribution) -> Tensor:
+    """What the surrogate of each transition gained, `[S, M]`, and what the entropy bonus gained with it."""
+    return gain + details.entropy_bonus * (new.entropy() - old.entropy()) if details.entropy_bonus else gain
+
+
 def value_losses(details: c.Details, values: Tensor, part: Transitions) -> Tensor:
     """The share of each transition in the critic's mean loss, `[S, M]`, clipped if that is asked for."""
     (targets, old), clip = part.regression, details.value_clip
