@@ -9,7 +9,9 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from pgbench.base.specification import SLOT, Specification
 from pgbench.methods.components.optimisers import Adam
 
-FINAL_DELTA = "δ changes linearly and reaches this at the end of the budget (Engstrom et al. 2020); null: δ is constant."
+FINAL_DELTA = (
+    "δ at the end of the budget, to which it changes linearly (Engstrom et al. 2020); null: δ is constant."
+)
 
 
 class GradientStep(Specification):
