@@ -1,9 +1,12 @@
 """What an update reports about itself, against its definition."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from helpers.batches import setting, updated
+from pgbench.functional import objectives
 from pgbench.functional.moments import signal_to_noise
 from pgbench.methods import components
 from pgbench.training.diagnostics import STRETCH, before_update
@@ -21,37 +24,37 @@ def naive_parts(learner, batch, masks):
 
 
 def test_environments_are_the_parts_of_whole_episodes():
-    _, learner, rollout, batch = setting("average_baseline")
+    algorithm, learner, rollout, batch = setting("average_baseline")
     rows = torch.arange(len(batch.transitions))
     parts = naive_parts(learner, batch, [rows % 4 == e for e in range(4)])
-    found = before_update(learner, batch)["gradient_signal_to_noise"]
+    found = before_update(algorithm, learner, batch)["gradient_signal_to_noise"]
     torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
     assert rollout.rewards.shape[2] == 4
 
 
 def test_stretches_of_steps_are_the_parts_of_a_single_environment():
-    _, learner, _, batch = setting("fixed_horizon")
+    algorithm, learner, _, batch = setting("fixed_horizon")
     rows = torch.arange(len(batch.transitions))
     parts = naive_parts(learner, batch, [rows // STRETCH == part for part in range(4)])
-    found = before_update(learner, batch)["gradient_signal_to_noise"]
+    found = before_update(algorithm, learner, batch)["gradient_signal_to_noise"]
     torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
 
 
 def test_parts_of_different_lengths_count_each_transition_once():
-    _, learner, _, batch = setting(
+    algorithm, learner, _, batch = setting(
         "fixed_horizon", data=components.FixedHorizon(steps=2 * STRETCH + STRETCH // 2)
     )
     rows = torch.arange(len(batch.transitions))
     parts = naive_parts(learner, batch, [rows // STRETCH == part for part in range(3)])
-    found = before_update(learner, batch)["gradient_signal_to_noise"]
+    found = before_update(algorithm, learner, batch)["gradient_signal_to_noise"]
     torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
 
 
 def test_a_single_transition_and_a_corrected_gradient_have_no_parts():
-    _, learner, _, batch = setting("online_actor_critic", data=components.FixedHorizon(steps=1))
-    assert before_update(learner, batch) == {}
-    _, learner, _, batch = setting("optimal_components")
-    assert before_update(learner, batch) == {}
+    algorithm, learner, _, batch = setting("online_actor_critic", data=components.FixedHorizon(steps=1))
+    assert before_update(algorithm, learner, batch) == {}
+    algorithm, learner, _, batch = setting("optimal_components")
+    assert before_update(algorithm, learner, batch) == {}
 
 
 @pytest.mark.parametrize(
@@ -79,3 +82,14 @@ def test_for_a_small_step_the_predicted_gain_is_the_obtained_one():
     torch.testing.assert_close(
         statistics["predicted_gain"], statistics["surrogate_gain"], rtol=0.02, atol=1e-5
     )
+
+
+def test_exponential_weights_stand_for_the_advantages():
+    surrogate = components.ExponentialAdvantage(temperature=0.1)
+    algorithm, learner, _, batch = setting("fixed_horizon", surrogate=surrogate)
+    weights = objectives.exponential_weights(batch.transitions.credit.advantages, 0.1, surrogate.maximum)
+    weighted = replace(batch, transitions=batch.transitions.credited(advantages=weights))
+    rows = torch.arange(len(batch.transitions))
+    parts = naive_parts(learner, weighted, [rows // STRETCH == part for part in range(4)])
+    found = before_update(algorithm, learner, batch)["gradient_signal_to_noise"]
+    torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
