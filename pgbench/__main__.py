@@ -17,7 +17,8 @@ from pgbench.base import wording
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.base.specification import Specification
 from pgbench.base.yaml_files import read_yaml
-from pgbench.costs import budgets
+from pgbench.costs import budgets, measuring_verbs
+from pgbench.costs.measuring_verbs import CONFIGURATION, COSTS, Configured, Costs
 from pgbench.costs.model import finished_blocks, read_costs
 from pgbench.methods import naming, runs
 from pgbench.methods.algorithm import Algorithm
@@ -42,16 +43,11 @@ app = typer.Typer(
 Html = Annotated[Path, typer.Option(help="The HTML file.")]
 Markdown = Annotated[Path, typer.Option(help="The Markdown file.")]
 Results = Annotated[Path, typer.Option(help="The results folder, with runs/ and studies/ in it.")]
-Costs = Annotated[Path, typer.Option(help="The file with the measured costs of training.")]
-Configured = Annotated[Path, typer.Option(help="The configuration: which studies, and how much to spend.")]
 OtherPreset = Annotated[str | None, typer.Option(help="A preset to use instead of the configured one.")]
-Rounds = Annotated[int, typer.Option(help="Measurements of each figure, of which the median is kept.", min=1)]
 StudyDirectories = Annotated[
     list[Path],
     typer.Argument(metavar="STUDIES...", help="Directories of studies' results, each with its plan.json."),
 ]
-CONFIGURATION = Path("workflows", "config.yaml")
-COSTS = Path("workflows", "costs.csv")
 
 SCHEMAS: dict[str, type[Specification]] = {
     "algorithm": Algorithm,
@@ -89,36 +85,9 @@ def scaling(
     print(f"preset {chosen.preset}\n\n{budgets.scaling(plans, model, overhead)}")
 
 
-@app.command("measure")
-def write_costs(
-    directory: Annotated[Path, typer.Option(help="Studies whose variants are measured too.")] = Path(
-        "workflows/studies"
-    ),
-    rounds: Rounds = 3,
-    into: Costs = COSTS,
-) -> None:
-    """Measure on this machine what training costs, for `plan`; several seconds a method in each round."""
-    files = {file.stem: file for file in sorted(directory.glob("*.yaml"))}
-    everything = {"preset": "all", "studies": list(files), "presets": {"all": {}}}
-    plans = plan_studies(parse_configuration(everything, "measure"), files)
-    from pgbench.costs.measure import measure_costs
-
-    _write(into, measure_costs(list(plans.values()), rounds))
-
-
-@app.command("measure-growth")
-def write_growth(
-    rounds: Rounds = 3,
-    into: Annotated[Path, typer.Option(help="The table.")] = Path("workflows/growth.csv"),
-    configuration: Configured = CONFIGURATION,
-) -> None:
-    """Measure on this machine how speed and memory grow with the block size, and advise on it."""
-    chosen = parse_configuration(read_yaml(configuration), str(configuration))
-    from pgbench.costs.growth import advice, growth_table, measure_growth
-
-    measured = measure_growth(rounds)
-    _write(into, growth_table(measured, rounds))
-    print(advice(measured, chosen))
+app.command("measure")(measuring_verbs.write_costs)
+app.command("measure-growth")(measuring_verbs.write_growth)
+app.command("measure-random")(measuring_verbs.write_random_returns)
 
 
 Override = Annotated[
@@ -134,10 +103,15 @@ Evaluations = Annotated[
     int | None, typer.Option(help="Evaluations, evenly over the budget; by default one, at its end.")
 ]
 EvaluationActions = Annotated[str | None, typer.Option(help="mean (the default), or sampled as in training.")]
+EvaluationTimeLimit = Annotated[
+    int | None, typer.Option(help="Steps of an evaluation episode; by default the environment's own limit.")
+]
 ReferenceEvery = Annotated[
     int | None, typer.Option(help="Updates between comparisons of the gradient with a large batch's.")
 ]
-ReferenceBatches = Annotated[int, typer.Option(help="Size of the large batch, in batches of an update.")]
+ReferenceBatches = Annotated[
+    int | None, typer.Option(help="Size of the large batch, in batches of an update; by default 20.")
+]
 
 
 @app.command()
@@ -155,12 +129,19 @@ def train(
     evaluation_episodes: EvaluationEpisodes = None,
     evaluations: Evaluations = None,
     evaluation_actions: EvaluationActions = None,
+    evaluation_time_limit: EvaluationTimeLimit = None,
     reference_every: ReferenceEvery = None,
-    reference_batches: ReferenceBatches = 20,
+    reference_batches: ReferenceBatches = None,
 ) -> None:
     """Train one block of replicas of a run."""
-    evaluation = _evaluation(evaluation_episodes, evaluations, evaluation_actions)
-    values = {"environment": environment, "steps": steps, "evaluation": evaluation}
+    values = {
+        "environment": environment,
+        "steps": steps,
+        "evaluation": _evaluation(
+            evaluation_episodes, evaluations, evaluation_actions, evaluation_time_limit
+        ),
+        "reference": _reference(reference_every, reference_batches),
+    }
     run = describe_run(algorithm, parse_overrides(override or [], "train"), values, "train")
     block = runs.seeds_of(seeds)
     actual_name = naming.run_name(run)
@@ -168,15 +149,7 @@ def train(
         raise Refusal(f"train: these arguments describe the run '{actual_name}', not '{name}'")
     from pgbench.running.block import train_block
 
-    block_name = f"{actual_name}/{block[0]}-{block[-1]}"
-    if reference_every is None:
-        train_block(run, block, into or Layout().block(block_name), checkpoint_every)
-    else:
-        from pgbench.training.gradient_reference import GradientReference
-
-        observer = GradientReference(run, block, reference_every, reference_batches)
-        directory = into or Layout().block_with_own_metrics(block_name)
-        train_block(run, block, directory, checkpoint_every, observer)
+    train_block(run, block, into or Layout().block(f"{actual_name}/{block[0]}-{block[-1]}"), checkpoint_every)
 
 
 @app.command()
@@ -380,14 +353,25 @@ def _plans(configuration: Path, preset: str | None) -> tuple[Configuration, list
     return chosen, list(plan_studies(chosen, files).values())
 
 
-def _evaluation(episodes: int | None, times: int | None, actions: str | None) -> dict[str, Any] | None:
+def _evaluation(
+    episodes: int | None, times: int | None, actions: str | None, time_limit: int | None
+) -> dict[str, Any] | None:
     """The fields of `runs.Evaluation` that the options give; None if they give none."""
-    options = {"episodes": episodes, "times": times, "actions": actions}
+    options = {"episodes": episodes, "times": times, "actions": actions, "time_limit": time_limit}
     given = {name: value for name, value in options.items() if value is not None}
     if given and episodes is None:
         raise Refusal(
             "train: how often or how to evaluate is given, but not in how many --evaluation-episodes"
         )
+    return given or None
+
+
+def _reference(every: int | None, batches: int | None) -> dict[str, Any] | None:
+    """The fields of `runs.Reference` that the options give; None if they give none."""
+    options = {"every": every, "batches": batches}
+    given = {name: value for name, value in options.items() if value is not None}
+    if given and every is None:
+        raise Refusal("train: the batches of a reference are given, but not how often, --reference-every")
     return given or None
 
 

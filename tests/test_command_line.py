@@ -19,7 +19,7 @@ from pgbench import __main__ as command_line
 from pgbench.costs import growth
 from pgbench.methods import components, lineage, naming, paths, runs
 from pgbench.methods.members import Member
-from pgbench.methods.runs import Run
+from pgbench.methods.runs import Reference, Run
 from pgbench.report import tracking
 from pgbench.studies.catalogue import CATALOGUE
 from pgbench.studies.configuration import parse_configuration, planning_arguments, study_files
@@ -373,12 +373,15 @@ def test_training_looks_at_a_reference_gradient_only_if_asked(
     arguments = ("train", "ppo", "CartPole-v1", "--steps", "5000", "--seeds", "3-4")
     assert call(monkeypatch, *arguments) == 0
     assert call(monkeypatch, *arguments, "--reference-every", "5", "--reference-batches", "9") == 0
-    (plain, looking) = trained.calls
-    *same, directory, every = plain
-    assert looking[:2] == (*same,)
-    assert looking[2] == Path("results", "references", *directory.parts[2:])
-    assert looking[3] == every
-    assert (looking[4].every, looking[4].batches, looking[4].seeds) == (5, 9, [3, 4])
+    assert call(monkeypatch, *arguments, "--reference-every", "5") == 0
+    plain, looking, default = (run for run, *_ in trained.calls)
+    assert plain.reference is None
+    assert looking == plain.model_copy(update={"reference": Reference(every=5, batches=9)})
+    assert default.reference == Reference(every=5, batches=20)
+    places = [directory for _, _, directory, _ in trained.calls]
+    assert places == [
+        Path("results", "runs", naming.run_name(run), "3-4") for run in (plain, looking, default)
+    ]
 
 
 def test_a_reference_that_cannot_be_is_refused_before_training(
@@ -386,5 +389,7 @@ def test_a_reference_that_cannot_be_is_refused_before_training(
 ) -> None:
     arguments = ("train", "replay", "CartPole-v1", "--steps", "5000", "--reference-every")
     assert call(monkeypatch, *arguments, "5") == 2
-    assert "replay buffer has no batch to compare with" in capsys.readouterr().err
+    assert "data 'replay_buffer' has no batch that a large one could be compared" in capsys.readouterr().err
+    assert call(monkeypatch, "train", "ppo", "CartPole-v1", "--steps", "9", "--reference-batches", "5") == 2
+    assert "but not how often, --reference-every" in capsys.readouterr().err
     assert not trained.calls

@@ -181,9 +181,7 @@ def test_a_failed_checkpoint_leaves_the_one_before(interrupted, whole, often, mo
     assert [resumption.steps for resumption in resumptions(interrupted)] == [2 * 4 * 64]
 
 
-@pytest.mark.parametrize(
-    "name", [".episodes.parquet", ".metrics.parquet", ".evaluations.parquet", ".run.json"]
-)
+@pytest.mark.parametrize("name", [f".{file}" for file in (*blocks.FILES.values(), blocks.RECORD)])
 def test_without_room_for_the_results_nothing_is_lost(tmp_path, whole, often, monkeypatch, capsys, name):
     with monkeypatch.context() as patch:
         full(patch, name)
@@ -394,6 +392,9 @@ def test_not_a_number_in_one_replica_of_ten(tmp_path, monkeypatch, often):
             *(table[table.seed != sick].reset_index(drop=True) for table in (one, other))
         )
     assert found.metrics[found.metrics.seed == sick].step.tolist() == [64, 128, 192]
+    ended = found.replicas.set_index("seed")
+    assert ended.loc[sick, ["step", "status"]].tolist() == [192, "diverged"]
+    assert (ended.drop(sick)["status"] == "finished").all()
     assert found.record.steps == 9 * 512 + 192
 
 

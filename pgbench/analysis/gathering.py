@@ -2,7 +2,7 @@
 
 `gather` writes into one directory all that figures and pages are made of:
 
-* `episodes.parquet`: every finished training episode;
+* `episodes.parquet`: every training episode that has an end;
 * `curves.parquet`: the return of each replica on a grid of steps that all variants on an environment share;
 * `scores.parquet`: one row a replica, each published statistic under its own name;
 * `summary.parquet` and `summary.csv`: each variant on each environment, over replicas;
@@ -59,7 +59,7 @@ def gather(plan: StudyPlan, results: Path, destination: Path) -> None:
     ]
     replicas = [replica for one in trained for replica in replicas_of(*one)]
     claimed = dict.fromkeys(claim.score for claim in plan.study.claims.values())
-    rows = [scores_of(replica) | metric_scores(replica.metrics, claimed) for replica in replicas]
+    rows = [scores_of(replica) | metric_scores(replica, claimed) for replica in replicas]
     scores = comparable.normalised(pd.DataFrame(rows))
     tables = {
         "episodes": _episode_table(trained),
@@ -88,11 +88,11 @@ def _read_blocks(planned: PlannedRun, layout: Layout) -> Iterable[Block]:
 
 
 def _episode_table(trained: Sequence[Trained]) -> pd.DataFrame:
-    """All episodes; each row names the variant, environment and run that it belongs to."""
+    """All episodes that ended; each row names the variant, environment and run that it belongs to."""
     names = [(planned.variant, planned.environment, planned.name) for planned, _ in trained]
-    counts = [len(block.episodes) for _, block in trained]
     columns = ["seed", "step", "episodic_return", "episodic_length"]
-    values = pd.concat([block.episodes[columns] for _, block in trained], ignore_index=True)
+    finished = [block.episodes.loc[~block.episodes["cut"], columns] for _, block in trained]
+    counts, values = list(map(len, finished)), pd.concat(finished, ignore_index=True)
     return pd.concat([_repeated(["variant", "environment", "run"], names, counts), values], axis=1)
 
 

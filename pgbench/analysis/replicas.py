@@ -7,19 +7,19 @@ environment share. A *score* is one number, such as the mean return of the last 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pgbench.analysis.statistics import Array
-from pgbench.storage.blocks import Block
+from pgbench.storage.blocks import REPLICAS, Block, Status, ended_within
 from pgbench.studies.plans import PlannedRun
-from pgbench.studies.scores import EVALUATIONS, RETURNS, MetricScore, Score, metric_score, unrecorded
+from pgbench.studies.scores import EVALUATIONS, RETURNS, Score, metric_score, unrecorded
 
 GRID_POINTS = 100
 """Points of a curve."""
@@ -37,44 +37,43 @@ class Replica:
         planned: its run.
         seed: its seed.
         trained: the environment steps that it trained for.
-        steps: the step at which each episode ended, rising, `[episodes]`.
-        returns: the return of each episode, `[episodes]`; NaN where it is not finite.
-        metrics: one row a kept iteration.
-        evaluated: the mean return of each evaluation, in their order; NaN where it is not finite.
+        ended: how it ended.
+        steps: the step at which each finished episode ended, rising, `[episodes]`.
+        returns: the return of each of these episodes, `[episodes]`; NaN where it is not finite.
+        ends: the steps at the end of kept iterations: number of the iteration, from 1 → steps.
+        statistics: of its metrics, such as `mean(kl)`; see `storage.blocks.BlockTables`.
+        evaluated: the mean return of each evaluation, in their order; NaN where it is not finite or cut.
     """
 
     planned: PlannedRun
     seed: int
     trained: int
+    ended: Status
     steps: Integers
     returns: Array
-    metrics: pd.DataFrame
+    ends: Mapping[int, int]
+    statistics: Mapping[str, float]
     evaluated: Array
-
-    @cached_property
-    def iterations(self) -> Integers:
-        """The steps at the end of each iteration."""
-        return self.metrics["step"].to_numpy()
 
     @property
     def diverged(self) -> bool:
-        """Whether it stopped before its budget; a replica stops only when a parameter is not finite."""
-        return self.trained < self.planned.run.steps or bool(np.isnan(self.returns).any())
+        """Whether a parameter or a return was no longer finite."""
+        return self.ended == "diverged"
 
     @property
     def status(self) -> str:
         """`scored`, or why it has no score: `diverged` or `no episode`."""
-        if self.diverged:
-            return "diverged"
-        return "scored" if len(self.returns) else "no episode"
+        return "scored" if self.ended == "finished" else self.ended
 
     def ended_in(self, iteration: int) -> Array:
-        """Returns of the episodes that ended in an iteration, counted from 1; empty if it was not reached."""
-        ends = np.concatenate([[0], self.iterations])
-        if iteration >= len(ends):
+        """Returns of the episodes that ended in an iteration, counted from 1.
+
+        Empty if the iteration was not reached, or if its steps were not kept because iterations are too many.
+        """
+        begin, end = self.ends.get(iteration - 1), self.ends.get(iteration)
+        if begin is None or end is None:
             return self.returns[:0]
-        inside = (self.steps > ends[iteration - 1]) & (self.steps <= ends[iteration])
-        return np.asarray(self.returns[inside])
+        return np.asarray(self.returns[(self.steps > begin) & (self.steps <= end)])
 
     @property
     def untrained(self) -> float:
@@ -114,20 +113,23 @@ def curve(steps: Integers, returns: Array, grid: Integers) -> Array:
 
 
 def replicas_of(planned: PlannedRun, block: Block) -> Iterable[Replica]:
-    """Each replica of a block, with its episodes up to the budget, so that all are judged at equal cost."""
-    seeds = block.record.seeds
-    episodes = block.episodes[block.episodes["step"] <= planned.run.steps]
+    """Each replica of a block, with its episodes up to the budget."""
+    replicas = block.replicas.to_dict("records")
+    episodes = ended_within(block.episodes, planned.run.steps)
+    seeds = [row["seed"] for row in replicas]
     steps, returns = episodes["step"].to_numpy(), _finite(episodes["episodic_return"])
     rows = (_rows_of_seeds(table, seeds) for table in (episodes, block.metrics, block.evaluations))
-    for seed, of_episodes, of_metrics, of_evaluations in zip(seeds, *rows, strict=True):
-        metrics = block.metrics.iloc[of_metrics]
+    for row, of_episodes, of_metrics, of_evaluations in zip(replicas, *rows, strict=True):
+        kept = block.metrics.iloc[of_metrics]
         yield Replica(
             planned=planned,
-            seed=seed,
-            trained=int(metrics["step"].max()) if len(metrics) else 0,
+            seed=row["seed"],
+            trained=row["step"],
+            ended=row["status"],
             steps=steps[of_episodes],
             returns=returns[of_episodes],
-            metrics=metrics,
+            ends={0: 0, **dict(zip((kept["iteration"] + 1).tolist(), kept["step"].tolist(), strict=True))},
+            statistics={str(name): value for name, value in row.items() if name not in REPLICAS.columns},
             evaluated=evaluation_means(block.evaluations.iloc[of_evaluations]),
         )
 
@@ -140,11 +142,16 @@ def _rows_of_seeds(table: pd.DataFrame, seeds: Sequence[int]) -> list[slice]:
 
 
 def evaluation_means(episodes: pd.DataFrame) -> Array:
-    """The mean return of each evaluation of a replica, in their order; NaN where a return is not finite."""
+    """The mean return of each evaluation of a replica, in their order.
+
+    NaN where a return is not finite, or where an episode was cut because the budget was spent. To leave such an
+    episode out would select by its length, and the return of its steps so far is not its return.
+    """
     if not len(episodes):
         return np.empty(0)
     ends = np.flatnonzero(np.diff(episodes["step"])) + 1
-    return np.array([np.mean(returns) for returns in np.split(_finite(episodes["episodic_return"]), ends)])
+    returns = np.where(episodes["cut"], np.nan, _finite(episodes["episodic_return"]))
+    return np.array([np.mean(of_evaluation) for of_evaluation in np.split(returns, ends)])
 
 
 def _finite(returns: pd.Series) -> Array:
@@ -190,29 +197,14 @@ def _evaluation_scores(replica: Replica) -> dict[str, float]:
         "deterministic_evaluation": float(replica.evaluated[-1]),
         "maximum_of_evaluations": float(np.max(replica.evaluated)),
     }
-    return scores | dict.fromkeys(unrecorded(replica.planned.run.evaluation), np.nan)
+    missing = unrecorded(replica.planned.run.evaluation)
+    return {score: np.nan if score in missing else value for score, value in scores.items()}
 
 
-def metric_scores(metrics: pd.DataFrame, scores: Iterable[Score]) -> dict[str, float]:
+def metric_scores(replica: Replica, scores: Iterable[Score]) -> dict[str, float]:
     """The scores among these that are made of a metric; NaN where the metric was not recorded."""
-    made_of = {score: metric_score(score) for score in scores}
-    return {score: _over_iterations(metrics, parts) for score, parts in made_of.items() if parts is not None}
-
-
-def _over_iterations(metrics: pd.DataFrame, score: MetricScore) -> float:
-    values = metrics[score.metric].to_numpy() if score.metric in metrics else np.empty(0)
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return np.nan
-    match score.statistic:
-        case "mean":
-            return float(values.mean())
-        case "maximum":
-            return float(values.max())
-        case "final":
-            return float(values[-1])
-        case _:
-            assert_never(score.statistic)
+    made_of = (score for score in scores if metric_score(score) is not None)
+    return {score: replica.statistics.get(score, np.nan) for score in made_of}
 
 
 def _mean(values: Array) -> float:

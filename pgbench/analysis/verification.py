@@ -110,25 +110,23 @@ def _contradictions(block: Block, directory: Path) -> Iterator[str]:
         yield f"the specification has the digest {record.run.digest}, which is not in its name; {remedy}"
     if list(record.seeds) != runs.seeds_of(directory.name):
         yield f"holds the seeds {list(record.seeds)}, not {directory.name}; {remedy}"
-    trained = block.metrics.groupby("seed")["step"].max()
-    steps, whole = int(trained.sum()), bool((trained >= record.run.steps).all())
-    # The metrics may lack the last update of a replica that diverged.
-    if (
-        sorted(trained.index) != sorted(record.seeds)
-        or steps > record.steps
-        or (whole and steps != record.steps)
-    ):
-        yield f"the metrics end after {steps} steps, the record says {record.steps}; {remedy}"
-    last = block.episodes.groupby("seed")["step"].max()
-    if whole and (last > trained.reindex(last.index)).any():
-        yield f"there are episodes after the last step; {remedy}"
+    replicas = block.replicas.set_index("seed")
+    trained, steps = replicas["step"], int(replicas["step"].sum())
+    if steps != record.steps:
+        yield f"the replicas were trained for {steps} steps, the record says {record.steps}; {remedy}"
+    short = trained < record.run.steps
+    if (replicas.loc[short, "status"] != "diverged").any():
+        yield f"a replica ended before its budget and did not diverge; {remedy}"
+    last = block.metrics.groupby("seed")["step"].max()
+    if (last > trained.reindex(last.index)).any():
+        yield f"there are metrics after the last step; {remedy}"
     yield from _misplaced_evaluations(block, trained)
     if record.finished < record.started:
         yield f"it ended before it began; {remedy}"
 
 
 def _misplaced_evaluations(block: Block, trained: pd.Series) -> Iterator[str]:
-    """Evaluations that are not those of the run; `trained` is the last step of each seed's metrics."""
+    """Evaluations that are not those of the run; `trained` is the number of steps of each seed."""
     planned, episodes = block.record.run.evaluation, block.evaluations.groupby(["seed", "step"]).size()
     if planned is None:
         if len(episodes):
@@ -137,8 +135,7 @@ def _misplaced_evaluations(block: Block, trained: pd.Series) -> Iterator[str]:
     if (episodes != planned.episodes).any():
         yield f"there is an evaluation of other than {planned.episodes} episodes; {blocks.REMEDY}"
     times, last = episodes.groupby("seed").size(), block.evaluations.groupby("seed")["step"].max()
-    ended = trained[trained >= block.record.run.steps]
-    if (times > planned.times).any() or (last.reindex(ended.index) > ended).any():
+    if (times > planned.times).any() or (last > trained.reindex(last.index)).any():
         yield f"there are more evaluations than {planned.times}, or later ones than the last step; {blocks.REMEDY}"
 
 

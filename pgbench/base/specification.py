@@ -17,7 +17,7 @@ class Later:
 
 
 LATER: Final = Later()
-"""An annotation of such a field: while it has its default, the digest is the one from before the field."""
+"""An annotation of such a field: while it has its default, digests and labels are those from before the field."""
 
 
 class Specification(BaseModel):
@@ -26,10 +26,14 @@ class Specification(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @property
+    def named(self) -> dict[str, Any]:
+        """What counts in a name: all values, defaults included except those of fields marked `LATER`."""
+        return _without_later(self, self.model_dump(mode="json"))
+
+    @property
     def digest(self) -> str:
-        """Eight hexadecimal digits over all values, defaults included except those of fields marked `LATER`."""
-        values = _without_later(self, self.model_dump(mode="json"))
-        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        """Eight hexadecimal digits over what counts in a name."""
+        canonical = json.dumps(self.named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 

@@ -20,8 +20,9 @@ import torch
 import pgbench.running.block  # noqa: F401 - a job loads it: its memory counts
 from pgbench.base import wording
 from pgbench.base.refusals import Breakdown
-from pgbench.costs.measure import origin, training_cost
+from pgbench.costs.measure import training_cost
 from pgbench.methods import lineage, paths, runs
+from pgbench.storage.provenance import origin_comment
 from pgbench.studies.configuration import Configuration
 from pgbench.training.loop import train
 
@@ -135,7 +136,7 @@ def growth_table(measured: dict[GrowthSetting, Growth], rounds: int) -> str:
 # `environments` of each replica, which take {BATCH} steps an update together. One of the three is varied at a time.
 # `steps_per_second` of CPU time, of all replicas together; `mebibytes`, the largest memory of the process.
 # Whole updates at the beginning of training, after a warm-up; medians of `rounds`, in which settings take turns.
-{origin()}""",
+{origin_comment()}""",
             ",".join([*GrowthSetting._fields, *Growth._fields, "rounds"]),
             *(
                 f"{','.join(map(str, setting))},{growth.steps_per_second:.0f},{growth.mebibytes:.0f},{rounds}"

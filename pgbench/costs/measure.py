@@ -6,7 +6,6 @@ the time that a thread waits for memory or for the other half of a core.
 
 from __future__ import annotations
 
-import os
 import resource
 import statistics
 import subprocess
@@ -14,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -29,7 +27,7 @@ from pgbench.methods import lineage
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.naming import label
 from pgbench.methods.runs import Run
-from pgbench.storage.provenance import Provenance, provenance
+from pgbench.storage.provenance import origin_comment
 from pgbench.studies.plans import StudyPlan
 from pgbench.training.loop import train
 from pgbench.training.meaning import data
@@ -155,15 +153,4 @@ def _comments() -> str:
 # lockstep and `environments` in each, at the beginning of training. Methods that take whole episodes cost more a
 # step where episodes are shorter than the 200 steps there, most of all on CartPole-v1 before they learn.
 # Short runs, medians of `rounds`. CPU time leaves out waiting, for memory or for other programs.
-{origin()}"""
-
-
-def origin() -> str:
-    """Comments that say where figures come from: when, on which machine, with which versions and commit."""
-    source = Provenance.model_validate(provenance())
-    versions = ", ".join(f"{name} {version}" for name, version in source.versions.items())
-    busy, _, _ = os.getloadavg()
-    return f"""\
-# Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {source.machine.processor}, {source.machine.cores} cores, \
-{busy:.1f} jobs running; {source.machine.platform};
-# {versions}; commit {source.commit}."""
+{origin_comment()}"""

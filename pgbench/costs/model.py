@@ -126,7 +126,7 @@ class CostModel:
         if run.environment not in self.environments:
             substitutes.append("the median environment")
         basis = f"nearest: {', '.join(substitutes)}" if substitutes else "measured"
-        microseconds = steps * (stepping + step_time(learning.points, replicas))
+        microseconds = _with_reference(run, steps) * (stepping + step_time(learning.points, replicas))
         return (microseconds + self._evaluating(run, replicas)) / 1e6, basis
 
     def _stepping(self, environment: str, rows: int) -> float:
@@ -141,7 +141,8 @@ class CostModel:
         if run.evaluation is None:
             return 0.0
         rows = replicas * run.evaluation.episodes
-        steps = rows * run.evaluation.times * (time_limit(run.environment) or LONGEST)
+        limit = run.evaluation_limit(time_limit(run.environment))
+        steps = rows * run.evaluation.times * (LONGEST if limit is None else limit)
         return steps * self._stepping(run.environment, rows)
 
     def _learning(self, algorithm: Algorithm) -> tuple[Learning, str | None]:
@@ -154,6 +155,11 @@ class CostModel:
                 return self.algorithms[name], name
             name = lineage.LINEAGE[name].parent
         raise Refusal(f"costs: no relative of {label(algorithm)} was measured; {REMEDY}")
+
+
+def _with_reference(run: Run, steps: int) -> float:
+    """Steps with those of reference batches, each as if it were one of training: an upper bound of their cost."""
+    return steps if run.reference is None else steps * (1.0 + run.reference.batches / run.reference.every)
 
 
 def step_time(points: Mapping[int, float], rows: int) -> float:

@@ -9,5 +9,6 @@ from pgbench.environments.interface import Transition as Transition
 from pgbench.environments.interface import VectorEnvironment as VectorEnvironment
 from pgbench.environments.registry import check as check
 from pgbench.environments.registry import make as make
+from pgbench.environments.registry import never_outside as never_outside
 from pgbench.environments.registry import origin as origin
 from pgbench.environments.registry import time_limit as time_limit

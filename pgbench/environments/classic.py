@@ -57,13 +57,16 @@ class ClassicVector(VectorEnvironment):
     Args:
         system: the system, one of `SYSTEMS`.
         generators: one generator a row.
+        time_limit: steps of an episode, in place of the system's own limit; by default that one.
     """
 
-    def __init__(self, system: System, generators: Sequence[np.random.Generator]) -> None:
+    def __init__(
+        self, system: System, generators: Sequence[np.random.Generator], time_limit: int | None = None
+    ) -> None:
         self._system = system
         state, observation = system.start(np.random.default_rng(0))  # an example, for the sizes
         self._states = np.zeros((len(generators), len(state)))
-        super().__init__(generators, len(observation), system.actions, system.time_limit)
+        super().__init__(generators, len(observation), system.actions, time_limit or system.time_limit)
 
     def _start(self, rows: IntArray) -> FloatArray:
         states, observations = zip(*(self._system.start(self._generators[row]) for row in rows), strict=True)

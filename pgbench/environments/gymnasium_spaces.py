@@ -136,6 +136,17 @@ def _inside(
     return np.where(outside, np.nextafter(rounded, inwards), rounded)
 
 
+def never_outside(space: gymnasium.Space[Any]) -> str | None:
+    """Why no action is outside its box, as a clause; None if one may be."""
+    if not isinstance(space, spaces.Box):
+        return "its actions are discrete"
+    if not np.issubdtype(np.dtype(space.dtype), np.floating):
+        return "its actions are whole numbers, which are rounded into their box"
+    if not (np.isfinite(space.low) | np.isfinite(space.high)).any():
+        return "its actions have no bounds"
+    return None
+
+
 def announced(space: gymnasium.Space[Any], bounds: Discrete | Box, actions: NDArray[Any]) -> list[Any]:
     """Actions `[K]` or `[K, A]` of this package as K of Gymnasium's, in the shape and dtype of the space.
 

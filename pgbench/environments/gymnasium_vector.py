@@ -29,18 +29,25 @@ class GymnasiumVector(VectorEnvironment):
     Args:
         environment: a Gymnasium id.
         generators: one generator a row.
+        time_limit: steps of an episode, in place of the limit that the environment is registered with; by default
+            that one. An environment that truncates episodes by itself still does.
 
     Raises:
         ValueError: if observations or actions are of a kind that is not supported.
     """
 
-    def __init__(self, environment: str, generators: Sequence[np.random.Generator]) -> None:
+    def __init__(
+        self, environment: str, generators: Sequence[np.random.Generator], time_limit: int | None = None
+    ) -> None:
         self._environment = environment
-        self._instances = [gymnasium.make(environment, disable_env_checker=True) for _ in generators]
+        self._instances = [
+            gymnasium.make(environment, max_episode_steps=time_limit, disable_env_checker=True)
+            for _ in generators
+        ]
         first = self._instances[0]
         self._observation_space, self._action_space = first.observation_space, first.action_space
         size = observation_size(environment, first.observation_space)
-        time_limit = first.spec.max_episode_steps if first.spec is not None else None
+        time_limit = first.spec.max_episode_steps if first.spec is not None else time_limit
         super().__init__(generators, size, action_space(environment, first.action_space), time_limit)
 
     def close(self) -> None:
@@ -80,6 +87,10 @@ class GymnasiumVector(VectorEnvironment):
         except ValueError as error:
             if _is_of_a_wrapper(error):
                 raise self._malformed(str(error)) from error
+            self._refuse_outside(action, error)
+            raise
+        except Exception as error:
+            self._refuse_outside(action, error)
             raise
         if not isinstance(stepped, tuple | list) or len(stepped) != len(STEPPED):
             raise self._malformed(
@@ -91,6 +102,17 @@ class GymnasiumVector(VectorEnvironment):
                 raise self._unannounced("step", f"{name} of shape {list(np.shape(value))}; announced is []")
         reward, terminated, truncated = scalars
         return self._observed("step", observation), reward, terminated, truncated
+
+    def _refuse_outside(self, action: Any, error: Exception) -> None:
+        """Explain the error of an environment that was given a finite action outside its space.
+
+        Gymnasium leaves it to each environment whether such an action is clipped, used as it is, or refused.
+        """
+        if np.isfinite(action).all() and not self._action_space.contains(action):
+            raise Refusal(
+                f"{self._environment}: step failed on an action outside its space ({type(error).__name__}: "
+                f"{error}); set details.actions to 'clipped'"
+            ) from error
 
     def _observed(self, verb: str, observation: Any) -> FloatArray:
         for fault in faults(self._observation_space, observation):

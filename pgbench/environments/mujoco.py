@@ -28,9 +28,12 @@ class MujocoVector(VectorEnvironment):
     Args:
         task: the task, one of `pgbench.environments.mujoco_tasks.TASKS`.
         generators: one generator a row.
+        time_limit: steps of an episode, in place of the task's own limit; by default that one.
     """
 
-    def __init__(self, task: Task, generators: Sequence[np.random.Generator]) -> None:
+    def __init__(
+        self, task: Task, generators: Sequence[np.random.Generator], time_limit: int | None = None
+    ) -> None:
         self._task = task
         self._model = _load(task.xml)
         self._data = [mujoco.MjData(self._model) for _ in generators]
@@ -45,7 +48,7 @@ class MujocoVector(VectorEnvironment):
         self._fields = self._gather(np.arange(len(self._data)))
         low, high = self._model.actuator_ctrlrange.astype(np.float32).T
         observation_size = task.observe(self._fields).shape[1]
-        super().__init__(generators, observation_size, Box(low, high), task.time_limit)
+        super().__init__(generators, observation_size, Box(low, high), time_limit or task.time_limit)
 
     def _start(self, rows: IntArray) -> FloatArray:
         for row in rows:

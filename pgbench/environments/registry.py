@@ -9,16 +9,20 @@ from importlib.util import find_spec
 import numpy as np
 
 from pgbench.environments.classic import SYSTEMS, ClassicVector
-from pgbench.environments.interface import VectorEnvironment
+from pgbench.environments.interface import Discrete, VectorEnvironment
 from pgbench.environments.mujoco_tasks import TASKS
 
 
-def make(environment: str, generators: Sequence[np.random.Generator]) -> VectorEnvironment:
+def make(
+    environment: str, generators: Sequence[np.random.Generator], time_limit: int | None = None
+) -> VectorEnvironment:
     """Make a batched environment.
 
     Args:
         environment: a Gymnasium id, such as "HalfCheetah-v5" or "my_worlds:Walk-v0".
         generators: one generator a row; the environment keeps and advances them.
+        time_limit: steps after which an episode is truncated, in place of the environment's own limit; by default
+            that one.
 
     Raises:
         ValueError: if there are no generators, or if `check` refuses the environment.
@@ -26,15 +30,15 @@ def make(environment: str, generators: Sequence[np.random.Generator]) -> VectorE
     if not generators:
         raise ValueError("an environment needs at least one row, that is at least one generator")
     if environment in SYSTEMS:
-        return ClassicVector(SYSTEMS[environment], generators)
+        return ClassicVector(SYSTEMS[environment], generators, time_limit)
     check(environment)
     if environment in TASKS:
         from pgbench.environments.mujoco import MujocoVector  # noqa: PLC0415 (imports MuJoCo)
 
-        return MujocoVector(TASKS[environment], generators)
+        return MujocoVector(TASKS[environment], generators, time_limit)
     from pgbench.environments.gymnasium_vector import GymnasiumVector  # noqa: PLC0415 (imports Gymnasium)
 
-    return GymnasiumVector(environment, generators)
+    return GymnasiumVector(environment, generators, time_limit)
 
 
 def check(environment: str) -> None:
@@ -64,6 +68,25 @@ def time_limit(environment: str) -> int | None:
     from pgbench.environments.gymnasium_ids import specification  # noqa: PLC0415 (imports Gymnasium)
 
     return specification(environment).max_episode_steps
+
+
+def never_outside(environment: str) -> str | None:
+    """Why no action is outside the box, as a clause about the environment; None if a Gaussian's may be.
+
+    Raises:
+        ValueError: if `check` would refuse the environment.
+    """
+    if environment in TASKS:
+        return None
+    if environment in SYSTEMS:
+        return "its actions are discrete" if isinstance(SYSTEMS[environment].actions, Discrete) else None
+    import gymnasium  # noqa: PLC0415 (slow to import)
+
+    from pgbench.environments import gymnasium_spaces  # noqa: PLC0415 (imports Gymnasium)
+
+    check(environment)
+    with closing(gymnasium.make(environment, disable_env_checker=True)) as example:
+        return gymnasium_spaces.never_outside(example.action_space)
 
 
 def origin(environment: str) -> str | None:

@@ -37,7 +37,9 @@ Refine = Callable[[Learner, Batch], Batch]
 
 
 def method(name: str, gamma: float, **overrides: Any) -> Algorithm:
-    """A member of the lineage with one whole episode a batch and one gradient step.
+    """A member of the lineage with one whole episode a batch, unless the change says otherwise.
+
+    How many steps it takes on a batch does not matter here: the gradient of the first is looked at.
 
     Args:
         name: name of the member.
@@ -45,7 +47,7 @@ def method(name: str, gamma: float, **overrides: Any) -> Algorithm:
         overrides: values at dotted paths, with two underscores for each dot.
     """
     algorithm = lineage.LINEAGE[name].algorithm
-    numbers = ("update.steps", "data.episodes", "baseline.fit.steps")
+    numbers = ("data.episodes", "baseline.fit.steps")
     single = {path: 1 for path in numbers if path in paths.settable_paths(algorithm)}
     changes = {path.replace("__", "."): value for path, value in overrides.items()}
     return paths.with_values(algorithm, single | {"gamma": gamma} | changes)

@@ -9,6 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pgbench.laboratory.measurements import (
+    cloning,
+    critic_targets,
     divergence,
     frontier,
     importance,
@@ -50,5 +52,7 @@ MODULES: dict[str, MeasurementModule] = {
     "trust_region": trust_region,
     "landscape": landscape,
     "off_policy": off_policy,
+    "critic_targets": critic_targets,
+    "cloning": cloning,
 }
 """Name in the catalogue → module."""

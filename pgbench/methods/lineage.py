@@ -31,6 +31,15 @@ The branch with a replay buffer, `replay_branch.py`:
     batch_actor_critic → replay_naive → replay_q → replay_unrepaired → replay_critic_repaired → replay
     replay_unrepaired → replay_actor_repaired
 
+The branches that differ in the critic, `critic_branch.py`:
+
+    batch_actor_critic → critic_first → fresh_targets → critic_minibatches → critic_on_steps → noted_actor_critic
+    trpo → trpo_critic_minibatches → trpo_critic_passes
+    ppo → ppo_wide_critic
+    ppo → ppo_critic_rate
+    ppo → ppo_separate_critic
+    ppo_observations → ppo_values → ppo_popart
+
 Other baselines and discounts, `baseline_branch.py`:
 
     average_baseline → leave_one_out
@@ -48,6 +57,15 @@ Other surrogates, `surrogate_branch.py`:
     ppo_fixed_kl → ppo_reverse_kl
     no_clip → exponential_advantage
     no_clip → recomputed_advantages → v_trace_target → v_trace_advantage → v_trace
+
+PPO and TRPO as their authors released them, and other ways to collect, `released_branch.py`:
+
+    ppo_clip → ppo_raw_actions → ppo_batch_statistics → ppo_batch_advantages → ppo_value_weight → ppo_value_clip
+    ppo_value_clip → ppo_released
+    trpo → trpo_raw_actions → trpo_batch_statistics → trpo_narrow → trpo_short_batches → trpo_lambda
+    trpo_lambda → trpo_lambda_target → trpo_halving → trpo_released
+    ppo → ppo_time_limit
+    ppo → ppo_restarts
 """
 
 from __future__ import annotations
@@ -57,15 +75,26 @@ from types import MappingProxyType
 
 from pgbench.methods.baseline_branch import BASELINE_BRANCH
 from pgbench.methods.branches import BRANCHES
+from pgbench.methods.critic_branch import CRITIC_BRANCH
 from pgbench.methods.main_line import MAIN_LINE
 from pgbench.methods.members import Member
+from pgbench.methods.released_branch import RELEASED_BRANCH
 from pgbench.methods.replay_branch import REPLAY_BRANCH
 from pgbench.methods.surrogate_branch import SURROGATE_BRANCH
 
 LINEAGE: Mapping[str, Member] = MappingProxyType(
     {
         member.name: member
-        for member in (*MAIN_LINE, *BRANCHES, *REPLAY_BRANCH, *BASELINE_BRANCH, *SURROGATE_BRANCH)
+        for branch in (
+            MAIN_LINE,
+            BRANCHES,
+            REPLAY_BRANCH,
+            CRITIC_BRANCH,
+            BASELINE_BRANCH,
+            SURROGATE_BRANCH,
+            RELEASED_BRANCH,
+        )
+        for member in branch
     }
 )
 """Every member by name. The order decides which of several equally near members names an algorithm."""

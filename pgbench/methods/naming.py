@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, reduce
+from typing import Any
 
+from pgbench.base.specification import Specification
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.members import Member
@@ -21,7 +23,13 @@ def nearest_member(algorithm: Algorithm) -> Member:
 def _overrides(algorithm: Algorithm) -> list[str]:
     """What differs from the nearest member, each difference as `path=value` with the value in JSON."""
     changes = difference(nearest_member(algorithm).algorithm, algorithm)
-    return [f"{path}={json.dumps(value)}" for path, (_, value) in changes.items()]
+    return [f"{path}={json.dumps(_named(algorithm, path, value))}" for path, (_, value) in changes.items()]
+
+
+def _named(algorithm: Algorithm, path: str, value: Any) -> Any:
+    """A value at a path as names show it: a component without what came after names and has its default."""
+    present = reduce(getattr, path.split("."), algorithm)
+    return present.named if isinstance(present, Specification) else value
 
 
 def label(algorithm: Algorithm) -> str:
@@ -47,4 +55,14 @@ def training_arguments(run: Run) -> list[str]:
             str(evaluation.times),
         ]
         arguments += ["--evaluation-actions", evaluation.actions]
+        if evaluation.time_limit is not None:
+            arguments += ["--evaluation-time-limit", str(evaluation.time_limit)]
+    if run.reference is not None:
+        reference = run.reference
+        arguments += [
+            "--reference-every",
+            str(reference.every),
+            "--reference-batches",
+            str(reference.batches),
+        ]
     return arguments

@@ -10,7 +10,7 @@ from pgbench.analysis import statistics
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.analysis.summaries import ALL_ENVIRONMENTS
 from pgbench.base import wording
-from pgbench.methods.runs import Evaluation
+from pgbench.methods.runs import Evaluation, Reference
 from pgbench.report.score_rows import direction
 
 
@@ -68,7 +68,7 @@ def _methods(tables: StudyTables) -> str:
         f"“{tables.plan.preset}”: {wording.count(replicas, 'replica')} and "
         f"{wording.count(cost.steps, 'environment step')} in {wording.duration(cost.seconds)} of training, "
         f"summed over all jobs, at {wording.number(cost.steps_per_second)} steps a second."
-        f"{evaluations(tables.plan.study.evaluation)}"
+        f"{evaluations(tables.plan.study.evaluation)}{comparisons(tables.plan.study.reference)}"
     )
 
 
@@ -79,6 +79,14 @@ def evaluations(evaluation: Evaluation | None) -> str:
     when = f"{evaluation.times} times, evenly over its budget," if evaluation.times > 1 else "at its end"
     how = "with the mean action" if evaluation.actions == "mean" else "with sampled actions"
     return f" Each replica was evaluated {when} in {wording.count(evaluation.episodes, 'episode')} {how}."
+
+
+def comparisons(reference: Reference | None) -> str:
+    """A sentence on the comparisons of gradients, with the space before it; empty where there were none."""
+    if reference is None:
+        return ""
+    which = f"one update in {reference.every}" if reference.every > 1 else "every update"
+    return f" The gradient of {which} was compared with that of a batch {reference.batches} times as large."
 
 
 def _outcome(effects: pd.DataFrame) -> str | None:

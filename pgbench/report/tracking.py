@@ -122,11 +122,11 @@ def history(block: Block, seed: int) -> pd.DataFrame:
     """The history of a replica: a row for each row of its metrics, by ascending `global_step`.
 
     `charts/episodic_return` and `charts/episodic_length` are means over the training episodes that ended since the
-    row before, or NaN if none did. Episodes after the last row of metrics share one more row. If there are
-    evaluations, `charts/evaluation_return` is the mean return of each.
+    row before, or NaN if none did; one that was cut has not ended. Episodes after the last row of metrics share one
+    more row. If there are evaluations, `charts/evaluation_return` is the mean return of each.
     """
     metrics = block.metrics[block.metrics["seed"] == seed].set_index("step")
-    episodes = block.episodes[block.episodes["seed"] == seed]
+    episodes = block.episodes[(block.episodes["seed"] == seed) & ~block.episodes["cut"]]
     last = int(episodes["step"].max()) if len(episodes) else 0
     ends = np.append(metrics.index.to_numpy(), max(last, int(metrics.index.max())))
     at = ends[np.searchsorted(ends, episodes["step"].to_numpy())]

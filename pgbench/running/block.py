@@ -15,17 +15,16 @@ from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.methods import naming
 from pgbench.methods.runs import Run
 from pgbench.running.checkpoints import Checkpoints, Identity
+from pgbench.running.condensing import condensed
 from pgbench.running.progress import Progress, say
 from pgbench.running.recording import Tables
 from pgbench.storage import blocks, digests
 from pgbench.storage.files import sole_writer
 from pgbench.storage.provenance import History, Resumption, provenance
-from pgbench.training.loop import Observer, Trainer, observe_nothing
+from pgbench.training.loop import Trainer
 
 
-def train_block(
-    run: Run, seeds: Sequence[int], directory: Path, every: float = 60.0, look: Observer = observe_nothing
-) -> None:
+def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 60.0) -> None:
     """Train replicas of a run on one thread, and write the block to its directory.
 
     A block that this code and these versions have finished is not trained again; if only its files were deleted,
@@ -37,7 +36,6 @@ def train_block(
         seeds: one for each replica.
         directory: receives a file for each of `blocks.BlockTables` and, last, `run.json`.
         every: seconds between two checkpoints.
-        look: observes each update and adds metrics.
 
     Raises:
         Refusal: if another process writes the directory, or a checkpoint in it is damaged.
@@ -45,7 +43,7 @@ def train_block(
     """
     torch.set_num_threads(1)
     # Before training: the checkout may be edited while it runs.
-    code = digests.of_run(run, None if look is observe_nothing else look), digests.of_checkpoints(run)
+    code = digests.of_run(run), digests.of_checkpoints(run)
     origin = environments.origin(run.environment)
     began = {"started": datetime.now(UTC), "seconds": 0.0, "steps": 0}
     start = History(**provenance(), **began, code_digest=code[0], environment_origin=origin)
@@ -60,7 +58,7 @@ def train_block(
             say(f"{directory}: had been trained and was deleted; it is given back")
             blocks.give_back(directory)
         else:
-            with closing(Trainer(run, seeds, look)) as trainer:
+            with closing(Trainer(run, seeds)) as trainer:
                 _train(trainer, identity, directory, start, saved)
         blocks.keep(directory)
         saved.remove()
@@ -84,7 +82,8 @@ def _train(trainer: Trainer, identity: Identity, directory: Path, start: History
         if saved.due:
             saved.save(trainer, tables, history())
     ended = {"name": name, "run": run, "seeds": seeds, "finished": datetime.now(UTC)}
-    blocks.write_block(directory, saved.rows(tables), dict(history()) | ended)
+    kept = condensed(saved.rows(tables), trainer.outcomes(), run.steps)
+    blocks.write_block(directory, kept, dict(history()) | ended)
 
 
 def _resume(trainer: Trainer, saved: Checkpoints, start: History) -> History:

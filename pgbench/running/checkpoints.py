@@ -28,9 +28,9 @@ from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
 from pgbench.methods.runs import Run
 from pgbench.running.progress import say
-from pgbench.running.recording import Tables
-from pgbench.storage.blocks import BlockTables, TableRecords
+from pgbench.running.recording import Rows, Tables
 from pgbench.storage.files import (
+    TableRecord,
     check_file,
     read_record,
     read_table,
@@ -61,6 +61,14 @@ class Identity(Specification):
     environment_origin: str | None = Field(None, exclude_if=lambda value: value is None)
 
 
+class PartRecords(Specification):
+    """What the tables of a part of the rows must look like."""
+
+    episodes: TableRecord
+    metrics: TableRecord
+    evaluations: TableRecord
+
+
 class Checkpoint(Specification):
     """The record of a checkpoint."""
 
@@ -68,7 +76,7 @@ class Checkpoint(Specification):
     history: History
     iteration: PositiveInt = Field(description="Iterations so far.")
     state: str = Field(description="SHA-256 of the file with the state.")
-    parts: tuple[TableRecords, ...]
+    parts: tuple[PartRecords, ...]
 
 
 class Checkpoints:
@@ -87,7 +95,7 @@ class Checkpoints:
         self._remedy = f"delete {self._directory} to train this block from the beginning"
         self._every = every
         self._next = time.monotonic() + every
-        self._parts: tuple[TableRecords, ...] = ()
+        self._parts: tuple[PartRecords, ...] = ()
 
     def load(self, trainer: Trainer) -> History | None:
         """Restore the latest checkpoint; its rows stay on the disk.
@@ -145,9 +153,9 @@ class Checkpoints:
         now = time.monotonic()
         self._next = now + max(self._every, (now - begin) / SHARE)
 
-    def rows(self, tables: Tables) -> BlockTables:
+    def rows(self, tables: Tables) -> Rows:
         """All rows of the block's tables: the saved rows, and the rows since."""
-        return BlockTables(*map(_joined, zip(*self._rows(), tables.rows(), strict=True)))
+        return Rows(*map(_joined, zip(*self._rows(), tables.rows(), strict=True)))
 
     def remove(self) -> None:
         """Delete all checkpoints of a finished block, also those of other code and versions."""
@@ -158,7 +166,7 @@ class Checkpoints:
         """Write the new files, then the record, which makes them valid, then delete the files that they replace."""
         self._directory.mkdir(parents=True, exist_ok=True)
         number = len(self._parts)
-        part = TableRecords(
+        part = PartRecords(
             **{
                 name: write_table(self._table(name, number), table)
                 for name, table in tables.rows()._asdict().items()
@@ -182,10 +190,10 @@ class Checkpoints:
             if old != path:
                 old.unlink()
 
-    def _rows(self) -> list[BlockTables]:
+    def _rows(self) -> list[Rows]:
         """The saved parts of the tables."""
         return [
-            BlockTables(
+            Rows(
                 **{name: read_table(self._table(name, number), record, self._remedy) for name, record in part}
             )
             for number, part in enumerate(self._parts)

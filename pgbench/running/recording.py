@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pgbench.storage.blocks import FORMATS, BlockTables
+from pgbench.storage.blocks import EPISODES, METRICS
 from pgbench.training.experience import Episode
 from pgbench.training.iteration import Iteration
 
 
+class Rows(NamedTuple):
+    """What was recorded in a part of the training of a block, as tables in the formats of `storage.blocks`.
+
+    Attributes:
+        episodes: one row a finished training episode.
+        metrics: one row a seed and measured update.
+        evaluations: one row an evaluation episode.
+    """
+
+    episodes: pd.DataFrame
+    metrics: pd.DataFrame
+    evaluations: pd.DataFrame
+
+
 class Tables:
-    """Collects rows of a block's tables: all episodes and evaluations, and the metrics that were measured.
+    """Collects rows: all episodes and evaluations, and the metrics that were measured.
 
     Args:
         seeds: one for each replica.
@@ -39,15 +54,15 @@ class Tables:
         }
         self._metrics.append(pd.DataFrame(columns)[record.measured])
 
-    def rows(self) -> BlockTables:
+    def rows(self) -> Rows:
         """All rows so far; a table that has none has its format's columns."""
-        tables = {name: table_format.empty() for name, table_format in FORMATS.items()}
+        tables = {"episodes": EPISODES.empty(), "metrics": METRICS.empty(), "evaluations": EPISODES.empty()}
         for name, episodes in self._episodes.items():
             if episodes:
                 tables[name] = pd.DataFrame([asdict(episode) for episode in episodes])
         if self._metrics:
             tables["metrics"] = pd.concat(self._metrics, ignore_index=True)
-        return BlockTables(**tables)
+        return Rows(**tables)
 
     def clear(self) -> None:
         """Forget all rows so far; they are kept elsewhere."""

@@ -1,9 +1,9 @@
-"""What a block of replicas leaves on disk: three tables, and the record that says they are whole.
+"""What a block of replicas leaves on disk: four tables, and the record that says they are whole.
 
-A block is a directory with `episodes.parquet`, `metrics.parquet`, `evaluations.parquet` and `run.json`. The record
-is written last and carries the number of rows and the SHA-256 of each table. A block without a record was never
-finished, and a block whose files do not match its record is refused. Nothing in the tables depends on time or
-place, so a block that is trained twice has the same bytes.
+A block is a directory with `replicas.parquet`, `episodes.parquet`, `metrics.parquet`, `evaluations.parquet` and
+`run.json`. The record is written last and carries the number of rows and the SHA-256 of each table. A block without
+a record was never finished, and a block whose files do not match its record is refused. Nothing in the tables
+depends on time or place, so a block that is trained twice has the same bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pandas as pd
 from pydantic import AwareDatetime, Field, NonNegativeInt
@@ -19,7 +19,8 @@ from pydantic import AwareDatetime, Field, NonNegativeInt
 from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
 from pgbench.methods.runs import Run
-from pgbench.storage.files import TableRecord, force, put_table, read_record, read_table, replacing, sealed
+from pgbench.storage.compact import put_compact, read_compact
+from pgbench.storage.files import TableRecord, force, read_record, replacing, sealed
 from pgbench.storage.layout import RECORD
 from pgbench.storage.provenance import History
 from pgbench.storage.table_format import TableFormat
@@ -37,37 +38,59 @@ EPISODES = TableFormat(
         "episodic_return": "float64",
         "episodic_length": "int64",
         "terminated": "bool",
+        "cut": "bool",
     }
 )
 METRICS = TableFormat({"seed": "int64", "iteration": "int64", "step": "int64"}, others="float64")
+REPLICAS = TableFormat(
+    {"seed": "int64", "step": "int64", "status": "str", "episodes": "int64"}, others="float64"
+)
+Status = Literal["finished", "diverged", "no episode"]
+"""How a replica ended. `finished`: after its budget, in which an episode ended. `no episode`: after its budget, in
+which none ended; episodes that were cut have no end. `diverged`: a parameter or a return is not a finite number."""
+STATISTICS = ("mean", "minimum", "maximum", "first", "last")
+"""What is kept of a metric over all updates in which it was measured, as columns such as `mean(kl)`."""
 REMEDY = "delete the block's directory and run the workflow again"
 STABLE: Any = {"kind": "stable", "ignore_index": True}
 
 
 class BlockTables(NamedTuple):
-    """The tables of a block, or of a part of one.
+    """The tables of a block.
 
     Attributes:
+        replicas: one row a seed, in the format `REPLICAS`: the environment steps that it trained for, how it
+            ended (`Status`), the number of its episodes that `ended_within` its budget, and each of `STATISTICS` of
+            each metric over all updates that were measured, in which it is a finite number.
         episodes: one row a finished training episode, in the format `EPISODES`; `step` counts the environment
-            steps of the replica when the episode ended.
-        metrics: one row a seed and kept iteration, in the format `METRICS`, with a column for each metric.
+            steps of the replica when the episode ended. The return of an episode that was `cut`, because the
+            budget was spent, is that of its steps so far.
+        metrics: one row a seed and kept update, in the format `METRICS`, with a column for each metric.
         evaluations: one row an evaluation episode, in the format `EPISODES`; `step` counts the environment steps
             that the replica had trained when it was evaluated.
     """
 
+    replicas: pd.DataFrame
     episodes: pd.DataFrame
     metrics: pd.DataFrame
     evaluations: pd.DataFrame
 
 
 FILES = {name: f"{name}.parquet" for name in BlockTables._fields}
-FORMATS = {"episodes": EPISODES, "metrics": METRICS, "evaluations": EPISODES}
-ORDERS = {"episodes": ["seed", "step"], "metrics": ["seed", "iteration"], "evaluations": ["seed", "step"]}
+FORMATS = {"replicas": REPLICAS, "episodes": EPISODES, "metrics": METRICS, "evaluations": EPISODES}
+ORDERS = {
+    "replicas": ["seed"],
+    "episodes": ["seed", "step"],
+    "metrics": ["seed", "iteration"],
+    "evaluations": ["seed", "step"],
+}
+BEYOND = "step_beyond_lengths"
+"""The column of stored episodes from which `_unpacked` makes their steps."""
 
 
 class TableRecords(Specification):
     """What the tables of a block must look like."""
 
+    replicas: TableRecord
     episodes: TableRecord
     metrics: TableRecord
     evaluations: TableRecord
@@ -88,12 +111,14 @@ class Block:
     """A block as read back.
 
     Attributes:
+        replicas: see `BlockTables`.
         episodes: see `BlockTables`.
         metrics: see `BlockTables`.
         evaluations: see `BlockTables`.
         record: what was run, when, where and from which code.
     """
 
+    replicas: pd.DataFrame
     episodes: pd.DataFrame
     metrics: pd.DataFrame
     evaluations: pd.DataFrame
@@ -121,15 +146,39 @@ def write_block(directory: Path, tables: BlockTables, record: dict[str, Any]) ->
         files = {
             name: stack.enter_context(replacing(directory / file)) for name, file in reversed(FILES.items())
         }
-        written = {
-            name: put_table(files[name], table.sort_values(ORDERS[name], **STABLE))
-            for name, table in tables._asdict().items()
-        }
+        written = {name: put(name, files[name], table) for name, table in tables._asdict().items()}
         complete = BlockRecord.model_validate({**record, "tables": written})
         commit.write_text(sealed(complete), encoding="utf-8")
         for file in (*files.values(), commit):
             force(file)
         (directory / RECORD).unlink(missing_ok=True)  # until it is back, there is no valid block
+
+
+def put(name: str, path: Path, table: pd.DataFrame) -> TableRecord:
+    """Write one table of a block in its order, under a path that is temporary.
+
+    Raises:
+        OSError: if it cannot be written, or reads back differently.
+    """
+    ordered = table.sort_values(ORDERS[name], **STABLE)
+    return put_compact(path, _packed(ordered) if name == "episodes" else ordered)
+
+
+def _packed(episodes: pd.DataFrame) -> pd.DataFrame:
+    """Episodes with their steps less the lengths of all episodes of the replica until then.
+
+    With one environment a replica that is 0 everywhere, because one episode follows the other.
+    """
+    lengths = episodes.groupby("seed")["episodic_length"].cumsum()
+    return episodes.assign(step=episodes["step"] - lengths).rename(columns={"step": BEYOND})
+
+
+def _unpacked(stored: pd.DataFrame) -> pd.DataFrame:
+    """The episodes that `_packed` packed; a table of other columns as it is."""
+    if not {"seed", "episodic_length", BEYOND} <= set(stored):
+        return stored
+    lengths = stored.groupby("seed")["episodic_length"].cumsum()
+    return stored.assign(**{BEYOND: stored[BEYOND] + lengths}).rename(columns={BEYOND: "step"})
 
 
 def read_block(directory: Path, name: str) -> Block:
@@ -151,13 +200,26 @@ def read_block(directory: Path, name: str) -> Block:
         ) from None
     if record.name != name:
         raise Refusal(f"{directory / RECORD}: belongs to the run '{record.name}', not to '{name}'; {REMEDY}")
-    return Block(**{name: _read(directory, name, record) for name in FILES}, record=record)
+    block = Block(**{name: _read(directory, name, record) for name in FILES}, record=record)
+    path, replicas = directory / FILES["replicas"], block.replicas.set_index("seed")
+    if replicas.index.tolist() != sorted(record.seeds):
+        raise Refusal(f"{path}: has other replicas than its record; {REMEDY}")
+    counts = ended_within(block.episodes, record.run.steps)["seed"].value_counts()
+    if not counts.reindex(replicas.index, fill_value=0).equals(replicas["episodes"].rename("count")):
+        raise Refusal(f"{path}: counts other episodes than {FILES['episodes']} has; {REMEDY}")
+    return block
+
+
+def ended_within(episodes: pd.DataFrame, budget: int) -> pd.DataFrame:
+    """The training episodes that have an end, within the budget, so that all replicas are judged at equal cost."""
+    return episodes[(episodes["step"] <= budget) & ~episodes["cut"]]
 
 
 def _read(directory: Path, name: str, record: BlockRecord) -> pd.DataFrame:
     """One table of a block."""
     path = directory / FILES[name]
-    table = read_table(path, getattr(record.tables, name), REMEDY)
+    stored = read_compact(path, getattr(record.tables, name), REMEDY)
+    table = _unpacked(stored) if name == "episodes" else stored
     try:
         FORMATS[name].check(table, str(path))
     except ValueError as error:

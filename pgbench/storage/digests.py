@@ -19,7 +19,11 @@ from pgbench.storage.code.package import Package, read_sources
 from pgbench.storage.code.reach import Job, Model, digest
 from pgbench.studies.catalogue import CATALOGUE
 
-TRAINING = ("pgbench.training.loop.Trainer", "pgbench.running.recording.Tables")
+TRAINING = (
+    "pgbench.training.loop.Trainer",
+    "pgbench.running.recording.Tables",
+    "pgbench.running.condensing.condensed",
+)
 CHECKPOINTS = ("pgbench.running.checkpoints.Checkpoints",)
 TABLES = ("pgbench.analysis.gathering.gather",)
 STUDY_PAGE = ("pgbench.report.study_page.write_study",)
@@ -28,17 +32,9 @@ MEASUREMENT = ("pgbench.laboratory.measuring.write",)
 LABORATORY_PAGE = ("pgbench.report.laboratory_page.write_page",)
 
 
-def of_run(run: Run, observer: object = None) -> str:
-    """The digest of what training a run reaches, down to the rows of its tables.
-
-    Args:
-        run: algorithm, environment and budget.
-        observer: what adds metrics to them, if anything: a function or an object.
-    """
-    kind = observer if hasattr(observer, "__qualname__") else type(observer)
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    observers = (name,) if name.startswith(f"{PACKAGE.name}.") else ()
-    return _digest((*TRAINING, *observers), job_of(run))
+def of_run(run: Run) -> str:
+    """The digest of what training a run reaches, down to the rows of its tables."""
+    return _digest(TRAINING, job_of(run))
 
 
 def of_checkpoints(run: Run) -> str:

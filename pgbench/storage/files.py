@@ -99,15 +99,10 @@ def write_table(path: Path, table: pd.DataFrame) -> TableRecord:
         OSError: if the table cannot be written, or reads back differently.
     """
     with replacing(path) as temporary:
-        return put_table(temporary, table)
-
-
-def put_table(path: Path, table: pd.DataFrame) -> TableRecord:
-    """`write_table` for a path that already is temporary."""
-    table.to_parquet(path, index=False)
-    if not pd.read_parquet(path).equals(table):
-        raise _differs(path)
-    return TableRecord(rows=len(table), sha256=sha256(path))
+        table.to_parquet(temporary, index=False)
+        if not pd.read_parquet(temporary).equals(table):
+            raise differs(temporary)
+        return TableRecord(rows=len(table), sha256=sha256(temporary))
 
 
 def read_table(path: Path, expected: TableRecord, remedy: str) -> pd.DataFrame:
@@ -128,9 +123,14 @@ def read_table(path: Path, expected: TableRecord, remedy: str) -> pd.DataFrame:
             table: pd.DataFrame = file.read(use_threads=False).to_pandas(use_threads=False)
     except (OSError, ValueError) as error:
         raise Refusal(f"{path}: is not a Parquet table ({error}); {remedy}") from None
+    check_rows(path, table, expected, remedy)
+    return table
+
+
+def check_rows(path: Path, table: pd.DataFrame, expected: TableRecord, remedy: str) -> None:
+    """Refuse a table of another length than its record says."""
     if len(table) != expected.rows:
         raise Refusal(f"{path}: has {len(table)} rows, where its record says {expected.rows}; {remedy}")
-    return table
 
 
 def check_file(path: Path, expected: str, remedy: str) -> None:
@@ -152,7 +152,7 @@ def write_text(path: Path, text: str) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
         if temporary.read_text(encoding="utf-8") != text:
-            raise _differs(path)
+            raise differs(path)
 
 
 def sealed(record: Specification) -> str:
@@ -204,7 +204,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _differs(path: Path) -> OSError:
+def differs(path: Path) -> OSError:
+    """The error that a file reads back differently from what was written."""
     return OSError(
         f"{path}: the file reads back differently from what was written; is the disk full or failing?"
     )

@@ -1,7 +1,6 @@
 """Where results lie in their folder: every path below `results/` is spelled here and nowhere else.
 
     runs/<run>/<block>/                 a block: its tables and its record
-    references/<run>/<block>/           a block with metrics of its own, which the workflow does not read
     studies/<preset>/<study>/           a study: its plan and its tables
     laboratory/<preset>/<measurement>/  what the laboratory measured
     tracking/<run>/<block>.attempted    a block that was shown in Weights & Biases
@@ -37,10 +36,6 @@ class Layout:
     def block(self, name: str) -> Path:
         """The directory of a block, `<run>/<block>`."""
         return self.root / "runs" / name
-
-    def block_with_own_metrics(self, name: str) -> Path:
-        """The directory of a block, `<run>/<block>`, that the workflow must not take for its own."""
-        return self.root / "references" / name
 
     def blocks(self) -> list[Path]:
         """The directories of all blocks, finished or not."""

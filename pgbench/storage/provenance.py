@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,17 @@ def provenance() -> dict[str, Any]:
     versions = {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
     machine = Machine(platform=platform.platform(), processor=_processor(), cores=os.cpu_count() or 1)
     return Provenance(commit=commit, dirty=dirty, versions=versions, machine=machine).model_dump()
+
+
+def origin_comment() -> str:
+    """Comments of a table that say where its figures come from: when, which machine, versions and commit."""
+    source = Provenance.model_validate(provenance())
+    versions = ", ".join(f"{name} {version}" for name, version in source.versions.items())
+    busy, _, _ = os.getloadavg()
+    return f"""\
+# Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {source.machine.processor}, {source.machine.cores} cores, \
+{busy:.1f} jobs running; {source.machine.platform};
+# {versions}; commit {source.commit}."""
 
 
 def _version(package: str) -> str:

@@ -162,6 +162,28 @@ CATALOGUE: dict[str, Measurement] = {
         "buffer’s policy. Right: error of each actor’s expected gradient, relative to the exact "
         "gradient on the buffer’s states.",
     ),
+    "critic_targets": Measurement(
+        name="critic_targets",
+        random_stream=9,
+        title="What a critic learns from",
+        question="How biased and how noisy is a critic that learns from returns, from n steps, or from λ-returns?",
+        source="Singh and Dayan 1998; Tsitsiklis and Van Roy 1997; the study note",
+        caption="A table of values that begins at 0 and learns from one episode at a time, with each target. Left: "
+        "squared bias, exact. Middle: variance over tables that saw other episodes. Right: their sum, the squared "
+        "error. All are means over the visits of the policy, relative to the spread of the exact V.",
+    ),
+    "cloning": Measurement(
+        name="cloning",
+        random_stream=10,
+        title="Cloning a demonstrator",
+        question="How good is a policy that imitates a poor, a middling or a perfect demonstrator, and what do "
+        "weights that grow with the return add?",
+        source="Peters and Schaal 2007; the study note, “data must be neither too good nor too bad”",
+        caption="Returns of clones of three demonstrators, between those of the worst and the best "
+        "policy. Left: clones from all possible demonstrations, against the temperature β of the "
+        "weights; the lines of equal weights are the demonstrators themselves. Right: clones from "
+        "samples, against the number of demonstrations.",
+    ),
 }
 """Name → measurement, in the order of the page. The order changes no number: `random_stream` is the seed."""
 

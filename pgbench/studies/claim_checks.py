@@ -66,10 +66,10 @@ def _faults(claim: Claim, known: Known) -> Iterator[str]:
     if unknown:
         yield from unknown
         return
-    unrecorded_scores = unrecorded(study.evaluation)
+    unrecorded_scores = unrecorded(study.evaluation, study.reference)
     if claim.score in unrecorded_scores:
         remedy = unrecorded_scores[claim.score]
-        yield f"the score '{claim.score}' is of evaluations that the runs do not make: {remedy}"
+        yield f"the runs do not record what the score '{claim.score}' is made of: {remedy}"
     if isinstance(claim, AgainstReference):
         yield from _reference_faults(claim, references[claim.reference], study.environments)
     yield from _pair_faults(tested, algorithms)

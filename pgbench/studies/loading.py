@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from pgbench import environments
 from pgbench.base.refusals import Refusal, explain
 from pgbench.base.yaml_files import parse_yaml, read_yaml
+from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.compatibility.of_references import faults_without_a_limit, reference_faults
 from pgbench.methods.lookup import member, override
-from pgbench.methods.runs import Run
+from pgbench.methods.runs import Evaluation, Reference, Run
 from pgbench.studies.claim_checks import check_claims
 from pgbench.studies.study import Study, resolve_variant
 
@@ -30,6 +32,10 @@ def load_study(path: Path) -> Study:
     for environment in study.environments:
         check_environment(environment, f"{path}: environments")
     algorithms = {label: resolve_variant(study, label, str(path))[1] for label in study.variants}
+    for label, algorithm in algorithms.items():
+        for environment in study.environments:
+            where = f"{path}: variants.{label}"
+            check_together(algorithm, environment, study.evaluation, study.reference, where)
     check_claims(study, algorithms, str(path))
     return study
 
@@ -44,6 +50,38 @@ def check_environment(environment: str, where: str) -> None:
         environments.check(environment)
     except ValueError as error:
         raise Refusal(f"{where}: {error}") from None
+
+
+def check_together(
+    algorithm: Algorithm,
+    environment: str,
+    evaluation: Evaluation | None,
+    reference: Reference | None,
+    where: str,
+) -> None:
+    """Refuse a choice that has no effect in an environment or in its evaluation, or cannot have a reference there.
+
+    Raises:
+        Refusal: naming the place, the key and what to set.
+    """
+    details, limit = algorithm.details, environments.time_limit(environment)
+    if details.actions == "raw" and (reason := environments.never_outside(environment)):
+        raise Refusal(
+            f"{where}: details.actions 'raw' has no effect in {environment}, because {reason}: leave it out"
+        )
+    asked = {
+        "details.time_limit": details.time_limit,
+        "evaluation.time_limit": evaluation and evaluation.time_limit,
+    }
+    for key, steps in asked.items():
+        if steps is not None and steps == limit:
+            raise Refusal(f"{where}: {key} {steps} is the limit that {environment} has anyway: leave it out")
+    if reference is not None:
+        for fault in reference_faults(algorithm):
+            raise Refusal(f"{where}: {fault}")
+        if limit is None:
+            for fault in faults_without_a_limit(algorithm):
+                raise Refusal(f"{where}: {fault}")
 
 
 def parse_overrides(texts: Iterable[str], where: str) -> dict[str, Any]:
@@ -78,6 +116,8 @@ def describe_run(start: str, overrides: Mapping[str, Any], values: Mapping[str, 
     algorithm = override(member(start, f"{where}: algorithm").algorithm, overrides, f"{where}: override")
     check_environment(values["environment"], f"{where}: environment")
     try:
-        return Run.model_validate({"algorithm": algorithm, **values})
+        run = Run.model_validate({"algorithm": algorithm, **values})
     except ValidationError as error:
         raise explain(error, where, Run) from None
+    check_together(algorithm, run.environment, run.evaluation, run.reference, f"{where}: override")
+    return run

@@ -73,6 +73,7 @@ def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPl
                 environment=environment,
                 steps=min(full, spending.steps or full),
                 evaluation=study.evaluation,
+                reference=study.reference,
             )
             runs.append(
                 PlannedRun(

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, field_validator
 from pgbench.base.specification import Specification
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.lookup import member, override
-from pgbench.methods.runs import MAXIMAL_BLOCK, Evaluation
+from pgbench.methods.runs import MAXIMAL_BLOCK, Evaluation, Reference
 from pgbench.studies.claims import Claim, Source
 
 
@@ -58,6 +58,10 @@ class Study(Specification):
     )
     evaluation: Evaluation | None = Field(
         None, description="Evaluation episodes of every run; none by default."
+    )
+    reference: Reference | None = Field(
+        None,
+        description="Comparisons of the gradients of every run with those of large batches; none by default.",
     )
     source: Source | None = Field(
         None, description="The publication that the study replicates; none if it replicates no single one."

@@ -53,11 +53,11 @@ def _credited(
     estimates = advantages(algorithm, seen, values, scores)
     target = critic_target(algorithm.baseline)
     targets = None if target is None else targets_of(target, seen, values, algorithm.gamma)
-    active = side_by_side(seen.active)
+    active = side_by_side(seen.active).to(estimates.dtype)
     shares = shares_of(active)
     credit = Credit(
         over_the_batch(algorithm.details, side_by_side(estimates), shares),
-        transition_weights(algorithm.data, active.float(), shares),
+        transition_weights(algorithm.data, active, shares),
         shares,
         None if targets is None else side_by_side(targets),
     )
@@ -76,5 +76,5 @@ def critic_values(rollout: Rollout, here: Tensor | None, following: Tensor | Non
 
 
 def shares_of(active: Tensor) -> Tensor:
-    """The weight `[S, N]` of each transition in a mean over those that are active."""
-    return active.float() / active.float().sum(1, keepdim=True).clamp(min=1.0)
+    """The weight `[S, N]` of each transition in a mean over those that are active, which are 1 and the others 0."""
+    return active / active.sum(1, keepdim=True).clamp(min=1.0)

@@ -25,9 +25,9 @@ def before_update(algorithm: Algorithm, learner: Learner, batch: Batch) -> Stati
     """The signal-to-noise ratio of Σ ∇log π Â on the whole batch (`moments.signal_to_noise`).
 
     That is the gradient of every surrogate at the policy that collected the batch; exponential weights stand for Â
-    there. Its parts are the environments,
-    which are independent; of a single environment, stretches of steps, dealt out in turn. No metric where the batch
-    has only one part, or where a baseline corrects the gradient afterwards.
+    there. Its parts are the environments, which are independent; of a single environment, stretches of steps, dealt
+    out in turn. A part counts by its number of environments or steps. No metric where the batch has only one
+    part, or where a baseline corrects the gradient afterwards.
     """
     data, actor = batch.transitions, learner.actor.values
     each = batch.rollout.rewards.shape[2]
@@ -47,7 +47,21 @@ def before_update(algorithm: Algorithm, learner: Learner, batch: Batch) -> Stati
         (credit.weights * factors * log_probs).sum().backward()  # type: ignore[no-untyped-call]
     assert copies.grad is not None
     gradients = copies.grad.reshape(len(actor), count, -1).transpose(0, 1).contiguous()
-    return {"gradient_signal_to_noise": signal_to_noise(count * gradients)}
+    sizes = _sizes(batch, groups, count)
+    # The whole batch's gradient, estimated from each part.
+    estimates = gradients * (sizes.sum(0) / sizes.clamp(min=1.0)).unsqueeze(-1)
+    return {"gradient_signal_to_noise": signal_to_noise(estimates, sizes)}
+
+
+def _sizes(batch: Batch, groups: Tensor, count: int) -> Tensor:
+    """How many independent draws each of `count` groups `[N]` has, `[K, S]`: environments, or one's steps."""
+    happened = batch.transitions.credit.shares > 0
+    members = groups == torch.arange(count).unsqueeze(1)
+    each = batch.rollout.rewards.shape[2]
+    draws = happened.reshape(len(happened), -1, each).any(1) if each > 1 else happened
+    return (
+        (members[:, : draws.shape[1]].unsqueeze(1) & draws).sum(-1).to(batch.transitions.credit.weights.dtype)
+    )
 
 
 def _as_replicas(data: Transitions, groups: Tensor, count: int) -> Transitions:

@@ -2,6 +2,9 @@
 
 They run in new environments with their own random streams, and their rewards are not scaled. Observations are
 normalised with training's statistics of that moment, which these episodes do not move.
+
+The first of these limits that there is cuts an episode: the evaluation's own, the environment's, training's. Where
+there is none, the run's budget cuts it, and it is marked: it has no return yet, but only that of its steps so far.
 """
 
 from __future__ import annotations
@@ -49,16 +52,32 @@ def evaluate(
         return []
     draws = (stream(seed, "evaluation", int(part)) for seed, part in zip(seeds, completed, strict=True))
     streams = [int(generator.integers(2**62)) for generator in draws]
-    environment = environments.make(run.environment, environment_streams(streams, evaluation.episodes))
+    rows, limit = environment_streams(streams, evaluation.episodes), evaluation_limit(run)
+    environment = environments.make(run.environment, rows, run.steps if limit is None else limit)
     with closing(environment):
         evaluated = Sampler(environment, streams, sampler.preprocessing.frozen())
         episodes = evaluated.finished_episodes(*_acting(evaluation, learner), due)
     steps = sampler.steps.tolist()
     return [
-        replace(episode, seed=seeds[replica], step=steps[replica])
+        replace(
+            episode,
+            seed=seeds[replica],
+            step=steps[replica],
+            cut=limit is None and _reaches(episode, run.steps),
+        )
         for episode in episodes
         for replica in [streams.index(episode.seed)]
     ]
+
+
+def evaluation_limit(run: Run) -> int | None:
+    """Steps after which an evaluation episode is cut; None: nothing limits it but the run's budget."""
+    return run.evaluation_limit(environments.time_limit(run.environment))
+
+
+def _reaches(episode: Episode, budget: int) -> bool:
+    """Whether an episode was cut at the budget."""
+    return not episode.terminated and episode.episodic_length == budget
 
 
 def parts(evaluation: Evaluation, budget: int, steps: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -30,7 +30,7 @@ def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
 
 @dataclass(frozen=True)
 class Episode:
-    """A finished episode.
+    """A finished episode, or one that was cut because the budget was spent.
 
     Attributes:
         seed: the replica's.
@@ -39,6 +39,8 @@ class Episode:
         episodic_return: the sum of its rewards, undiscounted.
         episodic_length: its steps.
         terminated: whether it ended in a terminal state, and not at a time limit.
+        cut: whether it had no end yet: nothing limits episodes here, and the run's budget was spent. Its return is
+            that of its steps so far.
     """
 
     seed: int
@@ -46,6 +48,7 @@ class Episode:
     episodic_return: float
     episodic_length: int
     terminated: bool
+    cut: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import assert_never
 
 import torch
 from torch import Tensor
 
-from pgbench.base.refusals import Refusal
 from pgbench.functional.moments import signal_to_noise
 from pgbench.methods import components as c
 from pgbench.methods.algorithm import Algorithm
-from pgbench.methods.runs import Run
+from pgbench.methods.runs import Reference, Run
 from pgbench.training.batches import Batch
 from pgbench.training.credit import critic_values, prepare
 from pgbench.training.experience import Rollout, side_by_side
@@ -26,7 +26,7 @@ from pgbench.training.learner import Learner
 from pgbench.training.losses import gradient
 from pgbench.training.meaning.baselines import critic_of
 from pgbench.training.meaning.critics import targets_of
-from pgbench.training.meaning.data import collect, start_memory
+from pgbench.training.meaning.data import collect, horizon_of
 from pgbench.training.sampler import Sampler
 from pgbench.training.start import start_sampler
 from pgbench.training.streams import stream
@@ -36,16 +36,13 @@ METRICS = ("reference_cosine", "reference_signal_to_noise", "reference_value_err
 
 @dataclass(frozen=True)
 class GradientReference:
-    """An observer of training, to be given to `loop.train`.
+    """What looks at the gradients of a run's updates.
 
     Attributes:
         run: what is trained.
         seeds: one for each replica.
         every: iterations from one look to the next; the first is at iteration 0.
         batches: K ≥ 2, batches of an update's size that make up the reference.
-
-    Raises:
-        Refusal: if the numbers make no reference, or the run learns from a replay buffer.
     """
 
     run: Run
@@ -53,23 +50,18 @@ class GradientReference:
     every: int
     batches: int
 
-    def __post_init__(self) -> None:
-        if self.every < 1 or self.batches < 2:
-            raise Refusal(
-                f"reference: looks every {self.every} iterations at {self.batches} batches; "
-                "it must be every 1 or more, at 2 or more"
-            )
-        if start_memory(self.run.algorithm.data) is not None:
-            raise Refusal("reference: an update from a replay buffer has no batch to compare with")
+    def looks(self, iteration: int) -> bool:
+        """Whether the update of this iteration is looked at."""
+        return iteration % self.every == 0
 
     def __call__(self, learner: Learner, sampler: Sampler, batch: Batch, moment: Moment) -> Statistics:
         """Before an update: three metrics `[S]`, NaN where this iteration is not looked at.
 
         Returns:
-            `reference_cosine`, between the gradient that the update is about to follow and the reference's;
-            `reference_signal_to_noise`, ‖E ĝ‖² / tr Cov(ĝ) of the gradient of a batch of the update's size, from
-            the reference's batches; and `reference_value_error`, the root mean square of V(s) − G over that of G,
-            with G the Monte-Carlo return of the reference, NaN without a critic.
+            `reference_cosine`, between the gradients of the policy's objective on the update's batch and on the
+            reference; `reference_signal_to_noise`, ‖E ĝ‖² / tr Cov(ĝ) of the gradient of a batch of the update's
+            size, from the reference's batches; and `reference_value_error`, the root mean square of V(s) − G over
+            that of G, with G the Monte-Carlo return of the reference, NaN without a critic.
 
         Args:
             learner: before the update; is left as it is.
@@ -77,13 +69,13 @@ class GradientReference:
             batch: what the update is about to learn from.
             moment: where training stands.
         """
-        if moment.iteration % self.every:
+        if not self.looks(moment.iteration):
             return {name: torch.full((len(self.seeds),), torch.nan) for name in METRICS}
         algorithm = self.run.algorithm
-        present = _gradient(algorithm, learner, batch)
+        present = gradient(algorithm, learner, batch)
         rollouts = self._collect(learner, sampler, moment)
         batches = [prepare(algorithm, learner, rollout) for rollout in rollouts]
-        parts = torch.stack([_gradient(algorithm, learner, part) for part in batches])
+        parts = torch.stack([gradient(algorithm, learner, part) for part in batches])
         metrics = (
             torch.cosine_similarity(present, parts.mean(0), dim=-1),
             signal_to_noise(parts) / self.batches,
@@ -92,21 +84,53 @@ class GradientReference:
         return dict(zip(METRICS, metrics, strict=True))
 
     def _collect(self, learner: Learner, sampler: Sampler, moment: Moment) -> list[Rollout]:
-        """K rollouts of the present policy in environments that begin anew."""
-        draws = (stream(seed, "reference", moment.iteration) for seed in self.seeds)
+        """K rollouts of the present policy in environments of their own.
+
+        Where a rollout is shorter than an episode may be, the update's batch begins within one. Each rollout of the
+        reference then has environments that begin anew and are led as far: by as many steps as training has taken,
+        or by a random number up to the longest episode where training has long forgotten when it began.
+        """
+        data, running = self.run.algorithm.data, moment.running.numpy()
+        longest, horizon = sampler.environment.time_limit, horizon_of(data)
+        rollouts = []
+        if horizon is None or longest is None or horizon >= longest:
+            fresh = self._fresh(sampler, moment.iteration)
+            with closing(fresh.environment):
+                for part in range(self.batches):
+                    fresh.steps[:] = (
+                        0  # each batch may take as many steps as the run, not all of them together
+                    )
+                    rollouts.append(collect(data, fresh, learner, part, running))
+            return rollouts
+        before = moment.iteration * horizon
+        for part in range(self.batches):
+            fresh = self._fresh(sampler, moment.iteration, part)
+            # One number for all replicas, so that it does not depend on which others there are.
+            random = int(stream(0, "reference", moment.iteration, part).integers(longest))
+            led = before if before < longest else random
+            with closing(fresh.environment):
+                if led:
+                    fresh.fixed_horizon(learner.act(), learner.policy.noise, self.batches, running, led)
+                rollouts.append(collect(data, fresh, learner, part, running))
+        return rollouts
+
+    def _fresh(self, sampler: Sampler, *index: int) -> Sampler:
+        """Environments that begin anew, with the normalisation of training."""
+        draws = (stream(seed, "reference", *index) for seed in self.seeds)
         fresh = start_sampler(self.run, [int(generator.integers(2**62)) for generator in draws])
         fresh.preprocessing.adopt(sampler.preprocessing)
-        data, running = self.run.algorithm.data, moment.running.numpy()
-        with closing(fresh.environment):
-            return [collect(data, fresh, learner, part, running) for part in range(self.batches)]
+        return fresh
 
 
-def _gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
-    """The policy's gradient `[S, P]`; what a joint loss leaves for the critic is forgotten."""
-    policy_gradient = gradient(algorithm, learner, batch)
-    for part in learner.parts:
-        part.pop_gradient()
-    return policy_gradient
+def start_reference(run: Run, seeds: Sequence[int]) -> GradientReference | None:
+    """What looks at the gradients of a run, if it asks for that."""
+    match run.reference:
+        case None:
+            return None
+        case Reference(every=every, batches=batches):
+            return GradientReference(run, seeds, every, batches)
+        case _:
+            assert_never(run.reference)
 
 
 @torch.no_grad()

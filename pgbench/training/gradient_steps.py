@@ -1,4 +1,4 @@
-"""First-order updates: gradient steps of the policy, and of a critic that is fitted separately."""
+"""First-order updates: gradient steps of the policy, and of a critic that learns with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pgbench.methods import components as c
 from pgbench.methods.algorithm import Algorithm
 from pgbench.training.batches import Batch, Transitions
 from pgbench.training.credit import credited_anew
-from pgbench.training.experience import chunks
 from pgbench.training.iteration import Moment, Statistics
 from pgbench.training.learner import Learner, mean_kl
 from pgbench.training.losses import accumulate, loss
@@ -70,20 +69,6 @@ def minibatches(algorithm: Algorithm, shuffled: Transitions, size: int) -> Itera
     shuffled = details.over_minibatches(algorithm.details, shuffled, size)
     for first in range(0, len(shuffled), size):
         yield shuffled.part(slice(first, first + size))
-
-
-def fit_separately(
-    algorithm: Algorithm, fit: c.SeparateFit, learner: Learner, batch: Batch, moment: Moment
-) -> None:
-    """The critic's own gradient steps on the whole batch."""
-    for _ in range(fit.steps):
-        for rows in chunks(len(batch.transitions)):
-            part = batch.transitions.part(rows)
-            values = learner.values(part.recorded.observations)
-            details.value_losses(algorithm.details, values, part).sum().backward()  # type: ignore[no-untyped-call]
-        optimisers.step(
-            fit.optimiser, algorithm.details, learner.critic_parts, moment.remaining, moment.running
-        )
 
 
 def _learning_together(algorithm: Algorithm, learner: Learner) -> list[Parameters]:

@@ -55,3 +55,18 @@ class Iteration:
     episodes: list[Episode]
     statistics: Statistics
     evaluations: list[Episode] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the training of a replica ended.
+
+    Attributes:
+        seed: the replica's.
+        steps: the environment steps that it trained for.
+        diverged: whether a parameter is no longer a finite number.
+    """
+
+    seed: int
+    steps: int
+    diverged: bool

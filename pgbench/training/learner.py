@@ -11,12 +11,14 @@ from torch import Tensor
 
 from pgbench.environments import Discrete
 from pgbench.functional.moments import average
+from pgbench.functional.rescaling import Unit, preserving_outputs
 from pgbench.networks.distributions import Categorical, Distribution, Policy, kl
 from pgbench.networks.perceptron import Perceptron, evaluate
 from pgbench.networks.rows import finite_rows
 from pgbench.training.batches import Transitions
 from pgbench.training.experience import Act, chunks
 from pgbench.training.parameters import Parameters
+from pgbench.training.value_scale import ValueScale
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class StateCritic:
     parameters: Parameters
 
     def __call__(self, observations: Tensor) -> Tensor:
-        """V(s) `[S, N]` for observations `[S, N, O]`."""
+        """V(s) `[S, N]` for observations `[S, N, O]`, in the unit in which the critic learns."""
         return self.network(self.parameters.values, observations)[0].squeeze(-1)
 
 
@@ -75,6 +77,7 @@ class Learner:
         actor: its parameters.
         critic: says V(s) or Q(s, a); None: no value is learned.
         beta: `[S]`, weights of the KL penalty, for surrogates that have one.
+        scale: the unit in which a critic of states learns; None: that of returns.
     """
 
     policy: Policy
@@ -82,6 +85,7 @@ class Learner:
     actor: Parameters
     critic: SharedCritic | StateCritic | ActionCritic | None
     beta: Tensor
+    scale: ValueScale | None = None
 
     def at(self, rows: Tensor) -> Learner:
         """The same learner with other parameters `[S, P]` of the actor, which its optimiser has not moved yet."""
@@ -123,7 +127,7 @@ class Learner:
         Raises:
             ValueError: if the learner has no critic of states.
         """
-        values = self.critic(observations) if isinstance(self.critic, StateCritic) else None
+        values = self._real(self.critic(observations)) if isinstance(self.critic, StateCritic) else None
         values = self.evaluate(observations).values if values is None else values
         if values is None:
             raise ValueError("values need a critic of states")
@@ -155,11 +159,11 @@ class Learner:
         match self.critic:
             case SharedCritic():
                 outputs, free = self.network(self.actor.values, observations)
-                return PolicyAndValue(self.policy_of(outputs, free), outputs[..., -1])
+                return PolicyAndValue(self.policy_of(outputs, free), self._real(outputs[..., -1]))
             case StateCritic(network=network, parameters=parameters):
                 networks, values = (self.network, network), (self.actor.values, parameters.values)
                 of_policy, of_value = evaluate(networks, values, observations)
-                return PolicyAndValue(self.policy_of(*of_policy), of_value.values.squeeze(-1))
+                return PolicyAndValue(self.policy_of(*of_policy), self._real(of_value.values.squeeze(-1)))
             case ActionCritic() | None:
                 return PolicyAndValue(self.distribution(observations), None)
 
@@ -176,7 +180,27 @@ class Learner:
         """The values `[S, N]` of `evaluate_in_chunks`, without the policy where it has its own network."""
         if not isinstance(self.critic, StateCritic):
             return self.evaluate_in_chunks(observations).values
-        return torch.cat([self.critic(observations[:, part]) for part in chunks(observations.shape[1])], 1)
+        parts = [self.critic(observations[:, part]) for part in chunks(observations.shape[1])]
+        return self._real(torch.cat(parts, 1))
+
+    def _real(self, outputs: Tensor) -> Tensor:
+        """Values `[S, N]` in the unit of returns, from outputs in the unit in which the critic learns."""
+        return outputs if self.scale is None else self.scale.present.real(outputs)
+
+    @torch.no_grad()
+    def rescale_values(self, before: Unit, after: Unit) -> None:
+        """Change the last layer so that the values in a new unit, `[S, 1]` each, are those in the unit before.
+
+        The value is the last output, of the critic's own network or of the actor's.
+        """
+        critic, network, parameters = self.critic, self.network, self.actor
+        if isinstance(critic, StateCritic):
+            network, parameters = critic.network, critic.parameters
+        *_, weights, biases, _ = network.views(parameters.values)
+        weight, bias = weights[..., -1:], biases[..., -1:]
+        units = (Unit(*(column.unsqueeze(-1) for column in unit)) for unit in (before, after))
+        for column, new in zip((weight, bias), preserving_outputs(weight, bias, *units), strict=True):
+            column.copy_(new)
 
     def _present(self) -> Callable[[Tensor], Distribution]:
         """π(·|s) of the present parameters, for observations `[S, E, O]` and without gradients."""
@@ -187,8 +211,9 @@ class Learner:
         return lambda observations: self.policy_of(network.compute(parameters, observations)[0], free)
 
     def state(self) -> dict[str, Any]:
-        """Parameters, optimisers and β, for `restore`; the tensors share their memory with this learner."""
-        return {"parts": [part.tensors() for part in self.parts], "beta": self.beta}
+        """Parameters, optimisers, β and moments, for `restore`; tensors share their memory with this learner."""
+        scale = None if self.scale is None else self.scale.state()
+        return {"parts": [part.tensors() for part in self.parts], "beta": self.beta, "scale": scale}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from the `state` of a learner that was started in the same way."""
@@ -196,6 +221,8 @@ class Learner:
             for name, tensor in part.tensors().items():
                 tensor.copy_(torch.as_tensor(saved[name]))
         self.beta.copy_(torch.as_tensor(state["beta"]))
+        if self.scale is not None:
+            self.scale.restore(state["scale"])
 
     def diverged(self) -> Tensor:
         """`[S]`, boolean: replicas with a parameter that is not a finite number."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -13,29 +13,20 @@ from numpy.typing import NDArray
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.runs import Run
 from pgbench.training import diagnostics, evaluation, replay_update
-from pgbench.training.batches import Batch
 from pgbench.training.credit import prepare
 from pgbench.training.experience import Rollout
-from pgbench.training.iteration import Iteration, Moment, Statistics
+from pgbench.training.gradient_reference import GradientReference, start_reference
+from pgbench.training.iteration import Iteration, Moment, Outcome, Statistics
 from pgbench.training.learner import Learner
 from pgbench.training.meaning.data import collect, start_memory
-from pgbench.training.meaning.updates import update
+from pgbench.training.meaning.updates import fit_first, update
 from pgbench.training.replay_memory import ReplayMemory
-from pgbench.training.sampler import Sampler
 from pgbench.training.start import start_learner, start_sampler
 
 METRIC_ROWS = 1000
 """Each replica keeps at most about 1,000 rows of metrics: one for the first update in each thousandth of its
 budget. Methods that learn from every step take many more updates than anybody can look at, and measuring an update
 takes about as long as learning from it."""
-
-Observer = Callable[[Learner, Sampler, Batch, Moment], Statistics]
-"""What looks at training before an update and changes nothing: learner, sampler, batch and moment to metrics."""
-
-
-def observe_nothing(learner: Learner, sampler: Sampler, batch: Batch, moment: Moment) -> Statistics:
-    """Look at nothing."""
-    return {}
 
 
 class Trainer:
@@ -47,14 +38,14 @@ class Trainer:
     Args:
         run: algorithm, environment and budget.
         seeds: one for each replica.
-        observer: adds metrics to those of updates on batches, such as `gradient_reference.GradientReference`.
     """
 
-    def __init__(self, run: Run, seeds: Sequence[int], observer: Observer = observe_nothing) -> None:
-        self.run, self.seeds, self.observer = run, seeds, observer
+    def __init__(self, run: Run, seeds: Sequence[int]) -> None:
+        self.run, self.seeds = run, seeds
         self.sampler = start_sampler(run, seeds)
         self.learner = start_learner(run.algorithm, self.sampler.environment, seeds)
         self.memory = start_memory(run.algorithm.data)
+        self.reference = start_reference(run, seeds)
         self.running: NDArray[np.bool_] = np.ones(len(seeds), dtype=bool)
         self.iteration = 0
 
@@ -87,10 +78,14 @@ class Trainer:
         self.sampler.environment.close()
 
     def _learn(self, rollout: Rollout, moment: Moment) -> Statistics:
-        """Learn from a rollout alone: credit, look, update, look."""
+        """Learn from a rollout alone: credit, fit a critic that goes first, look, update, look."""
         algorithm, learner = self.run.algorithm, self.learner
-        batch = prepare(algorithm, learner, rollout)
-        seen = self.observer(learner, self.sampler, batch, moment)
+        batch = fit_first(algorithm, learner, prepare(algorithm, learner, rollout), moment)
+        match self.reference:
+            case None:
+                seen: Statistics = {}
+            case GradientReference() as reference:
+                seen = reference(learner, self.sampler, batch, moment)
         if not moment.watched:
             update(algorithm, learner, batch, moment)
             return seen
@@ -99,9 +94,22 @@ class Trainer:
         return seen | before | diagnostics.after_update(algorithm, learner, batch) | done
 
     def _metrics_due(self, before: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether a replica has come to another part of its budget, `[S]`; all have in the first iteration."""
+        """Whether a replica has come to another part of its budget, `[S]`; all have in the first iteration.
+
+        All are measured, too, where the gradient is compared with a reference.
+        """
         parts, earlier = (steps * METRIC_ROWS // self.run.steps for steps in (self.sampler.steps, before))
-        return (parts > earlier) | (self.iteration == 0)
+        due = (parts > earlier) | (self.iteration == 0)
+        match self.reference:
+            case None:
+                return due
+            case GradientReference() as reference:
+                return due | reference.looks(self.iteration)
+
+    def outcomes(self) -> list[Outcome]:
+        """How each replica ended."""
+        steps, diverged = self.sampler.steps.tolist(), self.learner.diverged().tolist()
+        return [Outcome(*outcome) for outcome in zip(self.seeds, steps, diverged, strict=True)]
 
     def state(self) -> dict[str, Any]:
         """All that the iterations to come depend on: arrays, tensors and JSON-able values, nested.
@@ -139,9 +147,9 @@ def learn_from(
     return done | replay_update.measure(learner, last, before) if moment.watched else {}
 
 
-def train(run: Run, seeds: Sequence[int], observer: Observer = observe_nothing) -> Iterator[Iteration]:
+def train(run: Run, seeds: Sequence[int]) -> Iterator[Iteration]:
     """Train replicas of a run from the beginning, yielding what each iteration did; see `Trainer`."""
-    return _to_the_end(Trainer(run, seeds, observer))
+    return _to_the_end(Trainer(run, seeds))
 
 
 def _to_the_end(trainer: Trainer) -> Iterator[Iteration]:

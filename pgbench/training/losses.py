@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -24,7 +26,7 @@ def loss(algorithm: Algorithm, learner: Learner, part: Transitions) -> Tensor:
         return policy_losses(algorithm, learner, learner.distribution(observations), part).sum()
     new, values = learner.evaluate(observations)
     of_policy = policy_losses(algorithm, learner, new, part)
-    of_critic = value_losses(algorithm.details, _learned(values), part)
+    of_critic = value_losses(algorithm.details, learner.scale, _learned(values), part)
     return torch.add(of_policy, of_critic, alpha=coefficient).sum()
 
 
@@ -35,16 +37,28 @@ def policy_losses(algorithm: Algorithm, learner: Learner, new: Distribution, par
 
 
 def gradient(algorithm: Algorithm, learner: Learner, batch: Batch) -> Tensor:
-    """The gradient `[S, P]` of the policy's objective on the whole batch."""
-    accumulate(algorithm, learner, batch)
+    """The gradient `[S, P]` of the policy's objective alone on the whole batch, in shared layers, too."""
+
+    def of_policy(part: Transitions) -> Tensor:
+        new = learner.distribution(part.recorded.observations)
+        return policy_losses(algorithm, learner, new, part).sum()
+
+    _accumulate(of_policy, algorithm, learner, batch)
     return -learner.actor.pop_gradient()
 
 
 def accumulate(algorithm: Algorithm, learner: Learner, batch: Batch) -> None:
     """Add the gradient of the loss on the whole batch to what the parameters have."""
+    _accumulate(lambda part: loss(algorithm, learner, part), algorithm, learner, batch)
+
+
+def _accumulate(
+    loss_of: Callable[[Transitions], Tensor], algorithm: Algorithm, learner: Learner, batch: Batch
+) -> None:
+    """Add the gradient of a sum over all transitions, and of the baseline that corrects it."""
     data = reweighted(algorithm, learner, batch)
     for rows in chunks(len(data)):
-        loss(algorithm, learner, data.part(rows)).backward()  # type: ignore[no-untyped-call]
+        loss_of(data.part(rows)).backward()  # type: ignore[no-untyped-call]
     if batch.correction is not None:
         learner.actor.add_to_gradient(batch.correction)
 

@@ -34,7 +34,7 @@ def natural_step(
     _move(learner, learner.actor.values.detach() + step, running)
     return {
         "gradient_norm": gradient.norm(dim=1),
-        "predicted_gain": (gradient * step).sum(1),
+        "predicted_gain": _predicted_gain(batch, gradient, step),
     }
 
 
@@ -52,10 +52,21 @@ def searched_step(
     _move(learner, found, running)
     return {
         "gradient_norm": gradient.norm(dim=1),
-        "predicted_gain": (gradient * step).sum(1),
+        "predicted_gain": _predicted_gain(batch, gradient, step),
         "line_search_accepted": accepted.float(),
         "line_search_steps": rejected.float(),
     }
+
+
+def _predicted_gain(batch: Batch, gradient: Tensor, step: Tensor) -> Tensor:
+    """The gain `[S]` that the gradient promises, per transition as `surrogate_gain` is.
+
+    The gradient of whole episodes sums over each episode, and would promise its length times as much.
+    """
+    credit = batch.transitions.credit
+    # Running sums, as in `moments.average`, so that idle rows do not change the rounding.
+    shares, weights = (column.double().cumsum(1)[:, -1] for column in (credit.shares, credit.weights))
+    return (gradient * step).sum(1) * (shares / weights).to(gradient.dtype)
 
 
 def _full_step(

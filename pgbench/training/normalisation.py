@@ -74,21 +74,32 @@ class ObservationNormaliser:
         replicas: S.
         observation_size: O.
         clip: the largest absolute value let through, or None for no limit.
+        minimum_variance: the least variance that is divided by, or None for no limit.
     """
 
-    def __init__(self, replicas: int, observation_size: int, clip: float | None) -> None:
+    def __init__(
+        self,
+        replicas: int,
+        observation_size: int,
+        clip: float | None,
+        minimum_variance: float | None = None,
+    ) -> None:
         self.moments = RunningMoments(replicas, observation_size)
         self._clip = clip
+        self._minimum_variance = minimum_variance
 
     def update(self, observations: FloatArray, active: BoolArray | None = None) -> None:
         """Count observations `[S, E, O]` where `active` `[S, E]`, by default all."""
         self.moments.update(observations, active)
 
     def __call__(self, observations: FloatArray) -> NDArray[np.float32]:
-        """Normalise observations `[S, E, O]`: (x − mean) / √(variance + 1e-8), clipped."""
+        """Normalise observations `[S, E, O]`: (x − mean) / √max(variance + 1e-8, minimum), clipped."""
         normalised = np.empty(observations.shape, dtype=np.float32)
         limit = np.inf if self._clip is None else self._clip
-        _normalise(normalised, observations, self.moments.mean, self.moments.variance, limit)
+        variance = self.moments.variance + _EPSILON
+        if self._minimum_variance is not None:
+            variance = np.maximum(variance, self._minimum_variance)
+        _normalise(normalised, observations, self.moments.mean, variance, limit)
         return normalised
 
     def state(self) -> dict[str, FloatArray]:
@@ -153,6 +164,10 @@ class RewardScaler:
         self.returns[terminated | truncated] = 0.0
         return scaled
 
+    def begin_anew(self, rows: BoolArray) -> None:
+        """Forget the running returns of episodes `[S, E]` that were given up."""
+        self.returns[rows] = 0.0
+
     def state(self) -> dict[str, FloatArray]:
         """The statistics and the running returns, copied."""
         return {**self.moments.state(), "returns": self.returns.copy()}
@@ -205,11 +220,11 @@ def _count(
 def _normalise(
     normalised: NDArray[np.float32], values: FloatArray, mean: FloatArray, variance: FloatArray, limit: float
 ) -> None:
-    """(x − mean) / √(variance + ε) of values `[S, E, D]`, at most `limit` from 0."""
+    """(x − mean) / √variance of values `[S, E, D]`, at most `limit` from 0."""
     replicas, entries, size = values.shape
     for s in range(replicas):
         for d in range(size):
-            scale = np.sqrt(variance[s, d] + _EPSILON)
+            scale = np.sqrt(variance[s, d])
             for e in range(entries):
                 normalised[s, e, d] = min(max((values[s, e, d] - mean[s, d]) / scale, -limit), limit)
 

@@ -14,10 +14,17 @@ from pgbench.networks.rows import row_norms
 
 @dataclass
 class Parameters:
-    """Parameters `[S, P]` of one network and the optimiser's state for them."""
+    """Parameters `[S, P]` of one network and the optimiser's state for them.
+
+    Attributes:
+        values: `[S, P]`.
+        adam: the optimiser's state.
+        relative_rate: their step size as a multiple of the optimiser's.
+    """
 
     values: Tensor
     adam: AdamState
+    relative_rate: float = 1.0
 
     @classmethod
     def start(cls, initial: Tensor) -> Parameters:
@@ -51,7 +58,7 @@ def take_step(
 
     Args:
         parts: whose gradients make up one gradient a replica.
-        learning_rate: `[S]`, in double precision.
+        learning_rate: `[S]`, in double precision; of parts with another relative rate, a multiple of it.
         epsilon: of Adam.
         max_gradient_norm: longer gradients are shortened to it, each replica's by itself; None: never.
         active: `[S]`, boolean; other replicas keep every bit.
@@ -63,5 +70,6 @@ def take_step(
     norms = row_norms(gradients)
     scale = None if max_gradient_norm is None else (max_gradient_norm / (norms + 1e-6)).clamp_(max=1.0)
     for part, gradient in zip(parts, gradients, strict=True):
-        adam_step(part.values, gradient, part.adam, learning_rate, epsilon, active, scale=scale)
+        rate = part.relative_rate * learning_rate
+        adam_step(part.values, gradient, part.adam, rate, epsilon, active, scale=scale)
     return norms

@@ -1,4 +1,7 @@
-"""What stands between an environment and a policy: observations normalised, rewards shifted and scaled."""
+"""What stands between an environment and a policy, in both directions.
+
+Observations are normalised, rewards are shifted and scaled, and actions are brought into their box.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +12,74 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pgbench.environments.interface import BoolArray, FloatArray
+from pgbench.environments.interface import BoolArray, Box, Discrete, FloatArray
 from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Observations as the policy sees them, and rewards as the update uses them.
+    """Observations as the policy sees them, rewards as the update uses them, actions as the environment gets them.
 
     Attributes:
         normaliser: of observations; None: they stay as they are.
         scaler: of rewards; None: they stay as they are.
         reward_offset: added to every reward before it is scaled.
         counts: whether observations are counted in the running statistics.
+        waits: whether they are counted a batch at a time. Until then, what is recorded of them is raw.
+        clips: whether actions outside their box are brought into it.
     """
 
     normaliser: ObservationNormaliser | None = None
     scaler: RewardScaler | None = None
     reward_offset: float = 0.0
     counts: bool = True
+    waits: bool = False
+    clips: bool = True
 
-    def observations(self, raw: NDArray[Any], active: BoolArray) -> NDArray[np.float32]:
-        """Count the active rows of observations `[S, E, O]` in the running statistics, and normalise all."""
+    def observations(self, raw: NDArray[Any], active: BoolArray) -> NDArray[Any]:
+        """Observations `[S, E, O]` as they are recorded: normalised, after the active rows were counted.
+
+        Where they are counted a batch at a time, they are recorded as they are.
+        """
+        if self.waits:
+            return raw
         if self.normaliser is None:
             return raw.astype(np.float32)
         if self.counts:
             self.normaliser.update(raw, active)
         return self.normaliser(raw)
+
+    def seen(self, recorded: NDArray[Any]) -> NDArray[Any]:
+        """Recorded observations `[S, E, O]` as the policy sees them when it acts."""
+        return self.normaliser(recorded) if self.waits and self.normaliser is not None else recorded
+
+    def batch(
+        self, observations: NDArray[Any], next_observations: NDArray[Any], active: BoolArray
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Recorded observations `[T, S, E, O]` of a whole rollout, and the next ones, as the update sees them.
+
+        Where they were not counted yet, the active ones are counted first. Both are then normalised by the new
+        statistics.
+        """
+        if not self.waits or self.normaliser is None:
+            return observations, next_observations
+        self.normaliser.update(_side_by_side(observations), _side_by_side(active))
+        return self._normalised(observations), self._normalised(next_observations)
+
+    def _normalised(self, observations: NDArray[Any]) -> NDArray[np.float32]:
+        """Raw observations `[T, S, E, O]`, normalised."""
+        time, replicas, environments, size = observations.shape
+        normalised = self.seen(_side_by_side(observations))
+        return np.ascontiguousarray(normalised.reshape(replicas, time, environments, size).swapaxes(0, 1))
+
+    def given(self, space: Discrete | Box, actions: NDArray[Any]) -> NDArray[Any]:
+        """The actions for the environment, of those that a policy drew."""
+        return executed(space, actions) if self.clips else actions
+
+    def begin_anew(self, rows: BoolArray) -> None:
+        """Forget what the scaling of rewards remembers of episodes `[S, E]` that were given up."""
+        if self.scaler is not None:
+            self.scaler.begin_anew(rows)
 
     def rewards(
         self, rewards: FloatArray, terminated: BoolArray, truncated: BoolArray, active: BoolArray
@@ -48,8 +92,8 @@ class Preprocessing:
         return self.scaler(rewards, terminated, truncated, active)
 
     def frozen(self) -> Preprocessing:
-        """Observations normalised as they are now, which counts nothing; rewards as they are."""
-        return Preprocessing(self.normaliser, counts=False)
+        """Observations normalised as they are now, which counts nothing; rewards as they are; actions as here."""
+        return Preprocessing(self.normaliser, counts=False, clips=self.clips)
 
     def adopt(self, other: Preprocessing) -> None:
         """Copy the statistics of another of the same kind; running returns stay as they are."""
@@ -71,3 +115,18 @@ class Preprocessing:
             self.normaliser.restore(state["normaliser"])
         if self.scaler is not None:
             self.scaler.restore(state["scaler"])
+
+
+def executed(space: Discrete | Box, actions: NDArray[Any]) -> NDArray[Any]:
+    """The actions for the environment: a Gaussian's are clipped to the box, but their density is not."""
+    if isinstance(space, Box):
+        # On such small arrays two ufuncs are quicker than np.clip.
+        bounded: NDArray[Any] = np.minimum(np.maximum(actions, space.low), space.high)
+        return bounded.astype(np.float64)
+    return actions
+
+
+def _side_by_side(values: NDArray[Any]) -> NDArray[Any]:
+    """`[T, S, E, …]` as `[S, T·E, …]`."""
+    time, replicas, environments, *size = values.shape
+    return values.swapaxes(0, 1).reshape(replicas, time * environments, *size)

@@ -118,7 +118,8 @@ def critic_losses(algorithm: Algorithm, learner: Learner, drawn: Drawn, draws: R
     both = Values(values.detach().unsqueeze(0), following.unsqueeze(0))
     rollout, both = details.at_time_limits(algorithm, drawn.rollout, both)
     targets = targets_of(c.NStepTarget(n=1), rollout, both, algorithm.gamma)[0]
-    return (shares_of(rollout.active[0]) * objectives.value_loss(values, targets)).sum(1)
+    shares = shares_of(rollout.active[0].to(targets.dtype))
+    return (shares * objectives.value_loss(values, targets)).sum(1)
 
 
 def fit_critic(
@@ -155,11 +156,12 @@ def credited(algorithm: Algorithm, learner: Learner, drawn: Drawn, draws: Replay
     expected = expected_values(algorithm.baseline, learner, observations, draws)
     both = Values(here.unsqueeze(0), following.unsqueeze(0), expected)
     rollout, both = details.at_time_limits(algorithm, drawn.rollout, both)
-    active, shares = rollout.active[0], shares_of(rollout.active[0]) * frequencies
     advantage = advantages(algorithm, rollout, both, None)[0]
+    active = rollout.active[0].to(advantage.dtype)
+    shares = shares_of(active) * frequencies
     credit = Credit(
         details.over_the_batch(algorithm.details, advantage, shares),
-        transition_weights(algorithm.data, active.float(), shares),
+        transition_weights(algorithm.data, active, shares),
         shares,
         None,
     )

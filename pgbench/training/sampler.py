@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pgbench.environments import Box, VectorEnvironment
+from pgbench.environments import VectorEnvironment
 from pgbench.environments.arithmetic import stacked
 from pgbench.training.experience import CHUNK, Act, Episode, Noise, Rollout
 from pgbench.training.preprocessing import Preprocessing
@@ -70,27 +70,40 @@ class Sampler:
     Args:
         environment: rows of one environment, E for every seed, made with `environment_streams`.
         seeds: one for each replica.
-        preprocessing: of observations and rewards.
+        preprocessing: of observations, rewards and actions.
+        budget: environment steps of a replica at which its whole episodes are cut, in an environment that has no
+            time limit; None: they run to their end.
 
     Attributes:
         steps: `[S]`, environment steps of each replica so far.
     """
 
     def __init__(
-        self, environment: VectorEnvironment, seeds: Sequence[int], preprocessing: Preprocessing
+        self,
+        environment: VectorEnvironment,
+        seeds: Sequence[int],
+        preprocessing: Preprocessing,
+        budget: int | None = None,
     ) -> None:
         self.environment = environment
         self.seeds = list(seeds)
         self.shape = (len(self.seeds), environment.rows // len(self.seeds))
         self.preprocessing = preprocessing
+        self.budget = budget if environment.time_limit is None else None
         self.steps = np.zeros(len(self.seeds), dtype=np.int64)
         self._noise = _ActionNoise(self.seeds, self.shape[1])
         self._returns = np.zeros(self.shape)
         self._lengths = np.zeros(self.shape, dtype=np.int64)
-        self._observations: NDArray[np.float32] | None = None
+        self._observations: NDArray[Any] | None = None
 
     def fixed_horizon(
-        self, act: Act, draw: Noise, iteration: int, running: NDArray[np.bool_], horizon: int
+        self,
+        act: Act,
+        draw: Noise,
+        iteration: int,
+        running: NDArray[np.bool_],
+        horizon: int,
+        restarts: bool = False,
     ) -> Rollout:
         """T steps of every environment of the running replicas; episodes go on from rollout to rollout.
 
@@ -100,9 +113,13 @@ class Sampler:
             iteration: names the noise's stream.
             running: `[S]`; the environments of other replicas idle.
             horizon: T.
+            restarts: whether all episodes begin anew instead; those under way are given up and never recorded.
         """
         active = np.array(np.broadcast_to(running[:, None], self.shape))
-        observations = self._begin(active) if self._observations is None else self._observations
+        observations = self._observations
+        if observations is None or restarts:
+            self._give_up(active)
+            observations = self._begin(active)
         elapsed = self._lengths.copy()
         rows: list[dict[str, NDArray[Any]]] = []
         episodes: list[Episode] = []
@@ -114,7 +131,7 @@ class Sampler:
             if ended is not None:
                 observations = self._begin(ended, observations)
         self._observations = observations
-        return _stack(rows, elapsed, episodes)
+        return self._rollout(rows, elapsed, episodes)
 
     def whole_episodes(self, act: Act, draw: Noise, iteration: int, running: NDArray[np.bool_]) -> Rollout:
         """One whole episode in every environment of the running replicas; finished environments idle.
@@ -126,7 +143,7 @@ class Sampler:
         rows = list(self._run_out(act, draw, iteration, running, episodes))
         idle = {name: np.zeros_like(column) for name, column in rows[-1].items()}
         rows += [idle] * (-len(rows) % (CHUNK // math.gcd(CHUNK, self.shape[1])))
-        return _stack(rows, None, episodes)
+        return self._rollout(rows, None, episodes)
 
     def finished_episodes(self, act: Act, draw: Noise, running: NDArray[np.bool_]) -> list[Episode]:
         """Run whole episodes as `whole_episodes` does, and keep only their ends."""
@@ -174,16 +191,16 @@ class Sampler:
         noise = self._noise.rows(draw, iteration)
         while left:
             row, ended = self._step(act, observations, next(noise), active, everyone, episodes)
+            if self.budget is not None:
+                ended = self._cut(row, ended, self.budget, episodes)
             yield row
             observations = row["next_observations"]
             if ended is not None:
                 active = active & ~ended
                 everyone, left = False, int(active.sum())
 
-    def _begin(
-        self, ended: NDArray[np.bool_], others: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float32]:
-        """Start new episodes where others ended; return observations `[S, E, O]` as the policy sees them."""
+    def _begin(self, ended: NDArray[np.bool_], others: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Start new episodes where others ended; return observations `[S, E, O]` as they are recorded."""
         raw = self.environment.reset(ended.ravel()).reshape(*self.shape, -1)
         fresh = self.preprocessing.observations(raw, ended)
         return fresh if others is None else np.where(ended[..., None], fresh, others)
@@ -191,7 +208,7 @@ class Sampler:
     def _step(
         self,
         act: Act,
-        observations: NDArray[np.float32],
+        observations: NDArray[Any],
         noise: Tensor,
         active: NDArray[np.bool_],
         everyone: bool,
@@ -202,9 +219,10 @@ class Sampler:
         `everyone` says that all environments are active. Asking an array at every step would take a hundredth of
         the whole training time.
         """
-        actions = act(torch.from_numpy(observations), noise).numpy()
+        actions = act(torch.from_numpy(self.preprocessing.seen(observations)), noise).numpy()
         flat = actions.reshape(active.size, *actions.shape[2:])
-        transition = self.environment.step(self._executed(flat), None if everyone else active.ravel())
+        given = self.preprocessing.given(self.environment.actions, flat)
+        transition = self.environment.step(given, None if everyone else active.ravel())
         rewards = transition.rewards.reshape(self.shape)
         terminated = transition.terminated.reshape(self.shape)
         truncated = transition.truncated.reshape(self.shape)
@@ -228,17 +246,34 @@ class Sampler:
         }
         return row, ended if somewhere else None
 
-    def _executed(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """The actions for the environment: a Gaussian's are clipped to the box, but their density is not."""
-        space = self.environment.actions
-        if isinstance(space, Box):
-            # On such small arrays two ufuncs are quicker than np.clip.
-            bounded: NDArray[Any] = np.minimum(np.maximum(actions, space.low), space.high)
-            return bounded.astype(np.float64)
-        return actions
+    def _cut(
+        self,
+        row: dict[str, NDArray[Any]],
+        ended: NDArray[np.bool_] | None,
+        budget: int,
+        episodes: list[Episode],
+    ) -> NDArray[np.bool_] | None:
+        """Cut what still runs in replicas that have reached the budget: where an episode ended or was cut."""
+        over = row["active"] & (self.steps >= budget)[:, None]
+        cut = over if ended is None else over & ~ended
+        if not cut.any():
+            return ended
+        row["truncated"] = row["truncated"] | cut
+        self._finish(cut, row["terminated"], episodes, cut=True)
+        return cut if ended is None else ended | cut
+
+    def _give_up(self, rows: NDArray[np.bool_]) -> None:
+        """Forget the episodes under way in some rows `[S, E]`."""
+        self._returns[rows] = 0.0
+        self._lengths[rows] = 0
+        self.preprocessing.begin_anew(rows)
 
     def _finish(
-        self, ended: NDArray[np.bool_], terminated: NDArray[np.bool_], episodes: list[Episode]
+        self,
+        ended: NDArray[np.bool_],
+        terminated: NDArray[np.bool_],
+        episodes: list[Episode],
+        cut: bool = False,
     ) -> None:
         """Record the episodes that ended, and start their sums again."""
         for replica, environment in zip(*np.nonzero(ended), strict=True):
@@ -249,17 +284,24 @@ class Sampler:
                     episodic_return=float(self._returns[replica, environment]),
                     episodic_length=int(self._lengths[replica, environment]),
                     terminated=bool(terminated[replica, environment]),
+                    cut=cut,
                 )
             )
         self._returns[ended] = 0.0
         self._lengths[ended] = 0
 
-
-def _stack(
-    rows: list[dict[str, NDArray[Any]]], elapsed: NDArray[np.int64] | None, episodes: list[Episode]
-) -> Rollout:
-    """The rows of a rollout as tensors `[T, S, E, …]`."""
-    columns = {name: torch.from_numpy(stacked([row[name] for row in rows])) for name in rows[0]}
-    return Rollout(
-        **columns, elapsed=None if elapsed is None else torch.from_numpy(elapsed), episodes=episodes
-    )
+    def _rollout(
+        self,
+        rows: list[dict[str, NDArray[Any]]],
+        elapsed: NDArray[np.int64] | None,
+        episodes: list[Episode],
+    ) -> Rollout:
+        """The rows of a rollout as tensors `[T, S, E, …]`, its observations as the update sees them."""
+        columns = {name: stacked([row[name] for row in rows]) for name in rows[0]}
+        columns["observations"], columns["next_observations"] = self.preprocessing.batch(
+            columns["observations"], columns["next_observations"], columns["active"]
+        )
+        tensors = {name: torch.from_numpy(column) for name, column in columns.items()}
+        return Rollout(
+            **tensors, elapsed=None if elapsed is None else torch.from_numpy(elapsed), episodes=episodes
+        )

@@ -18,8 +18,10 @@ from pgbench.networks.perceptron import Perceptron
 from pgbench.training.learner import ActionCritic, Learner, SharedCritic, StateCritic
 from pgbench.training.meaning import data, details, surrogates
 from pgbench.training.meaning.advantages import credited_action
-from pgbench.training.meaning.baselines import critic_of, sums_over_actions
-from pgbench.training.meaning.networks import initial_weights
+from pgbench.training.meaning.baselines import critic_fit, critic_of, sums_over_actions
+from pgbench.training.meaning.critics import relative_rate
+from pgbench.training.meaning.networks import critic_layers, initial_weights
+from pgbench.training.meaning.updates import policy_optimiser
 from pgbench.training.parameters import Parameters
 from pgbench.training.sampler import Sampler, environment_streams
 from pgbench.training.streams import stream
@@ -32,29 +34,35 @@ def start_sampler(run: Run, seeds: Sequence[int]) -> Sampler:
     """The environments of a block, with the preprocessing that the algorithm asks for."""
     algorithm = run.algorithm
     each = data.environments_each(algorithm.data)
-    environment = environments.make(run.environment, environment_streams(seeds, each))
+    streams = environment_streams(seeds, each)
+    environment = environments.make(run.environment, streams, algorithm.details.time_limit)
     shape = (len(seeds), each, environment.observation_size)
-    return Sampler(environment, seeds, details.preprocessing(algorithm.details, algorithm.gamma, shape))
+    preprocessing = details.preprocessing(algorithm.details, algorithm.gamma, shape)
+    return Sampler(environment, seeds, preprocessing, run.steps)
 
 
 def start_learner(algorithm: Algorithm, environment: VectorEnvironment, seeds: Sequence[int]) -> Learner:
     """The networks of a block, drawn from each seed's own streams, for an environment's spaces."""
     _check_actions(algorithm, environment)
     policy, networks = Policy(environment.actions), algorithm.networks
+    of_critic = critic_layers(networks)
     heads: list[Head] = [("policy", policy.outputs)]
     critic: SharedCritic | StateCritic | ActionCritic | None
     match critic_of(algorithm.baseline):
         case "states" if networks.shared:
             critic, heads = SharedCritic(), [*heads, ("value", 1)]
         case "states":
-            critic = StateCritic(*_network(networks, environment.observation_size, [("value", 1)], 1, seeds))
+            critic = StateCritic(*_network(of_critic, environment.observation_size, [("value", 1)], 1, seeds))
+            policys = policy_optimiser(algorithm.update)
+            critic.parameters.relative_rate = relative_rate(critic_fit(algorithm.baseline), policys)
         case "actions":
-            critic = _action_critic(networks, environment, policy, seeds)
+            critic = _action_critic(of_critic, environment, policy, seeds)
         case None:
             critic = None
     network, actor = _network(networks, environment.observation_size, heads, 0, seeds, policy.free)
     beta = torch.zeros(len(seeds)) + surrogates.initial_beta(algorithm.surrogate)
-    return Learner(policy, network, actor, critic, beta)
+    scale = details.start_value_scale(algorithm.details, len(seeds))
+    return Learner(policy, network, actor, critic, beta, scale)
 
 
 def _check_actions(algorithm: Algorithm, environment: VectorEnvironment) -> None:

@@ -13,7 +13,16 @@ from typing import Literal, get_args
 import numpy as np
 
 # A stream's place in this list is part of its identity: add new names at the end.
-Name = Literal["initialisation", "environment", "actions", "minibatches", "replay", "reference", "evaluation"]
+Name = Literal[
+    "initialisation",
+    "environment",
+    "actions",
+    "minibatches",
+    "replay",
+    "reference",
+    "evaluation",
+    "critic",
+]
 
 
 def stream(seed: int, name: Name, *index: int) -> np.random.Generator:

@@ -12,6 +12,10 @@ from pgbench.analysis.replicas import curve
 from pgbench.analysis.study_tables import StudyProvenance
 from pgbench.base.refusals import Refusal
 from pgbench.methods.runs import Evaluation
+from pgbench.running.condensing import condensed
+from pgbench.running.recording import Rows
+from pgbench.storage.blocks import Block
+from pgbench.training.iteration import Outcome
 
 BUDGET = 20_000
 DIVERGED_AT = 12_000
@@ -142,7 +146,8 @@ def test_an_interval_does_not_depend_on_what_else_the_study_holds(table):
 def test_provenance_adds_up(gathered, plan):
     record = StudyProvenance.model_validate_json((gathered / "provenance.json").read_bytes())
     assert record.agree
-    assert record.steps == sum(run.steps for run in record.runs) == len(plan.runs) * 5 * BUDGET
+    trained = len(plan.runs) * 5 * (BUDGET + 300) - (BUDGET + 300 - DIVERGED_AT)
+    assert record.steps == sum(run.steps for run in record.runs) == trained
     assert record.seconds == len(plan.runs) * 2 * 60.0
     assert record.runs[0].seeds == (0, 1, 2, 3, 4)
 
@@ -182,22 +187,28 @@ def test_the_untrained_policy_is_what_ran_before_the_first_update(table):
     assert np.isnan(row["iteration_20"])  # there are only four
 
 
+def of_iterations(plan, steps, returns, ends):
+    return replicas.Replica(plan.runs[0], 0, 30, "finished", steps, returns, ends, {}, np.empty(0))
+
+
 def test_the_return_of_an_iteration_is_that_of_the_episodes_that_ended_in_it(plan):
     steps, returns = np.array([5, 10, 11, 20, 26]), np.array([1.0, 2.0, 4.0, 8.0, 16.0])
-    metrics, none = pd.DataFrame({"step": [10, 20, 30]}), np.empty(0)
-    replica = replicas.Replica(plan.runs[0], 0, 30, steps, returns, metrics, none)
+    replica = of_iterations(plan, steps, returns, {0: 0, 1: 10, 2: 20, 3: 30})
     assert [replica.ended_in(iteration).tolist() for iteration in (1, 2, 3, 4)] == [[1, 2], [4, 8], [16], []]
-    late = replicas.Replica(plan.runs[0], 0, 30, steps, returns, pd.DataFrame({"step": [3, 20, 30]}), none)
+    late = of_iterations(plan, steps, returns, {0: 0, 1: 3, 2: 20, 3: 30})
     assert late.untrained == 1.0  # no episode ended so early: the first
+    thinned = of_iterations(plan, steps, returns, {0: 0, 1: 10, 3: 30})
+    assert not len(thinned.ended_in(3))  # nobody knows where the second ended
 
 
-def test_a_metric_is_summarised_over_iterations(plan):
-    metrics = pd.DataFrame({"step": [10, 20, 30], "kl": [1.0, 4.0, np.nan], "seed": 0})
-    found = replicas.metric_scores(
-        metrics, ["last_100", "mean(kl)", "maximum(kl)", "final(kl)", "mean(beta)"]
+def test_a_score_of_a_metric_is_what_its_replica_kept(plan):
+    statistics = {"mean(kl)": 2.5, "last(kl)": 4.0}
+    replica = replicas.Replica(
+        plan.runs[0], 0, 30, "finished", np.empty(0), np.empty(0), {0: 0}, statistics, np.empty(0)
     )
-    assert list(found) == ["mean(kl)", "maximum(kl)", "final(kl)", "mean(beta)"]
-    np.testing.assert_array_equal(list(found.values()), [2.5, 4.0, 4.0, np.nan])
+    found = replicas.metric_scores(replica, ["last_100", "mean(kl)", "last(kl)", "mean(beta)"])
+    assert list(found) == ["mean(kl)", "last(kl)", "mean(beta)"]
+    np.testing.assert_array_equal(list(found.values()), [2.5, 4.0, np.nan])
 
 
 def test_both_readings_of_the_best_result_are_scored(table):
@@ -237,9 +248,26 @@ def test_evaluations_are_scored_by_the_last_and_by_the_best(table, plan, results
 
 
 def test_an_evaluation_that_is_not_finite_is_no_score():
-    episodes = pd.DataFrame({"step": [5, 5, 9, 9], "episodic_return": [1.0, 2.0, np.inf, 3.0]})
+    returns = {"step": [5, 5, 9, 9], "episodic_return": [1.0, 2.0, np.inf, 3.0]}
+    episodes = pd.DataFrame(returns | {"cut": False})
     np.testing.assert_array_equal(replicas.evaluation_means(episodes), [1.5, np.nan])
     assert not len(replicas.evaluation_means(episodes[:0]))
+
+
+def test_an_evaluation_that_was_cut_is_no_score():
+    episodes = pd.DataFrame({"step": [5, 5, 9], "episodic_return": 1.0, "cut": [False, True, False]})
+    np.testing.assert_array_equal(replicas.evaluation_means(episodes), [np.nan, 1.0])
+
+
+def test_a_training_episode_that_was_cut_is_in_no_table(plan):
+    """It has no end, so its return is not one."""
+    planned = plan.runs[0]
+    keys = {"seed": 0, "step": [10, 20], "episodic_return": [1.0, 7.0], "episodic_length": 10}
+    episodes = pd.DataFrame(keys | {"terminated": False, "cut": [False, True]})
+    metrics = pd.DataFrame({"seed": [0], "iteration": [0], "step": [20]})
+    tables = condensed(Rows(episodes, metrics, episodes[:0]), [Outcome(0, BUDGET, False)], BUDGET)
+    (replica,) = replicas.replicas_of(planned, Block(**tables._asdict(), record=None))
+    assert (replica.status, replica.returns.tolist()) == ("scored", [1.0])
 
 
 @pytest.mark.parametrize(
@@ -252,7 +280,7 @@ def test_a_run_has_only_the_scores_that_it_was_evaluated_for(plan, asked, column
     )
     means = np.array([1.0, 3.0, 2.0][: 3 * len(columns)])
     replica = replicas.Replica(
-        planned, 0, BUDGET, np.array([1]), np.array([1.0]), pd.DataFrame({"step": [BUDGET]}), means
+        planned, 0, BUDGET, "finished", np.array([1]), np.array([1.0]), {0: 0, 1: BUDGET}, {}, means
     )
     found = replicas._evaluation_scores(replica)
     assert [name for name, value in found.items() if not np.isnan(value)] == columns

@@ -82,9 +82,8 @@ def edited(change):
 
 def vouched_table(block, name, change):
     """Replace a table, with a record that vouches for it."""
-    path = block / f"{name}.parquet"
-    table = change(pd.read_parquet(path))
-    described = files.write_table(path, table).model_dump()
+    table = change(getattr(blocks.read_block(block, NAME), name))
+    described = blocks.put(name, block / blocks.FILES[name], table).model_dump()
     reseal(block / "run.json", lambda content: content["tables"].update({name: described}))
 
 
@@ -97,7 +96,7 @@ def vouched_table(block, name, change):
         (edited(lambda record: record.update(steps=1)), "the record says 1"),
         (edited(lambda record: record.update(name=f"{NAME[:-1]}x")), "belongs to the run"),
         (edited(lambda record: record["run"].update(steps=999)), "which is not in its name"),
-        (edited(lambda record: record.update(seeds=[0, 1, 2])), r"holds the seeds [0, 1, 2], not 0-1"),
+        (edited(lambda record: record.update(seeds=[0, 1, 2])), "has other replicas than its record"),
         (
             edited(lambda record: record.update(finished="2001-01-01T00:00:00Z")),
             "before it began",
@@ -106,11 +105,23 @@ def vouched_table(block, name, change):
             lambda block: vouched_table(
                 block, "episodes", lambda table: table.assign(step=table.step + 10**6)
             ),
-            "episodes after the last step",
+            "counts other episodes than episodes.parquet has",
         ),
         (
-            lambda block: vouched_table(block, "metrics", lambda table: table[table.seed == 0]),
-            "the metrics end",
+            lambda block: vouched_table(
+                block, "metrics", lambda table: table.assign(step=table.step + 10**6)
+            ),
+            "metrics after the last step",
+        ),
+        (
+            lambda block: vouched_table(block, "replicas", lambda table: table.assign(step=table.step - 64)),
+            "trained for 384 steps, the record says 512",
+        ),
+        (
+            lambda block: vouched_table(
+                block, "replicas", lambda table: table.assign(step=[192, 320], status="finished")
+            ),
+            "ended before its budget and did not diverge",
         ),
         (
             lambda block: vouched_table(block, "evaluations", lambda table: table[1:].reset_index(drop=True)),

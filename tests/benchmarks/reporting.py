@@ -25,11 +25,14 @@ import pandas as pd
 from processes import run
 
 from pgbench.methods.runs import seeds_of
+from pgbench.running.condensing import condensed
+from pgbench.running.recording import Rows
 from pgbench.storage.blocks import RECORD, BlockTables, write_block
 from pgbench.storage.provenance import provenance
 from pgbench.studies.configuration import Configuration, Preset
 from pgbench.studies.plans import PlannedRun, StudyPlan, plan_study
 from pgbench.studies.study import Study
+from pgbench.training.iteration import Outcome
 
 VARIANTS = 10
 BATCH = 2048
@@ -109,13 +112,14 @@ def simulate(planned: PlannedRun, block: str, rng: np.random.Generator) -> Block
         span = world.trained - world.untrained
         returns = world.untrained + span * learnt + 0.1 * abs(span) * rng.standard_normal(len(steps))
         frame = {"seed": seed, "step": steps, "episodic_return": returns, "episodic_length": lengths}
-        episodes.append(pd.DataFrame(frame | {"terminated": lengths < 1000}))
+        episodes.append(pd.DataFrame(frame | {"terminated": lengths < 1000, "cut": False}))
         ends = np.arange(BATCH, world.steps + BATCH, BATCH)
         keys = {"seed": seed, "iteration": np.arange(len(ends)), "step": ends}
         values = {name: rng.lognormal(size=len(ends)) for name in METRICS}
         metrics.append(pd.DataFrame(keys | values))
     all_episodes = pd.concat(episodes, ignore_index=True)
-    return BlockTables(all_episodes, pd.concat(metrics, ignore_index=True), all_episodes.head(0))
+    rows = Rows(all_episodes, pd.concat(metrics, ignore_index=True), all_episodes.head(0))
+    return condensed(rows, [Outcome(seed, int(ends[-1]), False) for seed in seeds_of(block)], world.steps)
 
 
 def record_of(planned: PlannedRun, block: str) -> dict[str, Any]:

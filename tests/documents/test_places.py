@@ -26,6 +26,7 @@ MADE = {
     "reports",
     "mine.yaml",
     "run.json",
+    "replicas.parquet",
     "episodes.parquet",
     "metrics.parquet",
     "evaluations.parquet",

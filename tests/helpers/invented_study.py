@@ -8,11 +8,14 @@ import pytest
 
 from pgbench.analysis.gathering import gather
 from pgbench.methods.runs import Evaluation, seeds_of
-from pgbench.storage.blocks import BlockTables, write_block
+from pgbench.running.condensing import condensed
+from pgbench.running.recording import Rows
+from pgbench.storage.blocks import write_block
 from pgbench.storage.provenance import provenance
 from pgbench.studies.configuration import Configuration, Preset
 from pgbench.studies.plans import plan_study
 from pgbench.studies.study import Study
+from pgbench.training.iteration import Outcome
 
 BUDGET = 20_000
 DIVERGED_AT = 12_000
@@ -114,7 +117,7 @@ def invent_block(planned, block, skill, rng):
     """The tables of one block, its returns rising towards the skill and falling at the end."""
     seeds, budget = seeds_of(block), planned.run.steps
     diverging = planned.variant == "PPO" and planned.environment == "HalfCheetah-v5"
-    episodes, metrics, evaluations = [], [], []
+    episodes, metrics, evaluations, outcomes = [], [], [], []
     for seed in seeds:
         end = DIVERGED_AT if diverging and seed == 1 else budget + 300
         silent = planned.variant == "REINFORCE" and planned.environment == "HalfCheetah-v5"
@@ -124,7 +127,8 @@ def invent_block(planned, block, skill, rng):
         returns = skill * (1 - np.exp(-3 * steps / budget)) * rng.normal(1.0, 0.2)
         returns += 0.2 * skill * rng.standard_normal(len(steps))
         frame = {"seed": seed, "step": steps, "episodic_return": returns, "episodic_length": lengths}
-        episodes.append(pd.DataFrame(frame | {"terminated": lengths < 150}))
+        episodes.append(pd.DataFrame(frame | {"terminated": lengths < 150, "cut": False}))
+        outcomes.append(Outcome(seed, end, end == DIVERGED_AT))
         ends = np.arange(1, 5) * (end // 4)
         metrics.append(
             pd.DataFrame({"seed": seed, "iteration": np.arange(4), "step": ends, "value_loss": ends / end})
@@ -132,11 +136,12 @@ def invent_block(planned, block, skill, rng):
         evaluated = ends[ends <= end] if planned.run.evaluation else ends[:0]
         levels = np.repeat(skill * np.array([0.5, 1.0, 1.5, 1.2])[: len(evaluated)], 3)
         frame = {"seed": seed, "step": np.repeat(evaluated, 3), "episodic_return": rng.normal(levels, 1.0)}
-        evaluations.append(pd.DataFrame(frame | {"episodic_length": 100, "terminated": True}))
-    return BlockTables(*(pd.concat(rows, ignore_index=True) for rows in (episodes, metrics, evaluations)))
+        evaluations.append(pd.DataFrame(frame | {"episodic_length": 100, "terminated": True, "cut": False}))
+    rows = Rows(*(pd.concat(parts, ignore_index=True) for parts in (episodes, metrics, evaluations)))
+    return condensed(rows, outcomes, budget)
 
 
-def record_of(planned, block):
+def record_of(planned, block, steps):
     seeds = seeds_of(block)
     return {
         **provenance(),
@@ -147,7 +152,7 @@ def record_of(planned, block):
         "started": datetime(2030, 1, 1, tzinfo=UTC),
         "finished": datetime(2030, 1, 1, 0, 1, tzinfo=UTC),
         "seconds": 60.0,
-        "steps": planned.run.steps * len(seeds),
+        "steps": steps,
     }
 
 
@@ -158,7 +163,8 @@ def invent(plan, folder):
         scale = 1000.0 if planned.environment == "HalfCheetah-v5" else 40.0
         for block in planned.blocks:
             tables = invent_block(planned, block, scale * (number + 1), rng)
-            write_block(folder / "runs" / planned.name / block, tables, record_of(planned, block))
+            record = record_of(planned, block, int(tables.replicas["step"].sum()))
+            write_block(folder / "runs" / planned.name / block, tables, record)
 
 
 def collect(plan, results, directory):

@@ -11,7 +11,6 @@ from helpers.exact_gradients import (
     ENDS,
     EXACT,
     GAMMA,
-    SINGLE,
     WORLDS,
     error,
     exact_critic,
@@ -122,6 +121,6 @@ def test_to_drop_the_step_at_a_time_limit_is_to_bootstrap_one_step_earlier(name)
     exact = credited(world, row, torch.cat([values, nothing]))
     found = expected(method(name, **{"details.time_limits": "drop"}), world, row, critic)
     if name == "fixed_horizon":
-        assert error(found, exact / (world.horizon - 1)) < SINGLE  # the mean over the remaining steps
+        assert error(found, exact / (world.horizon - 1)) < EXACT  # the mean over the remaining steps
     else:
         assert error(found, exact) < EXACT

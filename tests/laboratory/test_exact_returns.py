@@ -12,7 +12,6 @@ from helpers.exact_gradients import (
     ENDS,
     EXACT,
     GAMMA,
-    SINGLE,
     WORLDS,
     error,
     exact_gradient,
@@ -101,7 +100,7 @@ def test_an_average_over_the_batch_shrinks_the_gradient_of_the_total_return(name
     row = parameters(world)
     algorithm = method("reinforce", baseline="average_return", **{"data.episodes": episodes})
     shrunk = (1.0 - 1.0 / episodes) * exact_gradient(world, row)
-    assert error(expected(algorithm, world, row), shrunk) < SINGLE  # 1/3
+    assert error(expected(algorithm, world, row), shrunk) < EXACT
 
 
 @pytest.mark.parametrize(("name", "horizon"), [("chain", 3), ("garnet", 2)])
@@ -127,7 +126,7 @@ def test_an_average_over_the_other_trajectories_is_unbiased(name, horizon, episo
     algorithm = method("leave_one_out", advantage=advantage, **{"data.episodes": episodes})
     target = exact_gradient if advantage == "total_return" else practical_gradient
     found = expected(algorithm, world, row)
-    assert error(found, target(world, row)) < SINGLE  # 1/3
+    assert error(found, target(world, row)) < EXACT
     with_itself = method("average_baseline", advantage=advantage, **{"data.episodes": episodes})
     assert error(expected(with_itself, world, row), target(world, row)) > CLEAR
 
@@ -164,11 +163,11 @@ def test_the_optimal_constant_is_the_one_that_its_definition_gives(name, horizon
         decision_processes.rollout(world, members),
         row,
     )
-    torch.testing.assert_close(found, naive, rtol=SINGLE, atol=SINGLE)  # the scores
+    torch.testing.assert_close(found, naive, rtol=EXACT, atol=EXACT)
 
     squares = scores.square()[members]
     constants = (squares * totals.unsqueeze(-1)).sum(1, keepdim=True) / squares.sum(1, keepdim=True)
     naive = ((totals.unsqueeze(-1) - constants.nan_to_num(0.0)) * scores[members]).sum(1) / 2
     algorithm = method("optimal_components", **{"data.episodes": 2})
     found = gradients(algorithm, world, decision_processes.rollout(world, members), row)
-    torch.testing.assert_close(found, naive, rtol=SINGLE, atol=SINGLE)
+    torch.testing.assert_close(found, naive, rtol=EXACT, atol=EXACT)

@@ -49,6 +49,8 @@ RANDOM_STREAMS = {
     "trust_region": 6,
     "landscape": 7,
     "off_policy": 8,
+    "critic_targets": 9,
+    "cloning": 10,
 }
 """A new measurement gets a new number, wherever it stands in the catalogue. The old numbers stay."""
 

@@ -11,10 +11,12 @@ from pgbench.methods import (
     baseline_branch,
     branches,
     components,
+    critic_branch,
     lineage,
     main_line,
     naming,
     paths,
+    released_branch,
     replay_branch,
     surrogate_branch,
 )
@@ -32,9 +34,14 @@ ORDER = """
     one_critic_step online_actor_critic n_step several_steps trajectory_ratio causal_ratio per_decision_ratio
     ratio_step natural_gradient trpo trpo_observations trpo_practised ppo_no_minimum ppo_fixed_kl ppo_adaptive_kl
     replay_naive replay_q replay_unrepaired replay_critic_repaired replay_actor_repaired replay
+    critic_first fresh_targets critic_minibatches critic_on_steps noted_actor_critic trpo_critic_minibatches
+    trpo_critic_passes ppo_wide_critic ppo_critic_rate ppo_separate_critic ppo_values ppo_popart
     leave_one_out ppo_from_the_start replay_expected_value replay_second_action replay_all_actions
     ppo_clip_higher ppo_log_clip ppo_rollback spo ppo_reverse_kl exponential_advantage
     recomputed_advantages v_trace_target v_trace_advantage v_trace
+    ppo_raw_actions ppo_batch_statistics ppo_batch_advantages ppo_value_weight ppo_value_clip ppo_released
+    trpo_raw_actions trpo_batch_statistics trpo_narrow trpo_short_batches trpo_lambda trpo_lambda_target
+    trpo_halving trpo_released ppo_time_limit ppo_restarts
 """
 """The order decides which of several equally near members names a run, and with it the directories of results."""
 
@@ -49,8 +56,10 @@ def test_the_order_of_the_members_does_not_move() -> None:
         (main_line, main_line.MAIN_LINE),
         (branches, branches.BRANCHES),
         (replay_branch, replay_branch.REPLAY_BRANCH),
+        (critic_branch, critic_branch.CRITIC_BRANCH),
         (baseline_branch, baseline_branch.BASELINE_BRANCH),
         (surrogate_branch, surrogate_branch.SURROGATE_BRANCH),
+        (released_branch, released_branch.RELEASED_BRANCH),
     ],
 )
 def test_each_file_lists_every_member_that_it_defines(file: ModuleType, listed: tuple[Member, ...]) -> None:
@@ -84,6 +93,13 @@ def test_the_first_of_equally_near_members_names_an_algorithm(
     assert naming.nearest_member(algorithm).name == nearest
 
 
+def test_a_label_leaves_out_the_later_fields_that_have_their_default() -> None:
+    """So the costs that were measured before a field came are still found for the algorithm."""
+    start, whole = LINEAGE["one_critic_step"].algorithm, components.FixedHorizon(steps=16)
+    for data, shown in ((whole, False), (whole.model_copy(update={"restarts": True}), True)):
+        assert ("restarts" in naming.label(paths.with_values(start, {"data": data}))) == shown
+
+
 @pytest.mark.parametrize("member", SUCCESSORS, ids=lambda member: member.name)
 def test_a_successor_changes_exactly_one_field_of_an_earlier_member(member: Member) -> None:
     names = list(LINEAGE)
@@ -103,6 +119,15 @@ def test_a_member_is_nearest_to_itself(member: Member) -> None:
 
 def test_no_two_members_are_the_same_algorithm() -> None:
     assert len({member.algorithm.digest for member in LINEAGE.values()}) == len(LINEAGE)
+
+
+def test_a_label_is_the_one_from_before_a_later_field() -> None:
+    """A component that is written out does not name a field that came later and has its default."""
+    algorithm = paths.with_values(LINEAGE["reinforce"].algorithm, {"baseline": components.LearnedValue()})
+    assert "minibatch_size" not in naming.label(algorithm)
+    dealt = components.LearnedValue(fit=components.SeparateFit(minibatch_size=8))
+    algorithm = paths.with_values(LINEAGE["reinforce"].algorithm, {"baseline": dealt})
+    assert '"minibatch_size": 8' in naming.label(algorithm)
 
 
 def test_nearest_counts_fields() -> None:

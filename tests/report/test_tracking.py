@@ -157,9 +157,9 @@ def invented(metric_steps: list[int], episode_steps: list[int], block: Block) ->
     count = len(metric_steps)
     metrics = pd.DataFrame({"seed": 3, "iteration": range(count), "step": metric_steps, "value_loss": 1.0})
     episodes = {"seed": 3, "step": episode_steps, "episodic_return": np.array(episode_steps, dtype=float)}
-    episodes |= {"episodic_length": 1, "terminated": True}
+    episodes |= {"episodic_length": 1, "terminated": True, "cut": False}
     table = pd.DataFrame(episodes)
-    return Block(table, metrics, table[:0], block.record)
+    return Block(block.replicas, table, metrics, table[:0], block.record)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,14 @@ def test_tables_hold_only_the_replicas_that_ran():
     tables.add(record(1, running=(True, False), episodes=[Episode(7, 90, 12.0, 12, True)]))
     assert tables.rows().metrics.seed.tolist() == [7, 8, 7]
     expected = pd.DataFrame(
-        {"seed": [7], "step": [90], "episodic_return": [12.0], "episodic_length": [12], "terminated": [True]}
+        {
+            "seed": [7],
+            "step": [90],
+            "episodic_return": [12.0],
+            "episodic_length": [12],
+            "terminated": [True],
+            "cut": [False],
+        }
     )
     pd.testing.assert_frame_equal(tables.rows().episodes, expected)
 

@@ -30,6 +30,7 @@ def episodes():
             "episodic_return": [10.0, np.nan, 12.0],
             "episodic_length": np.array([10, 15, 12], dtype=np.int64),
             "terminated": [True, False, True],
+            "cut": [False, True, False],
         }
     )
 
@@ -50,7 +51,9 @@ def record():
 
 @pytest.fixture
 def tables(episodes, metrics):
-    return blocks.BlockTables(episodes, metrics, episodes.assign(step=30))
+    keys = {"seed": [0, 1], "step": 30, "status": ["diverged", "finished"], "episodes": [1, 1]}
+    replicas = pd.DataFrame(keys | {"mean(loss)": [0.1, np.nan]}).astype({"status": "str"})
+    return blocks.BlockTables(replicas, episodes, metrics, episodes.assign(step=30))
 
 
 @pytest.fixture
@@ -73,6 +76,7 @@ def test_only_the_block_is_left(block):
         "episodes.parquet",
         "evaluations.parquet",
         "metrics.parquet",
+        "replicas.parquet",
         "run.json",
     ]
 
@@ -97,7 +101,8 @@ def test_tables_of_another_time_and_place_have_the_same_bytes(block, tmp_path, t
 @pytest.mark.parametrize("name", ["episodes", "evaluations"])
 def test_a_block_without_episodes(tmp_path, tables, record, name):
     empty = getattr(tables, name)[:0]
-    blocks.write_block(tmp_path, tables._replace(**{name: empty}), record)
+    counted = tables.replicas.assign(episodes=0 if name == "episodes" else 1)
+    blocks.write_block(tmp_path, tables._replace(**{name: empty, "replicas": counted}), record)
     pd.testing.assert_frame_equal(getattr(blocks.read_block(tmp_path, NAME), name), empty)
 
 
@@ -105,14 +110,14 @@ def test_a_rewrite_that_fails_leaves_the_block_that_was_there(block, tables, rec
     with pytest.raises(ValueError, match="secnods"):
         blocks.write_block(block, shorter(tables), record | {"secnods": 1.0})
     pd.testing.assert_frame_equal(blocks.read_block(block, NAME).episodes, tables.episodes)
-    assert len(list(block.iterdir())) == 4
+    assert len(list(block.iterdir())) == 5
 
 
 def shorter(tables):
     return tables._replace(episodes=tables.episodes[:1])
 
 
-@pytest.mark.parametrize("renamed", [0, 1, 2, 3])
+@pytest.mark.parametrize("renamed", [0, 1, 2, 3, 4])
 def test_a_kill_between_two_renames_leaves_no_block_that_looks_whole(
     block, tables, record, renamed, monkeypatch
 ):
@@ -194,6 +199,11 @@ def claim_table(block, table):
         (lambda block: edit(block, lambda c: c.update(sead=1)), "unknown key 'sead'; did you mean 'seeds'"),
         (lambda block: edit(block, lambda c: c.pop("steps")), "'steps' is missing"),
         (lambda block: edit(block, lambda c: c.update(seeds=[0])), "seeds that its record does not name"),
+        (lambda block: edit(block, lambda c: c["run"].update(steps=11)), "counts other episodes than"),
+        (
+            lambda block: edit(block, lambda c: c.update(seeds=[0, 1, 2])),
+            "has other replicas than its record",
+        ),
         (
             lambda block: edit(block, lambda c: c["tables"]["episodes"].update(rows=2)),
             "has 3 rows, where its record says 2",

@@ -12,7 +12,7 @@ import pytest
 from helpers.planting import SOURCES, changes, functions
 from pgbench.base.places import PACKAGE
 from pgbench.methods import lineage
-from pgbench.methods.runs import Run
+from pgbench.methods.runs import Reference, Run
 from pgbench.storage import digests
 from pgbench.storage.code.package import Package
 from pgbench.storage.code.reach import Job, digest
@@ -171,8 +171,8 @@ def test_rooms_that_training_does_not_enter_change_no_digest(before, room):
 
 def test_the_lineage_and_what_goes_together_change_no_digest(before):
     """A run is its algorithm, whatever the lineage says of it."""
-    files = ("lineage", "main_line", "branches", "replay_branch", "baseline_branch", "surrogate_branch")
-    modules = (*files, "publications", "compatibility")
+    branches = ("branches", "replay_branch", "critic_branch", "baseline_branch", "surrogate_branch")
+    modules = ("lineage", "main_line", *branches, "publications", "compatibility")
     assert no_run_has_changed(before, transformed(Shaken, *(f"pgbench.methods.{name}" for name in modules)))
 
 
@@ -317,12 +317,13 @@ def test_checkpoints_follow_their_format():
     assert not moved(digests.CHECKPOINTS, transformed(Shaken, "pgbench.training."), job)
 
 
-def test_an_observer_is_part_of_what_training_reaches():
-    run = RUNS["ppo", "CartPole-v1"]
-    from pgbench.training.gradient_reference import GradientReference
-
-    assert digests.of_run(run, GradientReference(run, [0], 1, 2)) != digests.of_run(run)
-    assert digests.of_run(run, lambda *_: {}) == digests.of_run(run)
+def test_comparisons_of_gradients_are_reached_by_runs_that_make_them():
+    plain = RUNS["ppo", "CartPole-v1"]
+    looking = plain.model_copy(update={"reference": Reference(every=5)})
+    changed = transformed(Shaken, "pgbench.training.gradient_reference")
+    assert digests.of_run(looking) != digests.of_run(plain)
+    assert moved(digests.TRAINING, changed, digests.job_of(looking))
+    assert not moved(digests.TRAINING, changed, digests.job_of(plain))
 
 
 def test_the_digests_of_this_code_are_those_of_its_sources(before):

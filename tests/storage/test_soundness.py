@@ -19,7 +19,7 @@ from helpers.planting import (
     planted,
     short,
 )
-from pgbench.methods.components import Orthogonal
+from pgbench.methods.components import CriticNetwork, Orthogonal
 from pgbench.methods.runs import Evaluation
 from pgbench.storage import digests
 from pgbench.storage.code.package import Package
@@ -51,6 +51,8 @@ MORE = [
     short("ppo_clip", "Acrobot-v1", **{"networks.activation": "relu", "details.time_limits": "drop"}),
     short("ppo", "Pendulum-v1", MEAN),
     short("replay_unrepaired", "Counting-v0"),
+    short("noted_actor_critic", "CartPole-v1", **{"baseline.fit.minibatch_size": 8}),
+    short("ppo_popart", "Pendulum-v1", **{"networks.critic": CriticNetwork(hidden=(5,))}),
     *(
         short("ppo_clip", f"{name}-v5", **{"networks.initialisation": Orthogonal()})
         for name in ("Ant", "Humanoid", "InvertedDoublePendulum", "InvertedPendulum", "Pusher", "Reacher")

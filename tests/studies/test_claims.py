@@ -78,12 +78,15 @@ def test_a_claim_is_loaded(load, base):
         ),
         (
             {"score": "deterministic_evaluation"},
-            "the score 'deterministic_evaluation' is of evaluations that the runs do not make: say "
+            "the runs do not record what the score 'deterministic_evaluation' is made of: say "
             "'evaluation: {episodes: 10}' in the study",
         ),
         ({"score": "maximum_of_evaluations"}, "say 'evaluation: {episodes: 10}' in the study"),
         ({"score": "last_10"}, "there is no such score; did you mean 'last_100'?"),
         ({"score": "mean(kll)"}, "there is no such score; did you mean 'mean(kl)'?"),
+        ({"score": "final(kl)"}, "there is no such score; did you mean"),
+        ({"score": "first(reference_cosin)"}, "did you mean 'first(reference_cosine)'?"),
+        ({"score": "mean(reference_cosine)"}, "say 'reference: {every: 10}' in the study"),
         ({"score": "mean(kl)"}, "the range is one of returns, not of 'mean(kl)'"),
         (
             {"margin": {"size": 5, "of": "score"}},

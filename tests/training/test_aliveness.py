@@ -33,17 +33,18 @@ CHANGES: list[tuple[str, Algorithm, dict[str, Any]]] = [
     for change in (
         {"data.steps": 64},
         {"data.environments": 2},
+        {"data.restarts": True},
         {"gamma": 0.9},
         {"advantage.lam": 0.5},
         {"advantage": c.NStep(n=3)},
         {"advantage": c.RewardToGo()},
         {"discount": "from_the_start"},
         {"advantage": c.RewardToGo(), "discount": "from_the_start"},
-        {"advantage": c.TotalReturn()},
         {"baseline.target.lam": 0.5},
         {"baseline.target": c.MonteCarloTarget()},
         {"baseline.target": c.NStepTarget(n=2)},
         {"baseline.fit.coefficient": 2.0},
+        {"baseline.fit.learning_rate": 1e-2},
         {"surrogate.epsilon": 0.02},
         {"surrogate.pessimistic": False, "surrogate.epsilon": 0.02},
         {"surrogate": c.FixedPenalty(beta=3.0)},
@@ -58,12 +59,17 @@ CHANGES: list[tuple[str, Algorithm, dict[str, Any]]] = [
         {"networks.hidden": (9,)},
         {"networks.activation": "relu"},
         {"networks.shared": True},
+        {"networks.critic": c.CriticNetwork(hidden=(9,))},
+        {"networks.critic": c.CriticNetwork(hidden=(8,), activation="relu")},
         {"networks.initialisation.hidden_gain": 1.0},
         {"networks.initialisation.policy_gain": 1.0},
         {"networks.initialisation.value_gain": 0.5},
         {"networks.initialisation": c.Xavier()},
         {"details.observation_normalisation": None},
         {"details.observation_normalisation.clip": 1.0},
+        {"details.observation_normalisation.updates": "each_batch"},
+        {"details.observation_normalisation.minimum_variance": 2.0},
+        {"details.time_limit": 50},
         {"details.reward_scaling": None},
         {"details.reward_scaling.clip": 0.1},
         {"details.advantage_normalisation": None},
@@ -72,6 +78,7 @@ CHANGES: list[tuple[str, Algorithm, dict[str, Any]]] = [
         {"details.time_limits": "terminal"},
         {"details.time_limits": "drop"},
         {"details.value_clip": 1e-3},
+        {"details.value_normalisation": c.ValueNormalisation()},
         {"details.entropy_bonus": 0.1},
         {"details.max_gradient_norm": 0.01},
     )
@@ -85,9 +92,14 @@ CHANGES += [
         {"update.solver.fisher_fraction": 0.25},
         {"update": c.NaturalGradient(delta=0.01, solver=c.ConjugateGradient(steps=3))},
         {"baseline.fit.steps": 3},
+        {"baseline.fit.minibatch_size": 32},
+        {"baseline.fit.order": "before"},
+        {"baseline.fit.targets": "fresh"},
         {"baseline.fit.optimiser.learning_rate": 1e-2},
         {"baseline.fit.optimiser.epsilon": 1e-3},
         {"baseline.fit.optimiser.decay": "linear"},
+        {"networks.critic": c.CriticNetwork(hidden=(9,))},
+        {"details.value_normalisation": c.ValueNormalisation()},
         {"details.max_gradient_norm": 0.01},
     )
 ]
@@ -95,6 +107,7 @@ CHANGES += [
     ("episodes", EPISODES, change)
     for change in (
         {"data.episodes": 3},
+        {"advantage": c.TotalReturn()},
         {"update.steps": 2},
         {"baseline": c.NoBaseline()},
         {"baseline": c.AverageReturn()},
@@ -151,9 +164,9 @@ CHANGES += [
 ]
 
 
-def trace(algorithm: Algorithm) -> list[str]:
+def trace(algorithm: Algorithm, environment: str = "Pendulum-v1") -> list[str]:
     """All numbers of the first updates on an environment whose episodes are cut by a time limit."""
-    run = runs.Run(algorithm=algorithm, environment="Pendulum-v1", steps=700)
+    run = runs.Run(algorithm=algorithm, environment=environment, steps=700)
     history = list(loop.train(run, [0]))
     return [value.item().hex() for record in history for value in record.statistics.values()]
 
@@ -191,6 +204,28 @@ def test_backtracking_is_alive_where_the_full_step_is_too_long():
         assert trace(paths.with_values(wild, search)) != trace(wild)
 
 
+def test_raw_actions_are_alive_where_the_reward_sees_them():
+    """Pendulum and MuJoCo bound the force by themselves; this reward charges the action as it is given."""
+    for algorithm in (PPO, TRPO, EPISODES, REPLAY):
+        raw = paths.with_values(algorithm, {"details.actions": "raw"})
+        assert trace(raw, "MountainCarContinuous-v0") != trace(algorithm, "MountainCarContinuous-v0")
+
+
+def test_the_parameters_of_a_normalised_critic_are_alive():
+    """Its clip is in another unit, and what moves with the unit is the values or the last layer."""
+    normalised = paths.with_values(PPO, {"details.value_normalisation": c.ValueNormalisation()})
+    plain = trace(normalised)
+    for change in ({"details.value_normalisation.rescale": True}, {"details.value_clip": 1e-3}):
+        assert trace(paths.with_values(normalised, change)) != plain
+
+
+def test_minibatches_of_a_critic_differ_by_their_size():
+    first, second = (
+        trace(paths.with_values(TRPO, {"baseline.fit.minibatch_size": size})) for size in (32, 64)
+    )
+    assert first != second
+
+
 def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
     for one, other in (
         (c.FixedPenalty(beta=1.0), c.FixedPenalty(beta=2.0)),
@@ -214,6 +249,32 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
         ("gae", {"networks.shared": True}, "set baseline.fit to 'joint'"),
         ("joint_fit", {"update": c.NaturalGradient()}, "set baseline.fit to 'separate'"),
         ("joint_fit", {"details.value_clip": 0.2}, "no effect on a single joint step"),
+        ("fresh_targets", {"baseline.fit.steps": 1}, "no effect on a single step"),
+        (
+            "learned_value",
+            {"baseline.fit.targets": "fresh", "details.time_limits": "terminal"},
+            "whole returns, in which the critic has no part",
+        ),
+        ("trpo", {"baseline.fit.minibatch_size": 2048}, "set it below 2048"),
+        ("replay", {"baseline.fit.minibatch_size": 64}, "leave baseline.fit.minibatch_size out"),
+        ("replay_naive", {"baseline.fit.order": "before"}, "leave baseline.fit.order out"),
+        ("replay", {"baseline.fit.targets": "fresh"}, "leave baseline.fit.targets out"),
+        (
+            "replay",
+            {"details.value_normalisation": c.ValueNormalisation()},
+            "leave details.value_normalisation out",
+        ),
+        ("reinforce", {"details.value_normalisation": c.ValueNormalisation()}, "no effect without a critic"),
+        ("reinforce", {"networks.critic": c.CriticNetwork(hidden=(8,))}, "no effect without a critic"),
+        ("ppo", {"networks.critic": c.CriticNetwork()}, "the layers that the critic has anyway"),
+        (
+            "ppo",
+            {"networks.critic": c.CriticNetwork(hidden=(), activation="relu")},
+            "no effect without hidden layers",
+        ),
+        ("ppo_wide_critic", {"networks.shared": True}, "leave networks.critic out"),
+        ("ppo_critic_rate", {"networks.shared": True}, "leave baseline.fit.learning_rate out"),
+        ("ppo", {"baseline.fit.learning_rate": 3e-4}, "the step size that the critic has anyway"),
         ("ppo", {"surrogate": c.TrajectoryRatio()}, "whole trajectories"),
         ("reward_to_go", {"baseline": c.OptimalConstant()}, "set advantage to 'total_return'"),
         ("reward_to_go", {"baseline": c.OptimalComponents()}, "set advantage to 'total_return'"),

@@ -8,7 +8,6 @@ from helpers.worlds import Bandit
 from pgbench.methods import runs
 from pgbench.running.block import train_block
 from pgbench.training import loop
-from pgbench.training.gradient_reference import GradientReference
 
 MADE, CLOSED = [], []
 
@@ -67,7 +66,7 @@ def test_evaluations_are_closed_before_training_ends(tmp_path):
 
 
 def test_the_environments_of_a_reference_are_closed():
-    list(loop.train(run(), [0, 1], GradientReference(run(), [0, 1], every=1, batches=2)))
+    list(loop.train(run(reference={"every": 1, "batches": 2}), [0, 1]))
     assert all_are_closed()
 
 

@@ -8,7 +8,7 @@ import pytest
 from helpers.trainings import records, small, trace
 from pgbench.environments.classic import SYSTEMS
 from pgbench.environments.mujoco_tasks import TASKS
-from pgbench.training import gradient_steps, replay_memory, sampler, start, streams
+from pgbench.training import critic_steps, gradient_steps, replay_memory, sampler, start, streams
 
 SHORT = {"data.steps": 64, "networks.hidden": (16,)}
 
@@ -60,7 +60,7 @@ def draws(monkeypatch, algorithm, environment):
         return generator
 
     with monkeypatch.context() as patch:
-        for module in (sampler, start, gradient_steps, replay_memory):
+        for module in (sampler, start, gradient_steps, critic_steps, replay_memory):
             patch.setattr(module, "stream", stream)
         records(algorithm, [0, 1], environment, 192)
     return {name: generator.log for name, generator in given.items()}

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from pgbench.base.refusals import Refusal
 from pgbench.methods import lineage, paths, runs
+from pgbench.studies.loading import describe_run
 from pgbench.training import credit, iteration, loop, losses
 from pgbench.training.gradient_reference import METRICS, GradientReference
 from pgbench.training.meaning import data
@@ -18,22 +20,17 @@ SMALL = {
 STEPS = {"reward_to_go": 300, "ppo": 384}
 
 
-def described(name, environment="CartPole-v1", **changes):
+def described(name, environment="CartPole-v1", looking=None, **changes):
     algorithm = paths.with_values(lineage.LINEAGE[name].algorithm, SMALL[name] | changes)
-    return runs.Run(algorithm=algorithm, environment=environment, steps=STEPS[name])
+    return runs.Run(algorithm=algorithm, environment=environment, steps=STEPS[name], reference=looking)
 
 
-def trained(run, seeds, *look):
-    return list(loop.train(run, seeds, *look))
+LOOKING = runs.Reference(every=2, batches=3)
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_to_look_leaves_every_bit_of_training_alone(name):
-    run, seeds = described(name), [0, 5]
-    plain, looked = (
-        trained(run, seeds),
-        trained(run, seeds, GradientReference(run, seeds, every=2, batches=3)),
-    )
+    plain, looked = (list(loop.train(described(name, looking=look), [0, 5])) for look in (None, LOOKING))
     assert len(plain) == len(looked) > 1
     for one, other in zip(plain, looked, strict=True):
         assert one.episodes == other.episodes
@@ -49,11 +46,8 @@ def test_to_look_leaves_every_bit_of_training_alone(name):
 
 
 def test_a_replicas_numbers_do_not_depend_on_its_block():
-    run = described("ppo")
-    together, alone = (
-        trained(run, seeds, GradientReference(run, seeds, every=2, batches=3))[0].statistics
-        for seeds in ([0, 5], [5])
-    )
+    run = described("ppo", looking=LOOKING)
+    together, alone = (next(loop.train(run, seeds)).statistics for seeds in ([0, 5], [5]))
     for metric in METRICS:
         assert torch.equal(together[metric][1:], alone[metric]), metric
 
@@ -122,13 +116,61 @@ def test_more_batches_point_more_nearly_in_one_direction():
     assert (seen["reference_cosine"].abs() <= 1.0).all()
 
 
+def test_every_look_is_recorded_however_rarely_metrics_are(monkeypatch):
+    monkeypatch.setattr(loop, "METRIC_ROWS", 1)
+    records = list(loop.train(described("ppo", looking=LOOKING), [0]))
+    assert len(records) == 3
+    assert [bool(record.measured[0]) for record in records] == [True, False, True]
+
+
+def test_in_shared_layers_the_reference_is_of_the_policys_objective_alone():
+    run = described("ppo", **{"networks.shared": True})
+    learner, sampler, progress, rollout, reference, seen = looked_at(run, batches=3)
+    own, *others = (
+        policy_gradient(run.algorithm, learner, credit.prepare(run.algorithm, learner, each).transitions)
+        for each in (rollout, *reference._collect(learner, sampler, progress))
+    )
+    expected = torch.cosine_similarity(own, torch.stack(others).mean(0), dim=-1)
+    torch.testing.assert_close(seen["reference_cosine"], expected, rtol=0.0, atol=1e-5)
+
+
+def policy_gradient(algorithm, learner, data):
+    """The gradient of the mean of r Â, written out: at the policy that collected a clip changes nothing."""
+    log_probs = learner.distribution(data.recorded.observations).log_prob(data.recorded.actions)
+    gain = data.credit.shares * (log_probs - data.recorded.log_probs).exp() * data.credit.advantages
+    return torch.autograd.grad(gain.sum(), learner.actor.values)[0]
+
+
+@pytest.mark.parametrize(("number", "ages"), [(0, {0}), (3, {3}), (500, set(range(7)))])
+def test_short_rollouts_of_the_reference_begin_where_training_is_within_an_episode(number, ages):
+    """Truncating-v0 counts its steps, up to 7; a rollout of one step sees how old its episode is."""
+    algorithm = lineage.LINEAGE["online_actor_critic"].algorithm
+    run = runs.Run(algorithm=algorithm, environment="Truncating-v0", steps=10_000)
+    sampler = start_sampler(run, (0, 1))
+    learner = start_learner(algorithm, sampler.environment, (0, 1))
+    running, left = torch.ones(2, dtype=torch.bool), torch.ones(2).double()
+    reference = GradientReference(run, (0, 1), every=1, batches=60)
+    rollouts = reference._collect(learner, sampler, iteration.Moment(number, (0, 1), running, left))
+    assert {int(age) for rollout in rollouts for age in rollout.observations[0, :, 0, 1]} == ages
+
+
+def test_cut_episodes_without_a_time_limit_have_no_reference():
+    asked = {"environment": "Bandit-v0", "steps": 256, "reference": runs.Reference(every=1, batches=2)}
+    with pytest.raises(Refusal, match="these have no time limit: set details"):
+        describe_run("ppo", {"data.steps": 64}, asked, "here")
+
+
 @pytest.mark.parametrize(("every", "batches"), [(0, 5), (1, 1)])
 def test_numbers_that_make_no_reference_are_refused(every, batches):
-    with pytest.raises(Refusal, match="it must be every 1 or more, at 2 or more"):
-        GradientReference(described("ppo"), [0], every, batches)
+    with pytest.raises(ValidationError):
+        runs.Reference(every=every, batches=batches)
 
 
 def test_a_replay_buffer_has_no_reference():
-    run = runs.Run(algorithm=lineage.LINEAGE["replay"].algorithm, environment="CartPole-v1", steps=100)
-    with pytest.raises(Refusal, match="replay buffer has no batch to compare with"):
-        GradientReference(run, [0], 1, 2)
+    with pytest.raises(ValidationError, match="replay_buffer' has no batch that a large one could"):
+        runs.Run(
+            algorithm=lineage.LINEAGE["replay"].algorithm,
+            environment="CartPole-v1",
+            steps=100,
+            reference=LOOKING,
+        )

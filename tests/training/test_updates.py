@@ -88,7 +88,7 @@ def test_a_replica_that_does_not_run_keeps_every_bit(name):
     assert all(moved == [True, False, True] for moved in changed(learner, before))
 
 
-@pytest.mark.parametrize("name", ["reinforce", "gae", "joint_fit", "ppo"])
+@pytest.mark.parametrize("name", ["reinforce", "gae", "joint_fit", "ppo", "ppo_popart", "critic_minibatches"])
 def test_poison_in_one_replica_does_not_reach_the_others(name):
     algorithm, learner, _, batch = setting(name)
     batch.transitions.credit.advantages[1] = torch.nan
@@ -170,6 +170,43 @@ def test_advantages_are_normalised_where_the_specification_says():
     algorithm, _, _, batch = setting("ppo")
     for part in minibatches(algorithm, batch.transitions, 64):
         torch.testing.assert_close(part.credit.advantages.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+
+
+def normalised_by_hand(algorithm, batch, size):
+    """The advantages of each minibatch, those of transitions that count over their own mean and deviation."""
+    plain = paths.with_values(algorithm, {"details.advantage_normalisation": None})
+    for part in minibatches(plain, batch.transitions, size):
+        counts, advantages = part.credit.shares > 0, part.credit.advantages
+        for replica in range(len(SEEDS)):
+            own = advantages[replica, counts[replica]].double()
+            yield ((own - own.mean()) / (own.var(correction=0) + 1e-8).sqrt()).float(), counts[replica]
+
+
+@pytest.mark.parametrize("size", [64, 8])
+def test_a_step_that_is_left_out_has_no_part_in_the_normalisation_of_its_minibatch(size):
+    dropping = {"details.time_limits": "drop", "update.minibatch_size": size}
+    algorithm, _, rollout, batch = setting("ppo", "Truncating-v0", **dropping)
+    assert rollout.truncated.any()
+    found = [
+        part.credit.advantages[replica]
+        for part in minibatches(algorithm, batch.transitions, size)
+        for replica in range(len(SEEDS))
+    ]
+    for own, (expected, counts) in zip(found, normalised_by_hand(algorithm, batch, size), strict=True):
+        torch.testing.assert_close(own[counts], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_minibatch_in_which_nothing_counts_leaves_the_policy_finite():
+    """Time limits in every environment at once, as in lockstep they come, can leave a whole minibatch out."""
+    dropping = {"details.time_limits": "drop", "update.minibatch_size": 2}
+    two = components.FixedHorizon(steps=8, environments=2)
+    algorithm, learner, rollout, batch = setting("ppo", "Truncating-v0", **dropping, data=two)
+    assert rollout.truncated.all(2).any()
+    in_order = list(minibatches(algorithm, batch.transitions, 2))
+    assert any((part.credit.shares == 0).all() for part in in_order)
+    for part in in_order:
+        losses.loss(algorithm, learner, part).backward()
+    assert all(part.pop_gradient().isfinite().all() for part in learner.parts)
 
 
 def test_a_critic_that_is_fitted_separately_moves_after_the_policy_has_used_it():

@@ -4,6 +4,7 @@
 rule train:
     output:
         record=f"{BLOCK}/{RECORD}",
+        replicas=f"{BLOCK}/replicas.parquet",
         episodes=f"{BLOCK}/episodes.parquet",
         metrics=f"{BLOCK}/metrics.parquet",
         evaluations=f"{BLOCK}/evaluations.parquet",

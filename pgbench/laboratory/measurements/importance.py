@@ -17,13 +17,14 @@ from torch import Tensor
 from pgbench.analysis.statistics import Estimate
 from pgbench.figures.axes import finish, legend, lines, panels
 from pgbench.figures.style import GREY
-from pgbench.functional.ratios import trajectory_log_ratios
+from pgbench.functional.ratios import causal_log_ratios, trajectory_log_ratios
 from pgbench.laboratory import exact, intervals, worlds
-from pgbench.laboratory.estimators import EstimatorSetting, enumerated, method, sampled
+from pgbench.laboratory.estimators import EstimatorSetting, Refine, enumerated, method, sampled
+from pgbench.laboratory.pair_ratios import pair_ratios, weighted_by_pairs
 from pgbench.laboratory.policies import Actor
-from pgbench.laboratory.sources import NOTE, PRECUP
+from pgbench.laboratory.sources import LIU, NOTE, PRECUP, XIE
 from pgbench.laboratory.statements import MeasurementResult, Statement, statement
-from pgbench.laboratory.trajectories import Trajectories, batches, rollout
+from pgbench.laboratory.trajectories import Trajectories, batches, enumerate_trajectories, rollout
 from pgbench.methods.algorithm import Algorithm
 from pgbench.studies.catalogue import Size
 
@@ -33,21 +34,28 @@ LENGTH = 0.15
 """The length of the step from the old policy to the new one while the horizon varies."""
 LONGEST, FARTHEST = 100, 1.0
 SMALL = 1e-9
-TRAJECTORY, DECISION, CAUSAL, ACTION, NONE = (
+TRAJECTORY, DECISION, PAIR, CAUSAL, PAIR_ALONE, ACTION, NONE = (
     "trajectory",
     "per decision",
+    "pair, then per decision",
     "up to the action",
+    "pair",
     "single action",
     "no weight",
 )
 METHODS = {
     TRAJECTORY: "trajectory_ratio",
     DECISION: "per_decision_ratio",
+    PAIR: "several_steps",
     CAUSAL: "causal_ratio",
+    PAIR_ALONE: "several_steps",
     ACTION: "several_steps",
     NONE: "several_steps",
 }
-"""Kind of weight → member of the lineage."""
+"""Kind of weight → member of the lineage. The ratio of a pair is exact: no component can know it."""
+UNBIASED = (TRAJECTORY, DECISION, PAIR)
+MEANS = {PAIR: DECISION, PAIR_ALONE: CAUSAL}
+"""Kind with the ratio of the pair → the kind with the product of ratios of which it is the conditional mean."""
 
 
 def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
@@ -60,7 +68,9 @@ def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
         setting = _setting(HORIZON, length)
         rows += _rows({"sweep": "divergence", "at": _divergence(setting)}, setting, size, rng)
     table = pd.DataFrame(rows)
-    return MeasurementResult(table, _of_the_moments() + _of_the_bias() + _of_the_table(table))
+    return MeasurementResult(
+        table, [*_of_the_moments(), *_of_the_bias(), _of_the_pairs(), *_of_the_table(table)]
+    )
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -77,7 +87,7 @@ def draw(table: pd.DataFrame) -> Figure:
         finish(share, "Effective share of the sample", x, "1 / E[w²]", "log", "log")
         finish(variance, "Variance", x, "variance / ‖∇J‖²", "log", "log")
         finish(bias, "Bias", x, "length of the bias / ‖∇J‖", "log", "log")
-    legend(figure, axes, columns=6)
+    legend(figure, axes, columns=4)
     return figure
 
 
@@ -131,7 +141,10 @@ def _rows(
     expectations = _expectations(setting)
     shares = _effective_shares(setting)
     rows: list[dict[str, Any]] = []
-    estimates_of = {weights: sampled(_algorithm(weights), setting, trajectories) for weights in METHODS}
+    estimates_of = {
+        weights: sampled(_algorithm(weights), setting, trajectories, _refine(weights, setting))
+        for weights in METHODS
+    }
     for weights, estimates in estimates_of.items():
         bias = (expectations[weights] - target).norm() / target.norm()
         quantities = {
@@ -140,6 +153,9 @@ def _rows(
             "relative bias": intervals.exactly(bias),
             "variance over the trajectory’s": intervals.variance_ratio(estimates, estimates_of[TRAJECTORY]),
         }
+        if weights in MEANS:
+            product = estimates_of[MEANS[weights]]
+            quantities["variance over the product’s"] = intervals.variance_ratio(estimates, product)
         if weights in shares:
             quantities["effective share"] = intervals.exactly(shares[weights])
         rows += intervals.tidy(at | {"weights": weights}, quantities)
@@ -150,6 +166,11 @@ def _rows(
 def _algorithm(weights: str) -> Algorithm:
     surrogate = {"surrogate": "importance_ratio"} if weights == ACTION else {}
     return method(METHODS[weights], 1.0, **surrogate)
+
+
+def _refine(weights: str, setting: EstimatorSetting) -> Refine | None:
+    """The weights that no component gives."""
+    return weighted_by_pairs(setting, 1.0, later=weights == PAIR) if weights in MEANS else None
 
 
 def _log_weights(setting: EstimatorSetting, trajectories: Trajectories) -> Tensor:
@@ -181,9 +202,8 @@ def _expectations(setting: EstimatorSetting) -> dict[str, Tensor]:
         return torch.einsum("tx,txa,txa,txa", old_visits, old, table(point).log(), old_values)
 
     return {
-        TRAJECTORY: of_new_policy,
-        DECISION: of_new_policy,
-        CAUSAL: exact.credited(world, row, table, old_values),
+        **dict.fromkeys(UNBIASED, of_new_policy),
+        **dict.fromkeys((CAUSAL, PAIR_ALONE), exact.credited(world, row, table, old_values)),
         ACTION: exact.credited(world, row, table, old_values, visits=old_visits),
         NONE: exact.gradient(row, unweighted),
     }
@@ -242,20 +262,25 @@ def _of_the_moments() -> list[Statement]:
     ]
 
 
-def _of_the_bias() -> list[Statement]:
-    """Biases by enumeration, on a chain with a terminal state."""
+def _on_the_chain() -> EstimatorSetting:
+    """An old policy and a distant new one where all trajectories can be listed."""
     actor = Actor(worlds.chain(), timed=True)
     old = actor.start(seed=0)
-    setting = EstimatorSetting(actor, old + 0.5 * actor.start(seed=1), collected_by=old)
+    return EstimatorSetting(actor, old + 0.5 * actor.start(seed=1), collected_by=old)
+
+
+def _of_the_bias() -> list[Statement]:
+    """Biases by enumeration, on a chain with a terminal state."""
+    setting = _on_the_chain()
     target = setting.exact_gradient(1.0)
     statements = []
     for weights in METHODS:
-        mean = enumerated(_algorithm(weights), setting).mean
-        unbiased = weights in (TRAJECTORY, DECISION)
+        mean = enumerated(_algorithm(weights), setting, _refine(weights, setting)).mean
+        unbiased = weights in UNBIASED
         statements.append(
             statement(
                 f"On old data, weights ‘{weights}’ are {'unbiased' if unbiased else 'biased'} for the new policy",
-                PRECUP if unbiased else NOTE,
+                XIE if weights == PAIR else PRECUP if unbiased else NOTE,
                 "relative bias, by enumeration",
                 intervals.exactly((mean - target).norm() / target.norm()),
                 "below" if unbiased else "above",
@@ -265,11 +290,36 @@ def _of_the_bias() -> list[Statement]:
     return statements
 
 
+def _of_the_pairs() -> Statement:
+    """The change of view from trajectories to pairs, which the note leaves open."""
+    setting = _on_the_chain()
+    world = setting.actor.world
+    trajectories = enumerate_trajectories(world)
+    experience = rollout(world, trajectories, batches(len(trajectories.actions), 1))
+    ratio = setting.actor.table(setting.row) / setting.behaviour
+    active = trajectories.active
+    met = torch.arange(world.steps), trajectories.states, trajectories.actions
+    log_ratios = ratio[met].log().where(active, 0.0).T.unsqueeze(-1)
+    products = causal_log_ratios(log_ratios, *experience.flags).exp()[..., 0].T
+    chances = trajectories.probabilities(setting.behaviour).detach().unsqueeze(1) * active
+    places = torch.zeros_like(ratio)
+    means, mass = (
+        places.index_put(met, chances * weights, accumulate=True) for weights in (products, torch.ones(()))
+    )
+    found = (means / mass)[mass > 0.0]
+    error = (found / pair_ratios(setting)[mass > 0.0] - 1.0).abs().max()
+    return statement(
+        "The ratio of a pair is the mean of the products of ratios that lead to it, so the change of view is right",
+        LIU,
+        "largest relative error of E[ρ₁ ⋯ ρ_t | s_t, a_t] = d′_t(s) π′(a|s) / (d_t(s) π(a|s)), by enumeration",
+        intervals.exactly(error),
+        "below",
+        SMALL,
+    )
+
+
 def _of_the_table(table: pd.DataFrame) -> list[Statement]:
     """How the bias falls as the policies approach each other, and the variance over a long horizon."""
-    ratios = intervals.pick(
-        table, sweep="horizon", quantity="variance over the trajectory’s", weights=DECISION
-    )
     return [
         *(
             statement(
@@ -283,15 +333,32 @@ def _of_the_table(table: pd.DataFrame) -> list[Statement]:
             )
             for weights in (CAUSAL, ACTION)
         ),
+        *(
+            statement(
+                f"Over a long horizon, weights ‘{weights}’ have less variance than ‘{product}’, their product",
+                NOTE,
+                f"ratio of variances, {LONGEST} steps",
+                intervals.from_row(_longest(table, "variance over the product’s", weights)),
+                "below",
+                1.0,
+            )
+            for weights, product in MEANS.items()
+        ),
         statement(
             "Over a long horizon, per-decision weights have less variance than weights of the trajectory",
             PRECUP,
             f"ratio of variances, {LONGEST} steps",
-            intervals.from_row(ratios.sort_values("at").iloc[-1]),
+            intervals.from_row(_longest(table, "variance over the trajectory’s", DECISION)),
             "below",
             1.0,
         ),
     ]
+
+
+def _longest(table: pd.DataFrame, quantity: str, weights: str) -> pd.Series[Any]:
+    """The row of a quantity at the longest horizon."""
+    rows = intervals.pick(table, sweep="horizon", quantity=quantity, weights=weights)
+    return rows.sort_values("at").iloc[-1]
 
 
 def _order_of_the_bias(table: pd.DataFrame, weights: str) -> Estimate:

@@ -8,8 +8,10 @@ from pgbench.methods.choices import Choices
 from pgbench.methods.compatibility import (
     of_advantages,
     of_baselines,
+    of_critic_fits,
     of_critics,
     of_discounts,
+    of_first_steps,
     of_replay,
     of_surrogates,
     of_updates,
@@ -18,9 +20,11 @@ from pgbench.methods.compatibility import (
 
 PARTS = (
     of_critics,
+    of_critic_fits,
     of_replay,
     of_surrogates,
     of_updates,
+    of_first_steps,
     of_baselines,
     of_advantages,
     of_v_trace,

@@ -15,6 +15,7 @@ def faults(choices: Choices) -> Iterator[str]:
     yield from _optimal_baselines(choices)
     yield from _leave_one_out(choices)
     yield from _optimal_components(choices)
+    yield from _of_itself(choices)
 
 
 def _optimal_baselines(choices: Choices) -> Iterator[str]:
@@ -40,3 +41,18 @@ def _optimal_components(choices: Choices) -> Iterator[str]:
         yield f"{name} is valid only for the policy that collected the batch: set update.steps to 1"
     if choices.details.advantage_normalisation is not None:
         yield f"{name} has the unit of the return: leave details.advantage_normalisation out"
+
+
+def _of_itself(choices: Choices) -> Iterator[str]:
+    """An average over a single episode is that episode. Rounding is left, and Adam makes full steps of it."""
+    data, baseline = choices.data, choices.baseline
+    average_of_totals = isinstance(baseline, c.AverageReturn) and isinstance(choices.advantage, c.TotalReturn)
+    if (
+        isinstance(data, c.WholeEpisodes)
+        and data.episodes == 1
+        and (average_of_totals or isinstance(baseline, (c.TimestepAverage, *OPTIMAL_BASELINES)))
+    ):
+        yield (
+            f"baseline '{baseline.kind}' of a single episode is its own return, and every advantage is 0: "
+            "set data.episodes to 2 or more, or baseline to 'no_baseline'"
+        )

@@ -61,9 +61,3 @@ def _fitted_value(choices: Choices) -> Iterator[str]:
         yield "networks.shared lets actor and critic learn together: set baseline.fit to 'joint'"
     if isinstance(baseline.fit, c.JointFit) and isinstance(update, SECOND_ORDER):
         yield f"update '{update.kind}' steps the policy alone: set baseline.fit to 'separate'"
-    one_step = isinstance(update, c.GradientStep) and update.steps == 1
-    if choices.details.value_clip is not None and isinstance(baseline.fit, c.JointFit) and one_step:
-        yield (
-            "details.value_clip has no effect on a single joint step, because no value has moved yet: "
-            "set update.steps above 1, or update to 'minibatch_epochs'"
-        )

@@ -38,13 +38,7 @@ def _weights(choices: Choices) -> Iterator[str]:
 
 def _bounded_step(choices: Choices) -> Iterator[str]:
     surrogate, update = choices.surrogate, choices.update
-    is_bounded = isinstance(surrogate, BOUNDED)
-    if is_bounded and isinstance(update, c.GradientStep) and update.steps == 1:
-        yield (
-            f"surrogate '{surrogate.kind}' has no effect on a single step, because no ratio has moved yet: "
-            "set update to 'minibatch_epochs', or update.steps above 1"
-        )
-    if is_bounded and isinstance(update, SECOND_ORDER):
+    if isinstance(surrogate, BOUNDED) and isinstance(update, SECOND_ORDER):
         yield (
             f"surrogate '{surrogate.kind}' and update '{update.kind}' bound the step twice: "
             "set surrogate to 'importance_ratio'"

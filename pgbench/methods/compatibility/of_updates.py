@@ -32,5 +32,3 @@ def _minibatches(choices: Choices) -> Iterator[str]:
             f"update.minibatch_size {update.minibatch_size} does not divide the batch of {data.steps} steps × "
             f"{data.environments} environments = {batch} transitions: set it to a divisor of {batch}"
         )
-    if update.recompute_advantages and update.epochs == 1:
-        yield "update.recompute_advantages has no effect with update.epochs 1: set update.epochs above 1"

@@ -36,6 +36,8 @@ from pgbench.methods.components.data import WholeEpisodes as WholeEpisodes
 from pgbench.methods.components.details import Details as Details
 from pgbench.methods.components.details import ObservationNormalisation as ObservationNormalisation
 from pgbench.methods.components.details import RewardScaling as RewardScaling
+from pgbench.methods.components.details import ValueNormalisation as ValueNormalisation
+from pgbench.methods.components.networks import CriticNetwork as CriticNetwork
 from pgbench.methods.components.networks import Initialisation as Initialisation
 from pgbench.methods.components.networks import Networks as Networks
 from pgbench.methods.components.networks import Orthogonal as Orthogonal

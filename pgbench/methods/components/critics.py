@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from pgbench.base.specification import SLOT, Probability, Specification
+from pgbench.base.specification import LATER, SLOT, Probability, Specification
 from pgbench.methods.components.optimisers import Adam
 
 
@@ -50,14 +50,30 @@ CriticTarget = Annotated[MonteCarloTarget | NStepTarget | LambdaTarget | VTraceT
 class SeparateFit(Specification):
     """The critic takes gradient steps with its own optimiser.
 
-    On policy, the critic steps after the policy's update, on the whole batch. With a replay buffer, the critic
-    steps before each step of the policy, each time on a new minibatch.
+    On policy, all steps follow one another on the batch, before or after the policy's update. With a replay buffer,
+    the critic steps before each step of the policy, each time on a new minibatch.
     """
 
     kind: Literal["separate"] = "separate"
     steps: PositiveInt = Field(
         20,
         description="Gradient steps of the critic in one update; with a replay buffer, before each policy step.",
+    )
+    minibatch_size: Annotated[PositiveInt | None, LATER] = Field(
+        None,
+        description="Transitions of one replica in a gradient step (M); null: the whole batch. The batch is dealt "
+        "out in shuffled passes: k passes over N transitions take k · N / M steps.",
+    )
+    order: Annotated[Literal["before", "after"], LATER] = Field(
+        "after",
+        description="`before`: the critic is fitted before the policy's update, whose advantages are then those of "
+        "the fitted critic (the note). `after`: the policy is updated first, so that advantages are those of the "
+        "critic before its fit (GAE, section 5).",
+    )
+    targets: Annotated[Literal["once", "fresh"], LATER] = Field(
+        "once",
+        description="`once`: the targets are those of the critic before its fit. `fresh`: they are made anew with "
+        "the present critic before each step (the note).",
     )
     optimiser: Adam = Adam(learning_rate=1e-3)
 
@@ -67,6 +83,11 @@ class JointFit(Specification):
 
     kind: Literal["joint"] = "joint"
     coefficient: PositiveFloat = Field(0.5, description="Weight of the value loss ½(V − target)².")
+    learning_rate: Annotated[PositiveFloat | None, LATER] = Field(
+        None,
+        description="The step size of the critic's own parameters; null: the policy's. A schedule of the policy's "
+        "step size moves both in proportion.",
+    )
 
 
 CriticFit = Annotated[SeparateFit | JointFit, *SLOT]

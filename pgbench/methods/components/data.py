@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from pgbench.base.specification import SLOT, Specification
+from pgbench.base.specification import LATER, SLOT, Specification
 
 
 class WholeEpisodes(Specification):
@@ -26,6 +26,11 @@ class FixedHorizon(Specification):
         2048, description="Steps of each environment in one update (T in the PPO paper)."
     )
     environments: PositiveInt = Field(1, description="Environments stepped side by side in each replica.")
+    restarts: Annotated[bool, LATER] = Field(
+        False,
+        description="Whether every batch begins with new episodes, and gives up those under way (the code of "
+        "Engstrom et al. 2020).",
+    )
 
 
 class ReplayBuffer(Specification):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from pgbench.base.specification import SLOT, Specification
+from pgbench.base.specification import LATER, SLOT, Specification
 
 
 class Xavier(Specification):
@@ -27,13 +27,26 @@ class Orthogonal(Specification):
 Initialisation = Annotated[Xavier | Orthogonal, *SLOT]
 
 
+Activation = Literal["tanh", "relu"]
+
+
+class CriticNetwork(Specification):
+    """The hidden layers of the critic, where they differ from the actor's."""
+
+    hidden: tuple[PositiveInt, ...] = Field((64, 64), description="Units of each hidden layer of the critic.")
+    activation: Activation = Field("tanh", description="The activation of the critic's hidden layers.")
+
+
 class Networks(Specification):
-    """The networks of actor and critic, with hidden layers of the same sizes.
+    """The networks of actor and critic, with hidden layers of the same sizes unless `critic` says otherwise.
 
     The logarithm of a Gaussian policy's standard deviation does not depend on the state.
     """
 
     hidden: tuple[PositiveInt, ...] = Field((64, 64), description="Units of each hidden layer.")
-    activation: Literal["tanh", "relu"] = "tanh"
+    activation: Activation = "tanh"
+    critic: Annotated[CriticNetwork | None, LATER] = Field(
+        None, description="The hidden layers of the critic; null: they are like the actor's."
+    )
     initialisation: Initialisation = Xavier()
     shared: bool = Field(False, description="Whether actor and critic share all layers but the last.")

@@ -51,12 +51,45 @@ def joint_coefficient(fit: c.CriticFit | None) -> float | None:
             assert_never(fit)
 
 
+def relative_rate(fit: c.CriticFit | None, policy: c.Adam | None) -> float:
+    """The critic's step size in a joint fit, as a multiple of the step size of the policy's optimiser."""
+    match fit:
+        case c.JointFit(learning_rate=float() as own) if policy is not None:
+            return own / policy.learning_rate
+        case c.JointFit() | c.SeparateFit() | None:
+            return 1.0
+        case _:
+            assert_never(fit)
+
+
 def separate_fit(fit: c.CriticFit | None) -> c.SeparateFit | None:
     """How a critic with its own optimiser is fitted; None where there is no such critic."""
     match fit:
         case c.SeparateFit():
             return fit
         case c.JointFit() | None:
+            return None
+        case _:
+            assert_never(fit)
+
+
+def fitted_before(fit: c.CriticFit | None) -> c.SeparateFit | None:
+    """How a critic that learns before the policy is fitted on policy; None where there is no such critic."""
+    match fit:
+        case c.SeparateFit(order="before"):
+            return fit
+        case c.SeparateFit() | c.JointFit() | None:
+            return None
+        case _:
+            assert_never(fit)
+
+
+def fitted_after(fit: c.CriticFit | None) -> c.SeparateFit | None:
+    """How a critic that learns after the policy is fitted on policy; None where there is no such critic."""
+    match fit:
+        case c.SeparateFit(order="after"):
+            return fit
+        case c.SeparateFit() | c.JointFit() | None:
             return None
         case _:
             assert_never(fit)

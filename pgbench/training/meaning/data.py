@@ -35,7 +35,7 @@ def collect(
         case c.WholeEpisodes():
             return sampler.whole_episodes(act, draw, iteration, running)
         case c.FixedHorizon():
-            return sampler.fixed_horizon(act, draw, iteration, running, data.steps)
+            return sampler.fixed_horizon(act, draw, iteration, running, data.steps, data.restarts)
         case c.ReplayBuffer():
             warm_up = 0 if iteration else data.warm_up
             return sampler.fixed_horizon(act, draw, iteration, running, warm_up + data.steps)
@@ -54,6 +54,17 @@ def transition_weights(data: c.Data, active: Tensor, shares: Tensor) -> Tensor:
             return active / data.episodes
         case c.FixedHorizon() | c.ReplayBuffer():
             return shares
+        case _:
+            assert_never(data)
+
+
+def horizon_of(data: c.Data) -> int | None:
+    """The steps of a rollout, if the next one goes on within the same episodes; None where it begins anew."""
+    match data:
+        case c.WholeEpisodes() | c.FixedHorizon(restarts=True):
+            return None
+        case c.FixedHorizon() | c.ReplayBuffer():
+            return data.steps
         case _:
             assert_never(data)
 

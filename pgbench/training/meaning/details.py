@@ -17,6 +17,7 @@ from pgbench.training.batches import Transitions
 from pgbench.training.experience import Rollout, Values
 from pgbench.training.normalisation import ObservationNormaliser, RewardScaler
 from pgbench.training.preprocessing import Preprocessing
+from pgbench.training.value_scale import ValueScale
 
 
 def preprocessing(details: c.Details, gamma: float, shape: tuple[int, int, int]) -> Preprocessing:
@@ -30,10 +31,38 @@ def preprocessing(details: c.Details, gamma: float, shape: tuple[int, int, int])
     replicas, each, size = shape
     normalisation, scaling = details.observation_normalisation, details.reward_scaling
     return Preprocessing(
-        None if normalisation is None else ObservationNormaliser(replicas, size, normalisation.clip),
+        None if normalisation is None else _normaliser(normalisation, replicas, size),
         None if scaling is None else RewardScaler(replicas, each, gamma, scaling.clip),
         details.reward_offset or 0.0,
+        waits=normalisation is not None and _waits(normalisation),
+        clips=_clips(details),
     )
+
+
+def _normaliser(normalisation: c.ObservationNormalisation, replicas: int, size: int) -> ObservationNormaliser:
+    return ObservationNormaliser(replicas, size, normalisation.clip, normalisation.minimum_variance)
+
+
+def _waits(normalisation: c.ObservationNormalisation) -> bool:
+    """Whether observations are counted a batch at a time."""
+    match normalisation.updates:
+        case "each_batch":
+            return True
+        case "each_step":
+            return False
+        case other:
+            assert_never(other)
+
+
+def _clips(details: c.Details) -> bool:
+    """Whether actions are brought into their box."""
+    match details.actions:
+        case "clipped":
+            return True
+        case "raw":
+            return False
+        case other:
+            assert_never(other)
 
 
 def at_time_limits(algorithm: Algorithm, rollout: Rollout, values: Values) -> tuple[Rollout, Values]:
@@ -71,10 +100,12 @@ def over_minibatches(details: c.Details, shuffled: Transitions, size: int) -> Tr
     """Shuffled transitions, their advantages normalised over each part of `size` if that is asked for."""
     match details.advantage_normalisation:
         case "minibatch":
-            advantages = shuffled.credit.advantages
-            in_minibatches = advantages.reshape(len(advantages), -1, size)
-            normalised = standardise(in_minibatches, torch.ones_like(in_minibatches))
-            return shuffled.credited(advantages=normalised.flatten(1))
+            parts = len(shuffled) // size
+            advantages, counted = (
+                column.reshape(len(column), parts, size)
+                for column in (shuffled.credit.advantages, shuffled.credit.shares > 0)
+            )
+            return shuffled.credited(advantages=standardise(advantages, counted).flatten(1))
         case "batch" | None:
             return shuffled
         case other:
@@ -86,9 +117,21 @@ def with_entropy_bonus(details: c.Details, gain: Tensor, new: Distribution) -> T
     return gain + details.entropy_bonus * new.entropy() if details.entropy_bonus else gain
 
 
-def value_losses(details: c.Details, values: Tensor, part: Transitions) -> Tensor:
-    """The share of each transition in the critic's mean loss, `[S, M]`, clipped if that is asked for."""
+def start_value_scale(details: c.Details, replicas: int) -> ValueScale | None:
+    """The unit in which a critic learns before anything was seen; None: that of returns."""
+    normalisation = details.value_normalisation
+    return None if normalisation is None else ValueScale(replicas, normalisation.rescale)
+
+
+def value_losses(details: c.Details, scale: ValueScale | None, values: Tensor, part: Transitions) -> Tensor:
+    """The share of each transition in the critic's mean loss, `[S, M]`, clipped if that is asked for.
+
+    Errors, and the distance of the clip, have the unit in which the critic learns, as in the code of Andrychowicz
+    et al. 2021, google-research/seed_rl.
+    """
     (targets, old), clip = part.regression, details.value_clip
+    if scale is not None:
+        values, targets, old = (scale.present.outputs(each) for each in (values, targets, old))
     if clip is None:
         return part.credit.shares * objectives.value_loss(values, targets)
     return part.credit.shares * objectives.clipped_value_loss(values, old, targets, clip)

@@ -1,4 +1,4 @@
-"""What the networks' initialisation means."""
+"""What the choice of networks means: the critic's layers, and the weights before the first update."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from torch.nn.init import orthogonal_, xavier_uniform_
 
 from pgbench.methods import components as c
 from pgbench.networks.initialisation import Fill
+
+
+def critic_layers(networks: c.Networks) -> c.Networks:
+    """The networks whose hidden layers are the critic's."""
+    match networks.critic:
+        case c.CriticNetwork(hidden=hidden, activation=activation):
+            return networks.model_copy(update={"hidden": hidden, "activation": activation})
+        case None:
+            return networks
+        case _:
+            assert_never(networks.critic)
 
 
 def initial_weights(method: c.Initialisation) -> Fill:

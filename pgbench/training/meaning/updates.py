@@ -7,22 +7,35 @@ from typing import assert_never
 from pgbench.methods import components as c
 from pgbench.methods.algorithm import Algorithm
 from pgbench.training.batches import Batch
-from pgbench.training.gradient_steps import fit_separately, gradient_steps, minibatch_epochs
+from pgbench.training.credit import credited_anew
+from pgbench.training.critic_steps import fit_separately, with_targets_counted
+from pgbench.training.gradient_steps import gradient_steps, minibatch_epochs
 from pgbench.training.iteration import Moment, Statistics
 from pgbench.training.learner import Learner
 from pgbench.training.losses import gradient
 from pgbench.training.meaning.baselines import critic_fit
-from pgbench.training.meaning.critics import separate_fit
+from pgbench.training.meaning.critics import fitted_after, fitted_before, joint_coefficient
 from pgbench.training.meaning.surrogates import adapt_penalty
 from pgbench.training.natural_gradient import natural_step, searched_step
 
 
+def fit_first(algorithm: Algorithm, learner: Learner, batch: Batch, moment: Moment) -> Batch:
+    """Fit a critic that learns before the policy; the batch, with the advantages of the critic as it is now."""
+    if (fit := fitted_before(critic_fit(algorithm.baseline))) is None:
+        return batch
+    fit_separately(algorithm, fit, learner, batch, moment)
+    return credited_anew(algorithm, learner, batch)
+
+
 def update(algorithm: Algorithm, learner: Learner, batch: Batch, moment: Moment) -> Statistics:
-    """Improve the policy on a batch, then a critic with its own optimiser, then adapt the penalty's weight.
+    """Improve the policy on a batch, then a critic that learns after it, then adapt the penalty's weight.
 
     Returns:
         `[S]` each: what the update says of itself, such as its gradient's norm.
     """
+    fit = critic_fit(algorithm.baseline)
+    if joint_coefficient(fit) is not None:
+        batch = with_targets_counted(learner, batch, moment.running)
     match algorithm.update:
         case c.GradientStep() as method:
             done = gradient_steps(algorithm, method, learner, batch, moment)
@@ -34,8 +47,8 @@ def update(algorithm: Algorithm, learner: Learner, batch: Batch, moment: Moment)
             done = searched_step(method, learner, batch, moment.running, gradient(algorithm, learner, batch))
         case _:
             assert_never(algorithm.update)
-    if (fit := separate_fit(critic_fit(algorithm.baseline))) is not None:
-        fit_separately(algorithm, fit, learner, batch, moment)
+    if (separate := fitted_after(fit)) is not None:
+        fit_separately(algorithm, separate, learner, batch, moment)
     return done | adapt_penalty(algorithm.surrogate, learner, batch, moment)
 
 
@@ -50,5 +63,16 @@ def single_steps(update: c.Update) -> c.GradientStep:
             return update
         case c.MinibatchEpochs() | c.NaturalGradient() | c.TrustRegion():
             raise ValueError(f"a replay buffer needs gradient steps, not '{update.kind}'")
+        case _:
+            assert_never(update)
+
+
+def policy_optimiser(update: c.Update) -> c.Adam | None:
+    """The optimiser that steps the policy; None where the update is of second order."""
+    match update:
+        case c.GradientStep(optimiser=optimiser) | c.MinibatchEpochs(optimiser=optimiser):
+            return optimiser
+        case c.NaturalGradient() | c.TrustRegion():
+            return None
         case _:
             assert_never(update)

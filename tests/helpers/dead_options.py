@@ -1,0 +1,318 @@
+"""The search for dead options: pairs of specifications that differ in one leaf and train to the same bits.
+
+The leaves and their values come from the models, so that a new component is searched as soon as it exists.
+Trainings are tiny: eight steps a batch, episodes of at most five, networks of three units. Their numbers are large
+where a bound must be reached to be seen.
+"""
+
+import hashlib
+import itertools
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from pgbench.base.specification import Specification
+from pgbench.methods import paths
+from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.lineage import LINEAGE
+from pgbench.methods.runs import Run
+from pgbench.training.loop import Trainer
+
+VISIBLE: Mapping[str, Any] = {
+    "data.steps": 8,
+    "data.episodes": 3,
+    "data.capacity": 12,
+    "data.batch_size": 4,
+    "data.warm_up": 4,
+    "networks.hidden": (3,),
+    "advantage.n": 2,
+    "baseline.fit.steps": 2,
+    "baseline.fit.optimiser.learning_rate": 0.02,
+    "surrogate.epsilon": 0.02,
+    "surrogate.target": 0.001,
+    "update.epochs": 2,
+    "update.minibatch_size": 4,
+    "update.max_kl": 0.001,
+    "update.delta": 0.5,
+    "update.solver.steps": 2,
+    "update.solver.damping": 0.001,
+    "update.optimiser.learning_rate": 0.02,
+    "details.observation_normalisation.clip": 0.5,
+    "details.reward_scaling.clip": 0.2,
+    "details.reward_offset": 0.5,
+    "details.value_clip": 0.01,
+    "details.max_gradient_norm": 0.01,
+}
+"""Numbers whose effect a tiny training shows. A leaf that is not named here keeps its default."""
+
+KEPT = (None, 1)
+"""Values of a member that say something that `VISIBLE` must not overwrite: off, and one."""
+
+
+class Brief(gymnasium.Env):
+    """Noisy episodes of at most five steps: about a third of them terminate, the others are cut."""
+
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float64)
+
+    def __init__(self, discrete: bool) -> None:
+        box = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
+        self.action_space = gymnasium.spaces.Discrete(3) if discrete else box
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.np_random.normal(size=2), {}
+
+    def step(self, action):
+        luck = self.np_random.normal(size=3)
+        reward = float(np.sum(action)) + luck[2]
+        return luck[:2], reward, bool(luck[2] > 1.2), False, {}
+
+
+WORLDS = {"BriefBox-v0": False, "BriefDiscrete-v0": True}
+STEPS = 24
+"""Of each training: three updates or more."""
+
+
+def register() -> None:
+    """Make the worlds known to Gymnasium, once."""
+    for name, discrete in WORLDS.items():
+        if name not in gymnasium.registry:
+            gymnasium.register(name, Brief, kwargs={"discrete": discrete}, max_episode_steps=5)
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Leaves and their values
+
+
+def visible(algorithm: Algorithm) -> Algorithm:
+    """The algorithm with numbers whose effect a tiny training shows."""
+    return Algorithm.model_validate(_shown(algorithm.model_dump(), ""))
+
+
+def _shown(fields: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The fields of a specification at a path, with the numbers of `VISIBLE` wherever they say something else."""
+    shown = {}
+    for name, value in fields.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            shown[name] = _shown(value, f"{path}.")
+        else:
+            shown[name] = VISIBLE[path] if path in VISIBLE and value not in KEPT else value
+    return shown
+
+
+def alternatives(algorithm: Algorithm) -> Iterator[tuple[str, Any]]:
+    """Each leaf of an algorithm with each other value that the search gives it, allowed there or not."""
+    for path in paths.settable_paths(algorithm):
+        *slots, name = path.split(".")
+        parent: Any = algorithm
+        for slot in slots:
+            parent = getattr(parent, slot)
+        field, present = type(parent).model_fields[name], getattr(parent, name)
+        for value in _values(field.annotation, field.metadata, present, path):
+            if value != present:
+                yield path, value
+
+
+def _values(annotation: Any, bounds: Sequence[Any], present: Any, path: str) -> Iterator[Any]:
+    """Values that a field of this type is given: all of a few, some of many."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if hasattr(annotation, "__metadata__"):
+        yield from _values(arguments[0], [*bounds, *annotation.__metadata__], present, path)
+    elif origin in (Union, types.UnionType):
+        for argument in arguments:
+            yield from [None] if argument is type(None) else _values(argument, bounds, present, path)
+    elif origin is Literal:
+        yield from arguments
+    elif origin is tuple:
+        yield from ((), (3,), (4,))
+    elif annotation is bool:
+        yield from (False, True)
+    elif annotation in (int, float):
+        yield from _numbers(annotation, bounds, present, path)
+    elif isinstance(annotation, type) and issubclass(annotation, Specification):
+        # A part that is always there, such as the details, has leaves of its own.
+        if not isinstance(present, annotation) and (present is None or "kind" in annotation.model_fields):
+            yield annotation.model_validate(_shown(annotation().model_dump(), f"{path}."))
+    else:
+        raise TypeError(f"the search does not know what to try at {path}, of type {annotation}")
+
+
+def _numbers(kind: type, bounds: Sequence[Any], present: float | None, path: str) -> Iterator[float]:
+    """The number itself and others that are far from it, as far as its bounds allow."""
+    number = VISIBLE.get(path, kind(1)) if present is None else present
+    if kind is int:
+        tried = [number, 1, 2 * number]
+    else:
+        tried = [number, number / 10, 10 * number] if number else [number, 0.1]
+        tried += [0.5 * (1 + number)] if not _within(10 * number, bounds) else []
+    yield from (value for value in tried if _within(value, bounds))
+
+
+def _within(value: float, bounds: Sequence[Any]) -> bool:
+    """Whether a number is within its field's bounds."""
+    for bound in bounds:
+        match bound:
+            case FieldInfo(metadata=inner) if not _within(value, inner):
+                return False
+            case annotated_types.Gt(gt=limit) if not value > limit:
+                return False
+            case annotated_types.Ge(ge=limit) if not value >= limit:
+                return False
+            case annotated_types.Lt(lt=limit) if not value < limit:
+                return False
+            case annotated_types.Le(le=limit) if not value <= limit:
+                return False
+    return True
+
+
+def changed(algorithm: Algorithm, path: str, value: Any) -> Algorithm | None:
+    """The algorithm with another value at one path; None where the choices do not go together."""
+    try:
+        return paths.with_values(algorithm, {path: value})
+    except ValidationError:
+        return None
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Contexts: members, and members with one other choice
+
+
+def contexts() -> list[Algorithm]:
+    """Each member, and each member with one choice changed that may make another one idle, once each.
+
+    Such a choice is a component, something turned on or off, a word, or a count. Another size of a real number
+    makes nothing idle.
+    """
+    members = [visible(member.algorithm) for member in LINEAGE.values()]
+    found = {member.digest: member for member in members}
+    for member in members:
+        for path, value in alternatives(member):
+            is_size = isinstance(value, float) and _at(member, path) is not None
+            other = None if is_size else changed(member, path, value)
+            if other is not None:
+                found.setdefault(other.digest, other)
+    return list(found.values())
+
+
+def _at(algorithm: Algorithm, path: str) -> Any:
+    value: Any = algorithm
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+# ----------------------------------------------------------------------------------------------------------
+# Trainings and pairs
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two specifications that differ in one leaf and end with the same parameters.
+
+    Attributes:
+        algorithm: with the first value.
+        path: of the leaf.
+        one: its value there.
+        other: the value that changes nothing.
+    """
+
+    algorithm: Algorithm
+    path: str
+    one: Any
+    other: Any
+
+    def __str__(self) -> str:
+        near = min(
+            LINEAGE.values(),
+            key=lambda member: len(paths.difference(visible(member.algorithm), self.algorithm)),
+        )
+        context = {k: v[1] for k, v in paths.difference(visible(near.algorithm), self.algorithm).items()}
+        return f"{near.name} with {context}: {self.path} {self.one} = {self.other}"
+
+
+Variant = tuple[Any, Algorithm]
+"""A value of a leaf, and the algorithm with it."""
+
+
+class Search:
+    """Trains specifications, each once, and compares those that differ in one leaf."""
+
+    def __init__(self) -> None:
+        self.pairs = 0
+        self._known: dict[tuple[str, str, int], bytes | None] = {}
+
+    @property
+    def trainings(self) -> int:
+        """How many specifications were trained."""
+        return len(self._known)
+
+    def dead(self, algorithm: Algorithm) -> Iterator[Pair]:
+        """The leaves of an algorithm that change nothing there, each with the values that end alike.
+
+        A number is dead if none of its values matters; of other leaves, each pair of values must differ.
+        """
+        grouped: dict[str, list[Any]] = {}
+        for path, value in alternatives(algorithm):
+            grouped.setdefault(path, []).append(value)
+        for path, values in grouped.items():
+            variants = [(_at(algorithm, path), algorithm)]
+            variants += [(value, other) for value in values if (other := changed(algorithm, path, value))]
+            found = self._alike_among(variants)
+            yield from (Pair(one[1], path, one[0], other[0]) for one, other in found)
+
+    def _alike_among(self, variants: Sequence[Variant]) -> list[tuple[Variant, Variant]]:
+        """The pairs of variants that end alike; of a number none, as soon as one of its pairs differs."""
+        is_number = all(type(value) in (int, float, NoneType) for value, _ in variants)
+        alike = []
+        for one, other in itertools.combinations(variants, 2):
+            self.pairs += 1
+            if self._alike(one[1], other[1]):
+                alike.append((one, other))
+            elif is_number:
+                return []
+        return alike
+
+    def _alike(self, one: Algorithm, other: Algorithm) -> bool:
+        """Whether both end with the same finite parameters, with every kind of action and with another seed."""
+        for world, seed in itertools.product(WORLDS, (0, 1)):
+            ends = self._end(one, world, seed), self._end(other, world, seed)
+            if None in ends or ends[0] != ends[1]:
+                return False
+        return True
+
+    def _end(self, algorithm: Algorithm, world: str, seed: int) -> bytes | None:
+        """A digest of all parameters after a training; None if one is not finite."""
+        key = algorithm.model_dump_json(), world, seed
+        if key not in self._known:
+            self._known[key] = _train(algorithm, world, seed)
+        return self._known[key]
+
+
+class _Unwatched(Trainer):
+    """Training without metrics, which take half its time."""
+
+    def _metrics_due(self, before: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.zeros(len(before), dtype=bool)
+
+
+def _train(algorithm: Algorithm, world: str, seed: int) -> bytes | None:
+    trainer = _Unwatched(Run(algorithm=algorithm, environment=world, steps=STEPS), [seed])
+    with closing(trainer):
+        for _ in trainer.records():
+            pass
+    if trainer.learner.diverged().any():
+        return None
+    return hashlib.sha256(
+        b"".join(part.values.detach().numpy().tobytes() for part in trainer.learner.parts)
+    ).digest()

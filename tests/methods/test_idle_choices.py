@@ -1,0 +1,83 @@
+"""Choices that would learn nothing, or that would change nothing, are refused; their neighbours are not."""
+
+import pytest
+
+from pgbench.methods import components as c
+from pgbench.methods import paths
+from pgbench.methods.lineage import LINEAGE
+
+ONE = {"data.episodes": 1}
+RATIOS = (c.TrajectoryRatio(), c.CausalRatio(), c.PerDecisionRatio())
+BOUNDS = (c.ClippedRatio(), c.ClippedRatio(pessimistic=False), c.FixedPenalty(), c.AdaptivePenalty())
+WHOLE = {"update.epochs": 1, "update.minibatch_size": 2048}
+
+REFUSED = [
+    # An average over one episode is that episode.
+    ("average_baseline", ONE | {"advantage": c.TotalReturn()}, "'average_return' of a single episode"),
+    ("timestep_baseline", ONE, "'timestep_average' of a single episode"),
+    ("timestep_baseline", ONE | {"advantage": c.TotalReturn()}, "'timestep_average' of a single episode"),
+    ("derived_discount", ONE | {"baseline": c.TimestepAverage()}, "'timestep_average' of a single episode"),
+    ("optimal_baseline", ONE, "'optimal_constant' of a single episode"),
+    ("optimal_components", ONE, "'optimal_components' of a single episode"),
+    # One number less its mean is 0.
+    ("ppo", {"update.minibatch_size": 1}, "over a single transition"),
+    ("online_actor_critic", {"details.advantage_normalisation": "batch"}, "over a single transition"),
+    (
+        "replay",
+        {"data.batch_size": 1, "details.advantage_normalisation": "batch"},
+        "over a single transition",
+    ),
+    ("reinforce", ONE | {"details.advantage_normalisation": "batch"}, "over the total return of one episode"),
+    # No ratio and no value has moved at the first step.
+    *(("several_steps", {"update.steps": 1, "surrogate": ratio}, "on a single step") for ratio in RATIOS),
+    *(("reward_to_go", {"surrogate": bound}, "on a single step") for bound in BOUNDS),
+    *(("ppo_clip", WHOLE | {"surrogate": bound}, "on a single step") for bound in BOUNDS),
+    *(
+        ("several_steps", {"update": update, "surrogate": ratio}, "weights later steps on a batch")
+        for ratio in RATIOS
+        for update in (c.NaturalGradient(), c.TrustRegion())
+    ),
+    ("no_clip", WHOLE | {"details.value_clip": 0.2}, "on a single joint step"),
+    ("one_critic_step", {"details.value_clip": 0.2}, "on a single step of the critic"),
+    # Nothing comes after the last epoch.
+    ("ppo", {"update.epochs": 1, "update.max_kl": 0.02}, "update.max_kl stops an update after an epoch"),
+    ("ppo", {"update.epochs": 1, "update.recompute_advantages": True}, "no effect with update.epochs 1"),
+    (
+        "ppo",
+        {"baseline.fit": c.SeparateFit(), "update.recompute_advantages": True},
+        "the critic moves after the epochs",
+    ),
+    # An episode that began in an earlier rollout has no whole return here.
+    ("fixed_horizon", {"advantage": c.TotalReturn()}, "'total_return' needs whole episodes"),
+]
+NEIGHBOURS = [
+    ("average_baseline", ONE),
+    ("reinforce", ONE),
+    ("optimal_baseline", {"data.episodes": 2}),
+    ("optimal_components", {"data.episodes": 2}),
+    ("timestep_baseline", {"data.episodes": 2}),
+    ("ppo", {"update.minibatch_size": 2}),
+    ("online_actor_critic", {"data.steps": 2, "details.advantage_normalisation": "batch"}),
+    ("online_actor_critic", {"data.environments": 2, "details.advantage_normalisation": "batch"}),
+    ("replay", {"data.batch_size": 2, "details.advantage_normalisation": "batch"}),
+    ("reinforce", {"data.episodes": 2, "details.advantage_normalisation": "batch"}),
+    ("reward_to_go", ONE | {"details.advantage_normalisation": "batch"}),
+    ("learned_value", ONE | {"advantage": c.TotalReturn(), "details.advantage_normalisation": "batch"}),
+    *(("several_steps", {"update.steps": 2, "surrogate": ratio}) for ratio in RATIOS),
+    *(("ppo_clip", WHOLE | {"update.epochs": 2, "surrogate": bound}) for bound in BOUNDS),
+    *(("ppo_clip", WHOLE | {"update.minibatch_size": 1024, "surrogate": bound}) for bound in BOUNDS),
+    ("no_clip", WHOLE | {"update.epochs": 2, "details.value_clip": 0.2}),
+    ("one_critic_step", {"baseline.fit.steps": 2, "details.value_clip": 0.2}),
+    ("ppo", {"update.epochs": 2, "update.max_kl": 0.02}),
+]
+
+
+@pytest.mark.parametrize(("member", "change", "message"), REFUSED, ids=lambda value: str(value)[:60])
+def test_a_choice_that_learns_nothing_or_changes_nothing_is_refused(member, change, message):
+    with pytest.raises(ValueError, match=message):
+        paths.with_values(LINEAGE[member].algorithm, change)
+
+
+@pytest.mark.parametrize(("member", "change"), NEIGHBOURS, ids=lambda value: str(value)[:60])
+def test_the_nearest_choice_that_does_something_is_allowed(member, change):
+    paths.with_values(LINEAGE[member].algorithm, change)
