@@ -69,6 +69,12 @@ ALIVE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             {"discount": "from_the_start"},
         )
     ),
+    (
+        "fixed_horizon",
+        {"data.steps": 128, "networks.hidden": (8,), "update.optimiser.learning_rate": 0.02}
+        | {"baseline.fit": c.SeparateFit(steps=2, targets="fresh")},
+        {"baseline.target": c.VTraceTarget()},
+    ),
     ("average_baseline", EPISODES, {"baseline": c.LeaveOneOut()}),
     ("optimal_baseline", EPISODES, {"baseline": c.LeaveOneOut()}),
     ("learned_value", EPISODES, {"discount": "from_the_start"}),
@@ -142,7 +148,15 @@ def test_a_changed_choice_changes_training(member, start, change):
         ("gae", {"advantage": c.VTrace()}, "or advantage to 'gae' with lam 1"),
         ("ppo", {"advantage": c.VTrace()}, "recompute_advantages true"),
         ("ppo", {"baseline.target": c.VTraceTarget()}, "or baseline.target to 'monte_carlo'"),
-        ("v_trace", {"baseline.fit": c.SeparateFit()}, "set baseline.fit to 'joint'"),
+        ("v_trace", {"baseline.fit": c.SeparateFit()}, "or baseline.fit to 'joint'"),
+        (
+            "gae",
+            {
+                "baseline.target": c.VTraceTarget(),
+                "baseline.fit": c.SeparateFit(targets="fresh", order="before"),
+            },
+            "set baseline.fit.targets to 'fresh' and its order to 'after'",
+        ),
         ("v_trace", {"update.recompute_advantages": False}, "recompute_advantages true"),
         (
             "replay_expected_value",

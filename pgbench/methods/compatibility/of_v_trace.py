@@ -13,12 +13,18 @@ def faults(choices: Choices) -> Iterator[str]:
     if isinstance(choices.advantage, c.VTrace):
         yield from _moving_ratios(choices, "advantage", "'gae' with lam 1")
     baseline = choices.baseline
-    if isinstance(baseline, c.LearnedValue) and isinstance(baseline.target, c.VTraceTarget):
-        yield from _moving_ratios(choices, "baseline.target", "'monte_carlo'")
-        if isinstance(baseline.fit, c.SeparateFit):
+    if not isinstance(baseline, c.LearnedValue) or not isinstance(baseline.target, c.VTraceTarget):
+        return
+    match baseline.fit:
+        case c.JointFit():
+            yield from _moving_ratios(choices, "baseline.target", "'monte_carlo'")
+        case c.SeparateFit(targets="fresh", order="after"):
+            return
+        case c.SeparateFit():
             yield (
-                "baseline.target 'v_trace' is computed anew before each epoch, and a separate fit does not see it: "
-                "set baseline.fit to 'joint'"
+                "baseline.target 'v_trace' weighs by ratios, and all of them are 1 where targets are made once or "
+                "before the policy moves: set baseline.fit.targets to 'fresh' and its order to 'after', or "
+                "baseline.fit to 'joint'"
             )
 
 
