@@ -15,17 +15,15 @@ def faults(choices: Choices) -> Iterator[str]:
     baseline = choices.baseline
     if not isinstance(baseline, c.LearnedValue) or not isinstance(baseline.target, c.VTraceTarget):
         return
-    match baseline.fit:
-        case c.JointFit():
-            yield from _moving_ratios(choices, "baseline.target", "'monte_carlo'")
-        case c.SeparateFit(targets="fresh", order="after"):
-            return
-        case c.SeparateFit():
-            yield (
-                "baseline.target 'v_trace' weighs by ratios, and all of them are 1 where targets are made once or "
-                "before the policy moves: set baseline.fit.targets to 'fresh' and its order to 'after', or "
-                "baseline.fit to 'joint'"
-            )
+    fit = baseline.fit
+    if isinstance(fit, c.JointFit):
+        yield from _moving_ratios(choices, "baseline.target", "'monte_carlo'")
+    elif fit.targets == "once" or fit.order == "before":
+        yield (
+            "baseline.target 'v_trace' weighs by ratios, and all of them are 1 where targets are made once or "
+            "before the policy moves: set baseline.fit.targets to 'fresh' and its order to 'after', or baseline.fit to "
+            "'joint'"
+        )
 
 
 def _moving_ratios(choices: Choices, key: str, equal: str) -> Iterator[str]:
