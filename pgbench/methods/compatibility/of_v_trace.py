@@ -21,8 +21,8 @@ def faults(choices: Choices) -> Iterator[str]:
     elif fit.targets == "once" or fit.order == "before":
         yield (
             "baseline.target 'v_trace' weighs by ratios, and all of them are 1 where targets are made once or "
-            "before the policy moves: set baseline.fit.targets to 'fresh' and its order to 'after', or baseline.fit to "
-            "'joint'"
+            "before the policy moves: set baseline.fit.targets to 'fresh' and its order to 'after', or "
+            "baseline.fit to 'joint'"
         )
 
 
