@@ -25,6 +25,7 @@ from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.paths import difference
 from pgbench.methods.runs import Run
+from pgbench.running import verbs
 from pgbench.storage.layout import PLAN, RESULTS, Layout
 from pgbench.studies import catalogue
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
@@ -150,6 +151,10 @@ def train(
     from pgbench.running.block import train_block
 
     train_block(run, block, into or Layout().block(f"{actual_name}/{block[0]}-{block[-1]}"), checkpoint_every)
+
+
+app.command()(verbs.evaluate)
+app.command()(verbs.watch)
 
 
 @app.command()
@@ -289,24 +294,8 @@ def verify(
     from pgbench.analysis import verification
 
     findings = verification.verify(results)
-    rows = [
-        (
-            str(finding.place.relative_to(results)),
-            finding.state,
-            "" if finding.unchanged is None else "unchanged" if finding.unchanged else "changed",
-            "yes" if finding.reproducible else "no",
-            finding.remark,
-        )
-        for finding in findings
-    ]
-    print(
-        wording.text_table(("result", "state", "its code", "this code would reproduce it", "why not"), rows)
-    )
-    states = [finding.state for finding in findings]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in ("valid", "unfinished", "invalid"))
-    same = sum(finding.reproducible for finding in findings)
-    print(f"\n{len(findings)} results: {counts}; this code would reproduce {same}")
-    if "invalid" in states:
+    print(verification.described(findings, results))
+    if any(finding.state == "invalid" for finding in findings):
         raise typer.Exit(1)
 
 

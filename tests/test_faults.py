@@ -24,7 +24,7 @@ from pgbench.methods import lineage, naming, paths, runs
 from pgbench.running import block, checkpoints
 from pgbench.storage import blocks, digests, files
 
-FILES = sorted(blocks.FILES.values())
+FILES = sorted([*blocks.FILES.values(), blocks.POLICY])
 PPO = lineage.LINEAGE["ppo"].algorithm
 SMALL = paths.with_values(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
 RUN = runs.Run(algorithm=SMALL, environment="CartPole-v1", steps=512)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 
 from pgbench import environments
 from pgbench.analysis.gathering import gather
+from pgbench.base import wording
 from pgbench.base.refusals import Refusal
 from pgbench.methods import runs
 from pgbench.storage import blocks, digests
@@ -55,6 +56,26 @@ def verify(directory: Path) -> list[VerifiedResult]:
     now = Provenance.model_validate(provenance())
     findings = [verify_block(block, now) for block in block_directories]
     return findings + [verify_study(study, directory) for study in studies]
+
+
+def described(findings: Sequence[VerifiedResult], directory: Path) -> str:
+    """What was found in a results folder, as a table of text and a line that counts."""
+    rows = [
+        (
+            str(finding.place.relative_to(directory)),
+            finding.state,
+            "" if finding.unchanged is None else "unchanged" if finding.unchanged else "changed",
+            "yes" if finding.reproducible else "no",
+            finding.remark,
+        )
+        for finding in findings
+    ]
+    head = ("result", "state", "its code", "this code would reproduce it", "why not")
+    states = [finding.state for finding in findings]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in get_args(State))
+    same = sum(finding.reproducible for finding in findings)
+    table = wording.text_table(head, rows)
+    return f"{table}\n\n{len(findings)} results: {counts}; this code would reproduce {same}"
 
 
 def verify_block(directory: Path, now: Provenance) -> VerifiedResult:

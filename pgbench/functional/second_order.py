@@ -5,7 +5,8 @@ Vectors are rows `[S, P]`. A product is a function that multiplies each row by t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,52 +20,81 @@ def _dot(first: Tensor, second: Tensor) -> Tensor:
     return (first * second).cumsum(-1)[..., -1:]
 
 
+def _of_unit_size(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows over their largest magnitude, in double precision, and that magnitude `[S, 1]`.
+
+    So the unit of the rows changes no digit of what follows, and no square over- or underflows. Rows without a
+    size, because they are 0 or not finite, become 0.
+    """
+    rows = rows.double()
+    size = rows.abs().amax(-1, keepdim=True)
+    has_size = (size > 0.0) & size.isfinite()
+    return (rows / size).where(has_size, 0.0), size.where(has_size, 0.0)
+
+
 @torch.no_grad()
 def conjugate_gradient(product: Product, b: Tensor, steps: int, tolerance: float) -> Tensor:
     """Solve A x = b by conjugate gradients from x = 0 (Hestenes and Stiefel 1952; TRPO, appendix C).
 
+    In exact arithmetic the residuals are orthogonal. Rounding undoes that within ten iterations, so that the step
+    would depend on the unit of b and on the block. Therefore each residual is made orthogonal to those before it,
+    in double precision (Golub and Van Loan 2013, section 10.3, on the vectors of Lanczos, which residuals are).
+
     Args:
-        product: v ↦ A v, where A is symmetric and positive definite.
+        product: v ↦ A v in the precision of b, where A is symmetric and positive definite.
         b: `[S, P]`.
         steps: the largest number of iterations; TRPO takes 10.
-        tolerance: each replica stops when its ‖b − A x‖² is at most this, as in the published code. It also
-            stops when rounding leaves no positive curvature.
+        tolerance: each replica stops when its ‖b − A x‖² is at most this multiple of ‖b‖². It also stops when
+            rounding leaves no positive curvature.
 
     Returns:
-        `[S, P]`, x; 0 where b is 0.
+        `[S, P]`, x in the precision of b; 0 where b is 0.
     """
-    x, residual, direction = torch.zeros_like(b), b, b
-    square = _dot(b, b)
+    residual, size = _of_unit_size(b)
+    x, direction, square = torch.zeros_like(residual), residual, _dot(residual, residual)
+    enough, earlier = tolerance * square, [(residual, square)]
     for _ in range(steps):
-        image = product(direction)
+        image = product(direction.to(b.dtype)).double()
         curvature = _dot(direction, image)
-        active = (square > tolerance) & (curvature > 0.0)
+        active = (square > enough) & (curvature > 0.0)
         if not active.any():
             break
         length = (square / curvature).where(active, 0.0)
         x = torch.where(active, x + length * direction, x)
-        residual = torch.where(active, residual - length * image, residual)
+        following = _orthogonal(residual - length * image, earlier)
+        residual = torch.where(active, following, residual)
         previous, square = square, _dot(residual, residual)
+        earlier.append((residual, square))
         direction = torch.where(active, residual + (square / previous) * direction, direction)
-    return x
+    return (size * x).to(b.dtype)
 
 
-def full_step(direction: Tensor, product_direction: Tensor, delta: float) -> Tensor:
+def _orthogonal(rows: Tensor, earlier: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Rows `[S, P]` without their parts along earlier rows, each given with its squared length `[S, 1]`."""
+    for row, square in earlier:
+        rows = rows - (_dot(row, rows) / square).where(square > 0.0, 0.0) * row
+    return rows
+
+
+@torch.no_grad()
+def full_step(direction: Tensor, product: Product, delta: Tensor) -> Tensor:
     """The step Δ = √(2δ / sᵀHs) s, for which ½ ΔᵀHΔ = δ (Schulman et al. 2015, appendix C).
 
     If s is exactly H⁻¹g, then sᵀHs = gᵀH⁻¹g as in the note. After a few conjugate gradients, only this form
     meets δ.
 
     Args:
-        direction: `[S, P]`, s.
-        product_direction: `[S, P]`, H s.
-        delta: δ, the largest KL divergence, in nats.
+        direction: `[S, P]`, s; of its length nothing is kept.
+        product: v ↦ H v in the precision of s.
+        delta: `[S]`, δ, the largest KL divergence, in nats.
 
     Returns:
-        `[S, P]`, Δ; 0 where sᵀHs is not positive.
+        `[S, P]`, Δ in the precision of s; 0 where sᵀHs is not positive.
     """
-    curvature = _dot(direction, product_direction)
-    return direction * (2.0 * delta / curvature).sqrt().where(curvature > 0.0, 0.0)
+    unit, _ = _of_unit_size(direction)
+    curvature = _dot(unit, product(unit.to(direction.dtype)).double())
+    length = (2.0 * delta.double().unsqueeze(-1) / curvature).sqrt().where(curvature > 0.0, 0.0)
+    return (length * unit).to(direction.dtype)
 
 
 def fisher_vector_product(kl_per_replica: Callable[[Tensor], Tensor], parameters: Tensor) -> Product:
@@ -88,25 +118,47 @@ def fisher_vector_product(kl_per_replica: Callable[[Tensor], Tensor], parameters
     return product
 
 
+@dataclass(frozen=True)
+class SearchBounds:
+    """What a trial of a line search must keep to, `[S]` each; None: it need not.
+
+    Attributes:
+        gains: the gain that the whole step must exceed. A shorter trial must exceed the same share of it.
+        divergence: the largest KL divergence, in nats.
+    """
+
+    gains: Tensor | None
+    divergence: Tensor | None
+
+    def kept(self, fraction: float, gain: Tensor, divergence: Tensor) -> Tensor:
+        """Whether a trial at a fraction of the step keeps to the bounds, `[S]`; what is not a number does not."""
+        kept = torch.ones_like(gain, dtype=torch.bool)
+        if self.gains is not None:
+            kept &= gain > fraction * self.gains
+        if self.divergence is not None:
+            kept &= divergence <= self.divergence
+        return kept
+
+
 @torch.no_grad()
 def line_search(
     parameters: Tensor,
     step: Tensor,
     objective: Callable[[Tensor], tuple[Tensor, Tensor]],
-    delta: float | None,
+    bounds: SearchBounds,
     ratio: float,
     backtracks: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """θ + αʲ Δ with the smallest j for which the surrogate improves and KL ≤ δ (Schulman et al. 2015, appendix C).
+    """θ + αʲ Δ with the smallest j that is within the bounds (Schulman et al. 2015, appendix C).
 
-    The note requires only KL ≤ δ. The paper requires the improvement, too.
+    The paper asks for an improvement of the surrogate and for KL ≤ δ. The note asks for KL ≤ δ alone.
 
     Args:
         parameters: `[S, P]`, θ.
         step: `[S, P]`, Δ.
         objective: from trials `[S, P]` to the improvement of the surrogate over θ and the KL divergence from θ
             in nats, `[S]` each.
-        delta: δ, in nats. None: the improvement is enough.
+        bounds: what a trial must keep to.
         ratio: α, in (0, 1).
         backtracks: the largest number of trials, j = 0 … backtracks − 1.
 
@@ -118,10 +170,9 @@ def line_search(
     accepted = torch.zeros(len(parameters), dtype=torch.bool)
     rejected = torch.zeros(len(parameters), dtype=torch.int64)
     for exponent in range(backtracks):
-        trial = torch.where(accepted.unsqueeze(-1), result, parameters + ratio**exponent * step)
-        gain, divergence = objective(trial)
-        good = gain > 0.0 if delta is None else (gain > 0.0) & (divergence <= delta)
-        accepted = accepted | good
+        fraction = ratio**exponent
+        trial = torch.where(accepted.unsqueeze(-1), result, parameters + fraction * step)
+        accepted = accepted | bounds.kept(fraction, *objective(trial))
         rejected += ~accepted
         result = torch.where(accepted.unsqueeze(-1), trial, result)
         if accepted.all():

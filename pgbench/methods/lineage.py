@@ -82,19 +82,17 @@ from pgbench.methods.released_branch import RELEASED_BRANCH
 from pgbench.methods.replay_branch import REPLAY_BRANCH
 from pgbench.methods.surrogate_branch import SURROGATE_BRANCH
 
+BRANCHES_IN_ORDER = (
+    MAIN_LINE,
+    BRANCHES,
+    REPLAY_BRANCH,
+    CRITIC_BRANCH,
+    BASELINE_BRANCH,
+    SURROGATE_BRANCH,
+    RELEASED_BRANCH,
+)
+
 LINEAGE: Mapping[str, Member] = MappingProxyType(
-    {
-        member.name: member
-        for branch in (
-            MAIN_LINE,
-            BRANCHES,
-            REPLAY_BRANCH,
-            CRITIC_BRANCH,
-            BASELINE_BRANCH,
-            SURROGATE_BRANCH,
-            RELEASED_BRANCH,
-        )
-        for member in branch
-    }
+    {member.name: member for branch in BRANCHES_IN_ORDER for member in branch}
 )
 """Every member by name. The order decides which of several equally near members names an algorithm."""

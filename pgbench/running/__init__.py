@@ -1,1 +1,1 @@
-"""One job: a block from its beginning, or its checkpoint, to disk."""
+"""One job: a block from its beginning, or its checkpoint, to disk; and its policies, played and filmed."""

@@ -16,15 +16,19 @@ from pgbench.methods import naming
 from pgbench.methods.runs import Run
 from pgbench.running.checkpoints import Checkpoints, Identity
 from pgbench.running.condensing import condensed
+from pgbench.running.keeping import policies_of
 from pgbench.running.progress import Progress, say
 from pgbench.running.recording import Tables
 from pgbench.storage import blocks, digests
 from pgbench.storage.files import sole_writer
+from pgbench.storage.policy_file import to_bytes
 from pgbench.storage.provenance import History, Resumption, provenance
 from pgbench.training.loop import Trainer
 
 
-def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 60.0) -> None:
+def train_block(
+    run: Run, seeds: Sequence[int], directory: Path, every: float = 60.0, *, progress: bool = True
+) -> None:
     """Train replicas of a run on one thread, and write the block to its directory.
 
     A block that this code and these versions have finished is not trained again; if only its files were deleted,
@@ -34,22 +38,16 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 
     Args:
         run: algorithm, environment and budget.
         seeds: one for each replica.
-        directory: receives a file for each of `blocks.BlockTables` and, last, `run.json`.
+        directory: receives a file for each of `blocks.BlockTables`, the policies and, last, `run.json`.
         every: seconds between two checkpoints.
+        progress: whether lines say how far training is.
 
     Raises:
         Refusal: if another process writes the directory, or a checkpoint in it is damaged.
         Breakdown: if disk or memory do not suffice.
     """
     torch.set_num_threads(1)
-    # Before training: the checkout may be edited while it runs.
-    code = digests.of_run(run), digests.of_checkpoints(run)
-    origin = environments.origin(run.environment)
-    began = {"started": datetime.now(UTC), "seconds": 0.0, "steps": 0}
-    start = History(**provenance(), **began, code_digest=code[0], environment_origin=origin)
-    identity = Identity(
-        run=run, seeds=tuple(seeds), code_digests=code, versions=start.versions, environment_origin=origin
-    )
+    identity, start = _beginning(run, seeds)  # before training: the checkout may be edited while it runs
     with _breakdowns(directory), sole_writer(directory):
         saved = Checkpoints(directory, identity, every)
         if _is_finished(directory, identity):
@@ -59,12 +57,26 @@ def train_block(run: Run, seeds: Sequence[int], directory: Path, every: float = 
             blocks.give_back(directory)
         else:
             with closing(Trainer(run, seeds)) as trainer:
-                _train(trainer, identity, directory, start, saved)
+                _train(trainer, identity, directory, start, saved, progress)
         blocks.keep(directory)
         saved.remove()
 
 
-def _train(trainer: Trainer, identity: Identity, directory: Path, start: History, saved: Checkpoints) -> None:
+def _beginning(run: Run, seeds: Sequence[int]) -> tuple[Identity, History]:
+    """What the block is, and its history before its first iteration."""
+    code = digests.of_run(run), digests.of_checkpoints(run)
+    origin = environments.origin(run.environment)
+    began = {"started": datetime.now(UTC), "seconds": 0.0, "steps": 0}
+    start = History(**provenance(), **began, code_digest=code[0], environment_origin=origin)
+    identity = Identity(
+        run=run, seeds=tuple(seeds), code_digests=code, versions=start.versions, environment_origin=origin
+    )
+    return identity, start
+
+
+def _train(
+    trainer: Trainer, identity: Identity, directory: Path, start: History, saved: Checkpoints, progress: bool
+) -> None:
     """Train from the beginning, or from what was saved, and write the block."""
     run, seeds = identity.run, identity.seeds
     clock, name = time.monotonic(), naming.run_name(run)
@@ -75,15 +87,17 @@ def _train(trainer: Trainer, identity: Identity, directory: Path, start: History
         seconds, steps = before.seconds + time.monotonic() - clock, int(trainer.sampler.steps.sum())
         return before.model_copy(update={"seconds": seconds, "steps": steps})
 
-    progress = Progress(f"{name} seeds {seeds[0]}-{seeds[-1]}", run.steps, before=before.steps)
+    lines = Progress(f"{name} seeds {seeds[0]}-{seeds[-1]}", run.steps, before=before.steps)
     for record in trainer.records():
         tables.add(record)
-        progress.add(record)
+        if progress:
+            lines.add(record)
         if saved.due:
             saved.save(trainer, tables, history())
     ended = {"name": name, "run": run, "seeds": seeds, "finished": datetime.now(UTC)}
     kept = condensed(saved.rows(tables), trainer.outcomes(), run.steps)
-    blocks.write_block(directory, kept, dict(history()) | ended)
+    policy = to_bytes(policies_of(trainer, name))
+    blocks.write_block(directory, kept, dict(history()) | ended, policy)
 
 
 def _resume(trainer: Trainer, saved: Checkpoints, start: History) -> History:

@@ -1,9 +1,10 @@
-"""What a block of replicas leaves on disk: four tables, and the record that says they are whole.
+"""What a block of replicas leaves on disk: four tables, policies, and the record that says they are whole.
 
-A block is a directory with `replicas.parquet`, `episodes.parquet`, `metrics.parquet`, `evaluations.parquet` and
-`run.json`. The record is written last and carries the number of rows and the SHA-256 of each table. A block without
-a record was never finished, and a block whose files do not match its record is refused. Nothing in the tables
-depends on time or place, so a block that is trained twice has the same bytes.
+A block is a directory with `replicas.parquet`, `episodes.parquet`, `metrics.parquet`, `evaluations.parquet`,
+`policy.safetensors` and `run.json`. The record is written last and carries the number of rows of each table and
+the SHA-256 of each file. A block without a record was never finished, and a block whose files do not match its
+record is refused. Nothing in the other files depends on time or place, so a block that is trained twice has the
+same bytes.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
 from pgbench.methods.runs import Run
 from pgbench.storage.compact import put_compact, read_compact
-from pgbench.storage.files import TableRecord, force, read_record, replacing, sealed
+from pgbench.storage.files import TableRecord, check_file, force, put_bytes, read_record, replacing, sealed
 from pgbench.storage.layout import RECORD
+from pgbench.storage.policy_file import KeptPolicies, read_policies
 from pgbench.storage.provenance import History
 from pgbench.storage.table_format import TableFormat
 
@@ -76,6 +78,7 @@ class BlockTables(NamedTuple):
 
 
 FILES = {name: f"{name}.parquet" for name in BlockTables._fields}
+POLICY = "policy.safetensors"
 FORMATS = {"replicas": REPLICAS, "episodes": EPISODES, "metrics": METRICS, "evaluations": EPISODES}
 ORDERS = {
     "replicas": ["seed"],
@@ -104,6 +107,12 @@ class BlockRecord(History):
     seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
     finished: AwareDatetime
     tables: TableRecords
+    policy: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        exclude_if=lambda value: value is None,
+        description="SHA-256 of the file with the policies; none if the tables were not trained but simulated.",
+    )
 
 
 @dataclass(frozen=True)
@@ -125,13 +134,23 @@ class Block:
     record: BlockRecord
 
 
-def write_block(directory: Path, tables: BlockTables, record: dict[str, Any]) -> None:
+def ordered(tables: BlockTables) -> BlockTables:
+    """The tables in the order in which a block has them."""
+    return BlockTables(
+        **{name: table.sort_values(ORDERS[name], **STABLE) for name, table in tables._asdict().items()}
+    )
+
+
+def write_block(
+    directory: Path, tables: BlockTables, record: dict[str, Any], policy: bytes | None = None
+) -> None:
     """Write a block so that it exists whole or not at all; if that fails, an earlier block stays as it was.
 
     Args:
         directory: the block's directory; made if missing.
         tables: each is written in the order of `ORDERS`.
-        record: the fields of `BlockRecord` without `tables`.
+        record: the fields of `BlockRecord` without `tables` and `policy`.
+        policy: the file of the policies, from `policy_file.to_bytes`; None: the tables are simulated.
 
     Raises:
         ValueError: if a table's columns are not those of the format, or the record's fields are not.
@@ -147,7 +166,11 @@ def write_block(directory: Path, tables: BlockTables, record: dict[str, Any]) ->
             name: stack.enter_context(replacing(directory / file)) for name, file in reversed(FILES.items())
         }
         written = {name: put(name, files[name], table) for name, table in tables._asdict().items()}
-        complete = BlockRecord.model_validate({**record, "tables": written})
+        digest = None
+        if policy is not None:
+            files[POLICY] = stack.enter_context(replacing(directory / POLICY))
+            digest = put_bytes(files[POLICY], policy)
+        complete = BlockRecord.model_validate({**record, "tables": written, "policy": digest})
         commit.write_text(sealed(complete), encoding="utf-8")
         for file in (*files.values(), commit):
             force(file)
@@ -181,12 +204,12 @@ def _unpacked(stored: pd.DataFrame) -> pd.DataFrame:
     return stored.assign(**{BEYOND: stored[BEYOND] + lengths}).rename(columns={BEYOND: "step"})
 
 
-def read_block(directory: Path, name: str) -> Block:
+def read_block(directory: Path, name: str | None = None) -> Block:
     """Read a block and check it against its record.
 
     Args:
         directory: the block's directory.
-        name: the run that it must belong to.
+        name: the run that it must belong to; by default any.
 
     Raises:
         Refusal: if a file is missing, truncated, altered, or belongs to another run or format.
@@ -198,8 +221,10 @@ def read_block(directory: Path, name: str) -> Block:
             f"{directory / RECORD}: cannot be read ({error.strerror}), so this block was never finished; "
             "run the workflow again"
         ) from None
-    if record.name != name:
+    if name not in (None, record.name):
         raise Refusal(f"{directory / RECORD}: belongs to the run '{record.name}', not to '{name}'; {REMEDY}")
+    if record.policy is not None:
+        check_file(directory / POLICY, record.policy, REMEDY)
     block = Block(**{name: _read(directory, name, record) for name in FILES}, record=record)
     path, replicas = directory / FILES["replicas"], block.replicas.set_index("seed")
     if replicas.index.tolist() != sorted(record.seeds):
@@ -213,6 +238,17 @@ def read_block(directory: Path, name: str) -> Block:
 def ended_within(episodes: pd.DataFrame, budget: int) -> pd.DataFrame:
     """The training episodes that have an end, within the budget, so that all replicas are judged at equal cost."""
     return episodes[(episodes["step"] <= budget) & ~episodes["cut"]]
+
+
+def policies_of(directory: Path, record: BlockRecord) -> KeptPolicies:
+    """The policies of a block that `read_block` has read.
+
+    Raises:
+        Refusal: if it has none, or the file holds anything else.
+    """
+    if record.policy is None:
+        raise Refusal(f"{directory}: has no policies: its tables were not trained but simulated")
+    return read_policies(directory / POLICY, REMEDY)
 
 
 def _read(directory: Path, name: str, record: BlockRecord) -> pd.DataFrame:
@@ -232,7 +268,7 @@ def _read(directory: Path, name: str, record: BlockRecord) -> pd.DataFrame:
 def keep(directory: Path) -> None:
     """Give the files of a finished block their second names, where the file system can; see `KEPT`."""
     (directory / KEPT).mkdir(exist_ok=True)
-    for file in (*FILES.values(), RECORD):
+    for file in _present(directory):
         with suppress(OSError), replacing(directory / KEPT / file) as link:
             link.hardlink_to(directory / file)
 
@@ -243,6 +279,11 @@ def give_back(directory: Path) -> None:
     Raises:
         OSError: if that cannot be done.
     """
-    for file in (*FILES.values(), RECORD):
+    for file in _present(directory / KEPT):
         with replacing(directory / file) as link:
             link.hardlink_to(directory / KEPT / file)
+
+
+def _present(directory: Path) -> list[str]:
+    """The names of a block's files, the record's last, as far as they are in a directory."""
+    return [file for file in (*FILES.values(), POLICY, RECORD) if (directory / file).exists()]

@@ -23,6 +23,7 @@ TRAINING = (
     "pgbench.training.loop.Trainer",
     "pgbench.running.recording.Tables",
     "pgbench.running.condensing.condensed",
+    "pgbench.running.keeping.policies_of",
 )
 CHECKPOINTS = ("pgbench.running.checkpoints.Checkpoints",)
 TABLES = ("pgbench.analysis.gathering.gather",)
@@ -33,7 +34,7 @@ LABORATORY_PAGE = ("pgbench.report.laboratory_page.write_page",)
 
 
 def of_run(run: Run) -> str:
-    """The digest of what training a run reaches, down to the rows of its tables."""
+    """The digest of what training a run reaches, down to the rows of its tables and the tensors of its policies."""
     return _digest(TRAINING, job_of(run))
 
 

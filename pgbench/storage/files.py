@@ -105,6 +105,22 @@ def write_table(path: Path, table: pd.DataFrame) -> TableRecord:
         return TableRecord(rows=len(table), sha256=sha256(temporary))
 
 
+def put_bytes(path: Path, content: bytes) -> str:
+    """Write bytes to a path that already is temporary, and read them back.
+
+    Returns:
+        Their SHA-256.
+
+    Raises:
+        OSError: if they cannot be written, or read back differently.
+    """
+    path.write_bytes(content)
+    digest = sha256(path)
+    if digest != hashlib.sha256(content).hexdigest():
+        raise differs(path)
+    return digest
+
+
 def read_table(path: Path, expected: TableRecord, remedy: str) -> pd.DataFrame:
     """The table in a file, if it is the table that its record describes.
 

@@ -18,8 +18,8 @@ from pydantic import AwareDatetime, Field, NonNegativeFloat, NonNegativeInt, Pos
 from pgbench.base.places import CHECKOUT
 from pgbench.base.specification import Specification
 
-PACKAGES = ("torch", "numba", "numpy", "gymnasium", "mujoco", "pgbench", "pandas", "pyarrow")
-"""The packages that decide a number; the last two decide the bytes of the table that holds it."""
+PACKAGES = ("torch", "numba", "numpy", "gymnasium", "mujoco", "pgbench", "pandas", "pyarrow", "safetensors")
+"""The packages that decide a number; the last three decide the bytes of the file that holds it."""
 
 
 class Machine(Specification):

@@ -101,11 +101,13 @@ def parse_overrides(texts: Iterable[str], where: str) -> dict[str, Any]:
     return overrides
 
 
-def describe_run(start: str, overrides: Mapping[str, Any], values: Mapping[str, Any], where: str) -> Run:
-    """The run of a member of the lineage, with values at dotted paths replaced.
+def describe_run(
+    start: str | Algorithm, overrides: Mapping[str, Any], values: Mapping[str, Any], where: str
+) -> Run:
+    """The run of an algorithm, with values at dotted paths replaced.
 
     Args:
-        start: the member's name.
+        start: the name of a member of the lineage, or an algorithm.
         overrides: dotted path → value.
         values: the fields of `Run` without `algorithm`.
         where: what a refusal names.
@@ -113,7 +115,8 @@ def describe_run(start: str, overrides: Mapping[str, Any], values: Mapping[str, 
     Raises:
         Refusal: naming the place, the fault and the nearest spelling.
     """
-    algorithm = override(member(start, f"{where}: algorithm").algorithm, overrides, f"{where}: override")
+    named = member(start, f"{where}: algorithm").algorithm if isinstance(start, str) else start
+    algorithm = override(named, overrides, f"{where}: override")
     check_environment(values["environment"], f"{where}: environment")
     try:
         run = Run.model_validate({"algorithm": algorithm, **values})

@@ -8,11 +8,13 @@ from torch import Tensor
 from pgbench.functional import objectives
 from pgbench.functional.moments import average, explained_variance, signal_to_noise
 from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.components import Details
 from pgbench.networks.distributions import kl
 from pgbench.training.batches import Batch, Transitions
 from pgbench.training.experience import CHUNK, chunks
 from pgbench.training.iteration import Statistics
 from pgbench.training.learner import Learner, PolicyAndValue
+from pgbench.training.meaning.details import with_entropy_gain
 from pgbench.training.meaning.surrogates import clipping, likelihood_weights
 
 GROUPS = 8
@@ -78,21 +80,26 @@ def _as_replicas(data: Transitions, groups: Tensor, count: int) -> Transitions:
 def after_update(algorithm: Algorithm, learner: Learner, batch: Batch) -> Statistics:
     """How far the update moved the policy, what that gained, and how good the critic is."""
     after = learner.evaluate_in_chunks(batch.transitions.recorded.observations)
-    return measure(learner, batch.transitions, after) | clipping(algorithm.surrogate, batch, after)
+    return measure(algorithm.details, learner, batch.transitions, after) | clipping(
+        algorithm.surrogate, batch, after
+    )
 
 
 @torch.no_grad()
-def measure(learner: Learner, data: Transitions, after: PolicyAndValue) -> Statistics:
+def measure(details: Details, learner: Learner, data: Transitions, after: PolicyAndValue) -> Statistics:
     """Metrics `[S]` of an update that led to `after`, policy and critic on the batch's observations."""
     recorded, credit, new = data.recorded, data.credit, after.distribution
+    old = learner.policy.restore(recorded.parameters)
     log_ratios = new.log_prob(recorded.actions) - recorded.log_probs
     ratios = log_ratios.exp()
     happened = credit.shares > 0
     return {
-        "surrogate_gain": average((ratios - 1.0) * credit.advantages, credit.shares),
+        "surrogate_gain": average(
+            with_entropy_gain(details, (ratios - 1.0) * credit.advantages, old, new), credit.shares
+        ),
         **_of_critic(data, after.values),
         "entropy": average(new.entropy(), credit.shares),
-        "kl": average(kl(learner.policy.restore(recorded.parameters), new), credit.shares),
+        "kl": average(kl(old, new), credit.shares),
         # Schulman 2020, "Approximating KL divergence", k3: unbiased, never negative
         "approximate_kl": average(ratios - 1.0 - log_ratios, credit.shares),
         "ratio_maximum": ratios.where(happened, 1.0).amax(1),

@@ -14,6 +14,7 @@ from pgbench.functional.moments import average
 from pgbench.functional.rescaling import Unit, preserving_outputs
 from pgbench.networks.distributions import Categorical, Distribution, Policy, kl
 from pgbench.networks.perceptron import Perceptron, evaluate
+from pgbench.networks.plain_tensors import distribution_name, named_views
 from pgbench.networks.rows import finite_rows
 from pgbench.training.batches import Transitions
 from pgbench.training.experience import Act, chunks
@@ -100,6 +101,15 @@ class Learner:
     def critic_parts(self) -> list[Parameters]:
         """The parameters that only the critic has; none, or one."""
         return [self.critic.parameters] if isinstance(self.critic, StateCritic | ActionCritic) else []
+
+    @property
+    def distribution_name(self) -> str:
+        """What the policy's outputs are; see `plain_tensors.distribution_name`."""
+        return distribution_name(self.policy)
+
+    def named(self, replica: int) -> dict[str, Tensor]:
+        """The parameters of a replica's policy by `plain_tensors.named_views`; they share this learner's memory."""
+        return named_views(self.network, self.policy, self.actor.values.detach()[replica])
 
     def act(self) -> Act:
         """The present policy as a function from observations `[S, E, O]` and noise to actions."""

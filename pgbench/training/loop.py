@@ -144,7 +144,7 @@ def learn_from(
     """Learn from a memory that the rollout joins: update, look."""
     before = learner.actor.values.detach().clone()
     last, done = replay_update.update(algorithm, learner, memory, rollout, moment)
-    return done | replay_update.measure(learner, last, before) if moment.watched else {}
+    return done | replay_update.measure(algorithm, learner, last, before) if moment.watched else {}
 
 
 def train(run: Run, seeds: Sequence[int]) -> Iterator[Iteration]:

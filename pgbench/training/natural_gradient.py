@@ -9,52 +9,87 @@ from pgbench.functional.moments import average
 from pgbench.functional.objectives import importance_ratio
 from pgbench.functional.second_order import (
     Product,
+    SearchBounds,
     conjugate_gradient,
     fisher_vector_product,
     full_step,
     line_search,
 )
-from pgbench.methods.components import ConjugateGradient, NaturalGradient, TrustRegion
+from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.components import ConjugateGradient, NaturalAscent, NaturalGradient, TrustRegion
 from pgbench.networks.definition import Outputs
 from pgbench.networks.distributions import kl
 from pgbench.training.batches import Batch, Transitions
 from pgbench.training.experience import chunks
-from pgbench.training.iteration import Statistics
+from pgbench.training.iteration import Moment, Statistics
 from pgbench.training.learner import Learner
+from pgbench.training.meaning.details import with_entropy_gain
 
 RESIDUAL = 1e-10
-"""Squared residual at which conjugate gradients stop, as in OpenAI's baselines; the paper has no such bound."""
+"""The share of ‖g‖² that conjugate gradients leave. OpenAI's baselines stop at this ‖r‖² itself, so that their step
+depends on the unit of rewards; the paper has no such bound."""
+
+
+def multiplied_step(
+    method: NaturalAscent, learner: Learner, batch: Batch, moment: Moment, gradient: Tensor
+) -> Statistics:
+    """θ ← θ + α H⁻¹g for the running replicas (Kakade 2002)."""
+    product = fisher(method.solver, learner, batch)
+    step = method.multiplier * conjugate_gradient(product, gradient, method.solver.steps, RESIDUAL)
+    _move(learner, learner.actor.values.detach() + step, moment.running)
+    return _of_step(batch, gradient, step)
 
 
 def natural_step(
-    method: NaturalGradient, learner: Learner, batch: Batch, running: Tensor, gradient: Tensor
+    method: NaturalGradient, learner: Learner, batch: Batch, moment: Moment, gradient: Tensor
 ) -> Statistics:
     """θ ← θ + √(2δ / gᵀH⁻¹g) H⁻¹g for the running replicas (Kakade 2002, as scaled by TRPO)."""
-    step = _full_step(method.solver, method.delta, learner, batch, gradient)
-    _move(learner, learner.actor.values.detach() + step, running)
-    return {
-        "gradient_norm": gradient.norm(dim=1),
-        "predicted_gain": _predicted_gain(batch, gradient, step),
-    }
+    step = _full_step(method.solver, _delta(method, moment), learner, batch, gradient)
+    _move(learner, learner.actor.values.detach() + step, moment.running)
+    return _of_step(batch, gradient, step)
 
 
 def searched_step(
-    method: TrustRegion, learner: Learner, batch: Batch, running: Tensor, gradient: Tensor
+    algorithm: Algorithm,
+    method: TrustRegion,
+    learner: Learner,
+    batch: Batch,
+    moment: Moment,
+    gradient: Tensor,
 ) -> Statistics:
-    """The natural step, shortened by a line search on surrogate and KL (Schulman et al. 2015, appendix C)."""
-    step = _full_step(method.solver, method.delta, learner, batch, gradient)
-    search = method.line_search
-    bound = method.delta if search.checks_kl else None
-    start = learner.actor.values.detach()
-    found, accepted, rejected = line_search(
-        start, step, lambda trial: _gain_and_kl(learner, batch, trial), bound, search.ratio, search.backtracks
+    """The natural step, shortened by a line search on objective and KL (Schulman et al. 2015, appendix C)."""
+    search, delta = method.line_search, _delta(method, moment)
+    step = _full_step(method.solver, delta, learner, batch, gradient)
+    statistics = _of_step(batch, gradient, step)
+    bounds = SearchBounds(
+        None if search.least_gain is None else search.least_gain * statistics["predicted_gain"],
+        None if search.largest_kl is None else search.largest_kl * delta,
     )
-    _move(learner, found, running)
+
+    def objective(trial: Tensor) -> tuple[Tensor, Tensor]:
+        return _gain_and_kl(algorithm, learner, batch, trial)
+
+    start = learner.actor.values.detach()
+    found, accepted, rejected = line_search(start, step, objective, bounds, search.ratio, search.backtracks)
+    _move(learner, found, moment.running)
     return {
-        "gradient_norm": gradient.norm(dim=1),
-        "predicted_gain": _predicted_gain(batch, gradient, step),
+        **statistics,
         "line_search_accepted": accepted.float(),
         "line_search_steps": rejected.float(),
+    }
+
+
+def _delta(method: NaturalGradient | TrustRegion, moment: Moment) -> Tensor:
+    """δ of this update, `[S]`."""
+    final = method.delta if method.final_delta is None else method.final_delta
+    return final + (method.delta - final) * moment.remaining
+
+
+def _of_step(batch: Batch, gradient: Tensor, step: Tensor) -> Statistics:
+    """What every second-order step says of itself."""
+    return {
+        "gradient_norm": gradient.double().norm(dim=1).to(gradient.dtype),
+        "predicted_gain": _predicted_gain(batch, gradient, step),
     }
 
 
@@ -70,19 +105,21 @@ def _predicted_gain(batch: Batch, gradient: Tensor, step: Tensor) -> Tensor:
 
 
 def _full_step(
-    solver: ConjugateGradient, delta: float, learner: Learner, batch: Batch, gradient: Tensor
+    solver: ConjugateGradient, delta: Tensor, learner: Learner, batch: Batch, gradient: Tensor
 ) -> Tensor:
     """The step `[S, P]` along H⁻¹g to the boundary of the quadratic trust region."""
     product = fisher(solver, learner, batch)
-    direction = conjugate_gradient(product, gradient, solver.steps, RESIDUAL)
-    return full_step(direction, product(direction), delta)
+    return full_step(conjugate_gradient(product, gradient, solver.steps, RESIDUAL), product, delta)
 
 
 def fisher(solver: ConjugateGradient, learner: Learner, batch: Batch) -> Product:
-    """The product v ↦ (H + damping) v, with H the Hessian of the mean KL on a share of the batch."""
-    every = round(1.0 / solver.fisher_fraction)
-    data = batch.transitions
-    parts = [data.part(slice(rows.start, rows.stop, every)) for rows in chunks(len(data))]
+    """The product v ↦ (H + damping) v, with H the Hessian of the mean KL on every k-th transition of the batch."""
+    data, every = batch.transitions, solver.fisher_every
+    parts = [
+        data.part(slice(first, rows.stop, every))
+        for rows in chunks(len(data))
+        if (first := rows.start + -rows.start % every) < rows.stop
+    ]
     total = torch.stack([part.credit.shares.sum(1) for part in parts]).sum(0)
 
     def of_part(part: Transitions) -> Product:
@@ -124,17 +161,21 @@ def _fisher_of_part(learner: Learner, part: Transitions, shares: Tensor) -> Prod
 
 
 @torch.no_grad()
-def _gain_and_kl(learner: Learner, batch: Batch, trial: Tensor) -> tuple[Tensor, Tensor]:
-    """The surrogate's gain over the old policy, and the mean KL(old ‖ trial), `[S]` each."""
+def _gain_and_kl(
+    algorithm: Algorithm, learner: Learner, batch: Batch, trial: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What the objective gains over the old policy, and the mean KL(old ‖ trial), `[S]` each."""
     gains, divergences = [], []
     data = batch.transitions
     for rows in chunks(len(data)):
-        part = data.part(rows)
-        recorded, advantages = part.recorded, part.credit.advantages
-        new = learner.distribution(recorded.observations, trial)
-        gain = importance_ratio(new.log_prob(recorded.actions), recorded.log_probs, advantages)
-        gains.append(gain - advantages)
-        divergences.append(kl(learner.policy.restore(part.recorded.parameters), new))
+        recorded, advantages = data.part(rows).recorded, data.part(rows).credit.advantages
+        old, new = (
+            learner.policy.restore(recorded.parameters),
+            learner.distribution(recorded.observations, trial),
+        )
+        gain = importance_ratio(new.log_prob(recorded.actions), recorded.log_probs, advantages) - advantages
+        gains.append(with_entropy_gain(algorithm.details, gain, old, new))
+        divergences.append(kl(old, new))
     shares = data.credit.shares
     return average(torch.cat(gains, 1), shares), average(torch.cat(divergences, 1), shares)
 

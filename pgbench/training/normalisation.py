@@ -102,6 +102,11 @@ class ObservationNormaliser:
         _normalise(normalised, observations, self.moments.mean, variance, limit)
         return normalised
 
+    @property
+    def constants(self) -> tuple[float, float | None, float | None]:
+        """What is added to the variance, the least variance, and the largest absolute value let through."""
+        return _EPSILON, self._minimum_variance, self._clip
+
     def state(self) -> dict[str, FloatArray]:
         """The statistics, copied."""
         return self.moments.state()

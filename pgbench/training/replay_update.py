@@ -209,10 +209,11 @@ def step_policy(
 
 
 @torch.no_grad()
-def measure(learner: Learner, part: Minibatch, before: Tensor) -> Statistics:
+def measure(algorithm: Algorithm, learner: Learner, part: Minibatch, before: Tensor) -> Statistics:
     """How far the update moved the policy on the last minibatch, and what its last step was credited with.
 
     Args:
+        algorithm: whose objective was climbed.
         learner: after the update.
         part: the last minibatch.
         before: `[S, P]`, the actor's parameters before the update.
@@ -220,8 +221,9 @@ def measure(learner: Learner, part: Minibatch, before: Tensor) -> Statistics:
     old, new = learner.distribution(part.observations, before), learner.distribution(part.observations)
     ratios = (new.log_prob(part.actions) - old.log_prob(part.actions)).exp()
     advantage, shares = part.credit.advantages, part.credit.shares
+    gain = details.with_entropy_gain(algorithm.details, (ratios - 1.0) * advantage, old, new)
     return {
-        "surrogate_gain": average((ratios - 1.0) * advantage, shares),
+        "surrogate_gain": average(gain, shares),
         "credit": average(advantage, shares),
         "entropy": average(new.entropy(), shares),
         "kl": average(kl(old, new), shares),

@@ -63,7 +63,22 @@ def test_the_face_of_a_room_defines_nothing(path: Path) -> None:
     sentence, *others = TREES[path].body
     assert ast.get_docstring(TREES[path])
     assert isinstance(sentence, ast.Expr)
+    if path.parent == PACKAGE:  # all that is public
+        others, (listed,) = others[:-1], others[-1:]
+        names = sorted(
+            alias.name for each in others if isinstance(each, ast.ImportFrom) for alias in each.names
+        )
+        assert ast.unparse(listed) == f"__all__ = {names}"
     assert all(isinstance(each, ast.Import | ast.ImportFrom) for each in others), place(path)
+
+
+def test_the_package_is_imported_in_no_time() -> None:
+    """Only the public functions and the files that hold them, which import nothing else before they are called."""
+    program = "import sys, pgbench\nprint(sorted(name for name in sys.modules if name.startswith('pgbench')))"
+    program += "\nprint([name for name in ('numpy', 'pandas', 'torch', 'pydantic') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    ours = ["pgbench", "pgbench.notebook", "pgbench.notebook.calls"]
+    assert done.stdout.splitlines() == [str(ours), "[]"]
 
 
 def test_every_room_has_a_layer_and_there_are_few() -> None:

@@ -114,6 +114,11 @@ def answers(code: str, checkout: Path) -> set[str]:
     return {f"{path.name}: {function.name}" for function, path in functions if code in ast.unparse(function)}
 
 
+def of_studies() -> list[Block]:
+    """The blocks of Python in docs/studies.md; those of docs/python.md are run in `tests/notebook`."""
+    return [block for block in blocks("python") if block.document.name == "studies.md"]
+
+
 def train(checkout: Path) -> subprocess.CompletedProcess[str]:
     """The command of the example, in a checkout; its block goes to `block`."""
     (command,) = [command for command in commands() if "baseline=median_return" in command]
@@ -125,7 +130,7 @@ def train(checkout: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_baseline_takes_a_model_and_a_meaning(checkout: Path) -> None:
-    model, handed_on, case = (block.text for block in blocks("python") if block != own_module())
+    model, handed_on, case = (block.text for block in of_studies() if block != own_module())
     components = checkout / "pgbench" / "methods" / "components"
     insert(components / "baselines.py", "Baseline = Annotated[\n", f"{model}\n\n")
     insert(components / "baselines.py", "    | LearnedActionValue,\n", "    | MedianReturn\n")

@@ -30,6 +30,7 @@ MADE = {
     "episodes.parquet",
     "metrics.parquet",
     "evaluations.parquet",
+    "policy.safetensors",
 }
 """What the workflow makes, or the reader: it need not be there."""
 CHARTS = {"charts", "losses"}

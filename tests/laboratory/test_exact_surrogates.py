@@ -132,20 +132,24 @@ def test_what_a_dropped_ratio_costs_vanishes_as_the_policies_meet(world, surroga
     assert errors[1] / errors[2] == pytest.approx(10.0, rel=0.05)
 
 
-@pytest.mark.parametrize("name", ["natural_gradient", "trpo"])
-def test_a_trust_region_is_given_the_policy_gradient(name, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("natural_gradient", {}), ("trpo", {}), ("natural_gradient", {"update": "natural_ascent"})],
+)
+def test_a_trust_region_is_given_the_policy_gradient(name, change, monkeypatch):
     world = WORLDS["garnet"]
     row, given = parameters(world), []
 
-    def step(method, learner, batch, running, gradient):
+    def step(*arguments):
+        learner, gradient = arguments[-4], arguments[-1]
         given.append(gradient)
         learner.actor.adam.count += 1
         learner.actor.adam.mean -= 0.1 * gradient
         return {}
 
-    monkeypatch.setattr(updates, "natural_step", step)
-    monkeypatch.setattr(updates, "searched_step", step)
-    fixed = {"data.steps": world.horizon, "advantage.lam": 1.0}
+    for update in ("multiplied_step", "natural_step", "searched_step"):
+        monkeypatch.setattr(updates, update, step)
+    fixed = {"data.steps": world.horizon, "advantage.lam": 1.0} | change
     found = expected(method(name, **fixed, **ENDS), world, row, some_critic(world))
     assert len(given) == 1
     assert error(found, practical_gradient(world, row) / world.horizon) < EXACT

@@ -25,8 +25,8 @@ RUN = runs.Run(
 def test_a_block_trained_twice_has_the_same_bytes(tmp_path):
     for place in ("one", "two"):
         train_block(RUN, [0, 1], tmp_path / place)
-    for table in blocks.FILES.values():
-        assert (tmp_path / "one" / table).read_bytes() == (tmp_path / "two" / table).read_bytes()
+    for file in (*blocks.FILES.values(), blocks.POLICY):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 def test_a_block_reads_back_with_its_record(tmp_path):

@@ -23,7 +23,7 @@ from pgbench.storage import blocks
 from pgbench.storage.provenance import History, provenance
 from pgbench.training import loop
 
-FILES = sorted(blocks.FILES.values())
+FILES = sorted([*blocks.FILES.values(), blocks.POLICY])
 SEEDS = [3, 0]
 
 

@@ -164,7 +164,9 @@ def test_other_words_change_no_digest(before):
     assert no_run_has_changed(before, sources)
 
 
-@pytest.mark.parametrize("room", ["analysis", "costs", "figures", "laboratory", "report", "studies"])
+@pytest.mark.parametrize(
+    "room", ["analysis", "costs", "figures", "laboratory", "notebook", "report", "studies"]
+)
 def test_rooms_that_training_does_not_enter_change_no_digest(before, room):
     assert no_run_has_changed(before, transformed(Shaken, f"pgbench.{room}."))
 

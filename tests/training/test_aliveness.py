@@ -89,8 +89,11 @@ CHANGES += [
         {"update.delta": 0.001},
         {"update.solver.steps": 2},
         {"update.solver.damping": 1.0},
-        {"update.solver.fisher_fraction": 0.25},
+        {"update.solver.fisher_every": 4},
+        {"update.final_delta": 0.001},
+        {"update.line_search.least_gain": 0.99},
         {"update": c.NaturalGradient(delta=0.01, solver=c.ConjugateGradient(steps=3))},
+        {"update": c.NaturalAscent()},
         {"baseline.fit.steps": 3},
         {"baseline.fit.minibatch_size": 32},
         {"baseline.fit.order": "before"},
@@ -198,7 +201,9 @@ def test_backtracking_is_alive_where_the_full_step_is_too_long():
     searches = [
         {"update.line_search.ratio": 0.5},
         {"update.line_search.backtracks": 1},
-        {"update.line_search.checks_kl": False},
+        {"update.line_search.largest_kl": None},
+        {"update.line_search.largest_kl": 1.5},
+        {"update.line_search.least_gain": 0.5},
     ]
     for search in searches:
         assert trace(paths.with_values(wild, search)) != trace(wild)
@@ -224,6 +229,22 @@ def test_minibatches_of_a_critic_differ_by_their_size():
         trace(paths.with_values(TRPO, {"baseline.fit.minibatch_size": size})) for size in (32, 64)
     )
     assert first != second
+
+
+def test_the_gain_is_alive_where_the_kl_is_not_asked_for():
+    """One more trial is taken where the gain alone decides and the whole step loses."""
+    wild = paths.with_values(TRPO, {"update.solver.damping": 0.0, "update.delta": 5.0})
+    by_kl, by_gain, by_both = (
+        trace(paths.with_values(wild, {f"update.line_search.{name}": None for name in left_out}))
+        for left_out in (["least_gain"], ["largest_kl"], [])
+    )
+    assert len({str(each) for each in (by_kl, by_gain, by_both)}) == 3
+
+
+def test_a_multiplier_and_its_solver_are_alive():
+    ascent = paths.with_values(TRPO, {"update": c.NaturalAscent()})
+    for change in ({"update.multiplier": 0.2}, {"update.solver.steps": 2}, {"update.solver.fisher_every": 3}):
+        assert trace(paths.with_values(ascent, change)) != trace(ascent)
 
 
 def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
@@ -298,6 +319,16 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
         ("ppo", {"update.epochs": 1, "update.recompute_advantages": True}, "no effect with update.epochs 1"),
         ("reinforce", {"surrogate": c.ClippedRatio()}, "no effect on a single step"),
         ("trpo", {"surrogate": c.ClippedRatio()}, "bound the step twice"),
+        (
+            "ratio_step",
+            {"update": c.NaturalAscent(), "surrogate": c.FixedPenalty()},
+            "no effect on a single step",
+        ),
+        ("joint_fit", {"update": c.NaturalAscent()}, "set baseline.fit to 'separate'"),
+        ("trpo", {"update.final_delta": 0.01}, "leave update.final_delta out"),
+        ("natural_gradient", {"update.final_delta": 0.01}, "leave update.final_delta out"),
+        ("trpo", {"update.line_search": {"least_gain": None, "largest_kl": None}}, "accepts every step"),
+        ("trpo", {"update.solver.fisher_every": 2048}, "set it below 2048"),
         ("trpo", {"surrogate": c.LogLikelihood()}, "set surrogate to 'importance_ratio'"),
         ("reward_to_go", {"advantage": c.UniformWeight()}, "set gamma to 1"),
         ("average_baseline", {"advantage": c.UniformWeight(), "gamma": 1.0}, "set baseline to 'no_baseline'"),

@@ -1,10 +1,13 @@
 """Identities that every update must satisfy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from helpers.batches import SEEDS, progress, setting
+from helpers.batches import SEEDS, progress, setting, updated
+from pgbench.functional.moments import average
 from pgbench.functional.second_order import fisher_vector_product
 from pgbench.methods import components, lineage, paths
 from pgbench.networks.distributions import kl
@@ -243,3 +246,93 @@ def test_fishers_matrix_is_the_second_derivative_of_the_divergence(environment):
     curvature = fisher_vector_product(divergence, learner.actor.values)
     expected = curvature(vectors) + solver.damping * vectors
     torch.testing.assert_close(fisher(solver, learner, batch)(vectors), expected, atol=1e-4, rtol=1e-4)
+
+
+def moved_by_trpo(unit, name="trpo", **overrides):
+    """How an update moves the policy where every advantage is multiplied by a unit, and what it reports."""
+    algorithm, learner, _, batch = setting(name, "InvertedPendulum-v5", **overrides)
+    before = learner.actor.values.detach().clone()
+    scaled = batch.transitions.credited(advantages=unit * batch.transitions.credit.advantages)
+    done = updates.update(algorithm, learner, replace(batch, transitions=scaled), progress())
+    return learner.actor.values.detach() - before, done
+
+
+@pytest.mark.parametrize("name", ["natural_gradient", "trpo"])
+def test_a_trust_region_does_not_depend_on_the_unit_of_rewards(name):
+    """To the bit for powers of two, and to rounding for others, as far as single precision has numbers."""
+    step, done = moved_by_trpo(1.0, name)
+    assert (step.norm(dim=1) > 1e-3).all()
+    for unit in (2.0**-40, 2.0**-20, 2.0**20, 2.0**40):
+        scaled, said = moved_by_trpo(unit, name)
+        assert torch.equal(scaled, step)
+        assert torch.equal(said["predicted_gain"], unit * done["predicted_gain"])
+    for unit in (1e-20, 1e-7, 1e-3, 1e3, 1e7, 1e20):
+        scaled, said = moved_by_trpo(unit, name)
+        torch.testing.assert_close(scaled, step, rtol=0.0, atol=1e-4 * step.abs().max().item())
+        torch.testing.assert_close(said["gradient_norm"], unit * done["gradient_norm"])
+
+
+def test_a_fixed_multiplier_is_a_step_of_that_length_along_the_natural_gradient():
+    step, done = moved_by_trpo(1.0, "natural_gradient", update={"kind": "natural_ascent", "multiplier": 0.25})
+    double, _ = moved_by_trpo(2.0, "natural_gradient", update={"kind": "natural_ascent", "multiplier": 0.25})
+    wide, _ = moved_by_trpo(1.0, "natural_gradient", update={"kind": "natural_ascent", "multiplier": 0.5})
+    bounded, _ = moved_by_trpo(1.0, "natural_gradient")
+    torch.testing.assert_close(double, 2.0 * step, rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(wide, 2.0 * step, rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(torch.cosine_similarity(step, bounded), torch.ones(3), rtol=0.0, atol=1e-5)
+    assert (done["predicted_gain"] > 0.0).all()
+
+
+@pytest.mark.parametrize("data", [components.FixedHorizon(steps=256), components.WholeEpisodes(episodes=5)])
+@pytest.mark.parametrize("bonus", [0.0, 2.0])
+def test_the_line_search_judges_what_the_direction_climbs(data, bonus):
+    """A small step gains what the gradient of surrogate and entropy bonus predicts, and is accepted at once."""
+    changes = {"data": data, "update.delta": 1e-6, "details.entropy_bonus": bonus}
+    algorithm, learner, _, batch = setting("trpo", **changes)
+    statistics = updated(algorithm, learner, batch)
+    torch.testing.assert_close(
+        statistics["predicted_gain"], statistics["surrogate_gain"], rtol=0.02, atol=1e-5
+    )
+    assert statistics["line_search_accepted"].tolist() == [1.0] * 3
+    assert statistics["line_search_steps"].tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("environment", ["CartPole-v1", "InvertedPendulum-v5"])
+def test_where_the_entropy_leads_the_surrogate_alone_would_refuse_every_trial(environment):
+    """Where likely actions are the better ones, a bonus that outweighs this raises the entropy and loses by it."""
+    algorithm, learner, _, batch = setting("trpo", environment, **{"details.entropy_bonus": 50.0})
+    data, shares = batch.transitions, batch.transitions.credit.shares
+    likely = data.recorded.log_probs - average(data.recorded.log_probs, shares).unsqueeze(-1)
+    batch = replace(batch, transitions=data.credited(advantages=likely))
+    statistics = updated(algorithm, learner, batch)
+    new = learner.evaluate_in_chunks(data.recorded.observations).distribution
+    ratios = (new.log_prob(data.recorded.actions) - data.recorded.log_probs).exp()
+    assert statistics["line_search_accepted"].tolist() == [1.0] * 3
+    assert (average((ratios - 1.0) * likely, shares) < 0.0).all()
+    assert (statistics["surrogate_gain"] > 0.0).all()
+
+
+@pytest.mark.parametrize("name", ["natural_gradient", "trpo"])
+def test_delta_changes_linearly_with_what_is_left_of_the_budget(name):
+    changing, left = {"update.delta": 0.0625, "update.final_delta": 0.03125}, 0.25
+    steps = []
+    for change, remaining in ((changing, left), ({"update.delta": 0.0390625}, left), (changing, 1.0)):
+        algorithm, learner, _, batch = setting(name, **change)
+        before = learner.actor.values.detach().clone()
+        updates.update(algorithm, learner, batch, progress(remaining=remaining))
+        steps.append(learner.actor.values.detach() - before)
+    assert torch.equal(steps[0], steps[1])
+    assert not torch.equal(steps[0], steps[2])
+
+
+@pytest.mark.parametrize("every", [1, 3, 10])
+def test_the_fisher_matrix_sees_every_kth_transition_of_the_batch(every):
+    """Also where k does not divide a chunk of it."""
+    _, learner, _, batch = setting("trpo", data=components.FixedHorizon(steps=1200))
+    order = torch.arange(0, 1200, every).expand(3, -1)
+    sampled = batch.transitions.take(order)
+    some = replace(batch, transitions=sampled.credited(shares=sampled.credit.shares * every))
+    vectors = torch.randn(learner.actor.values.shape, generator=torch.Generator().manual_seed(0))
+    found = fisher(components.ConjugateGradient(fisher_every=every), learner, batch)(vectors)
+    expected = fisher(components.ConjugateGradient(), learner, some)(vectors)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

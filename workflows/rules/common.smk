@@ -109,7 +109,14 @@ TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows",
 REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
 LAYOUT = Layout()
 BLOCK = str(LAYOUT.block("{run}/{block}"))
-BLOCK_FILES = (RECORD, "replicas.parquet", "episodes.parquet", "metrics.parquet", "evaluations.parquet")
+BLOCK_FILES = (
+    RECORD,
+    "replicas.parquet",
+    "episodes.parquet",
+    "metrics.parquet",
+    "evaluations.parquet",
+    "policy.safetensors",
+)
 # A preset that the laboratory does not know measures as much as `standard`.
 LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"
 MEASURED = str(LAYOUT.measurement(LABORATORY_PRESET, "{measurement}"))

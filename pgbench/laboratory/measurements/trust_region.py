@@ -22,6 +22,7 @@ from pgbench.laboratory.statements import MeasurementResult, Statement, statemen
 from pgbench.methods.components import ConjugateGradient, NaturalGradient, TrustRegion
 from pgbench.studies.catalogue import Size
 from pgbench.training import losses
+from pgbench.training.iteration import Moment
 from pgbench.training.natural_gradient import natural_step, searched_step
 
 GAMMA = 0.9
@@ -124,8 +125,7 @@ def _stationary(old: Tensor, advantages: Tensor, eta: Tensor) -> Tensor:
 def _natural(solver: ConjugateGradient) -> PolicyStep:
     def step(ensemble: Ensemble, gradient: Tensor, delta: float) -> Tensor:
         learner, batch = ensemble.learner(ALGORITHM)
-        running = torch.ones(len(ensemble.rows), dtype=torch.bool)
-        natural_step(NaturalGradient(delta=delta, solver=solver), learner, batch, running, gradient)
+        natural_step(NaturalGradient(delta=delta, solver=solver), learner, batch, _moment(ensemble), gradient)
         return learner.actor.values.detach()
 
     return step
@@ -133,9 +133,14 @@ def _natural(solver: ConjugateGradient) -> PolicyStep:
 
 def _searched(ensemble: Ensemble, gradient: Tensor, delta: float) -> Tensor:
     learner, batch = ensemble.learner(ALGORITHM)
-    running = torch.ones(len(ensemble.rows), dtype=torch.bool)
-    searched_step(TrustRegion(delta=delta), learner, batch, running, gradient)
+    searched_step(ALGORITHM, TrustRegion(delta=delta), learner, batch, _moment(ensemble), gradient)
     return learner.actor.values.detach()
+
+
+def _moment(ensemble: Ensemble) -> Moment:
+    """All worlds run, at the beginning of their budgets."""
+    count = len(ensemble.rows)
+    return Moment(0, range(count), torch.ones(count, dtype=torch.bool), torch.ones(count).double())
 
 
 def _plain(ensemble: Ensemble, gradient: Tensor, delta: float) -> Tensor:

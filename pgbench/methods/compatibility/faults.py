@@ -14,6 +14,7 @@ from pgbench.methods.compatibility import (
     of_first_steps,
     of_replay,
     of_surrogates,
+    of_trust_regions,
     of_updates,
     of_v_trace,
 )
@@ -24,6 +25,7 @@ PARTS = (
     of_replay,
     of_surrogates,
     of_updates,
+    of_trust_regions,
     of_first_steps,
     of_baselines,
     of_advantages,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pgbench.methods import components as c
 from pgbench.methods.choices import Choices
 
-SECOND_ORDER = (c.NaturalGradient, c.TrustRegion)
+SECOND_ORDER = (c.NaturalAscent, c.NaturalGradient, c.TrustRegion)
 
 
 def faults(choices: Choices) -> Iterator[str]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from pgbench.methods import components as c
 from pgbench.methods.choices import Choices
-from pgbench.methods.compatibility.of_surrogates import BOUNDED, SECOND_ORDER, TRAJECTORY_WEIGHTS
+from pgbench.methods.compatibility.of_critics import SECOND_ORDER
+from pgbench.methods.compatibility.of_surrogates import BOUNDED, TRAJECTORY_WEIGHTS
 
 COMPARED = (*BOUNDED, *TRAJECTORY_WEIGHTS)
 """Surrogates that are another one where the policy has not moved."""
@@ -78,6 +79,8 @@ def _more_steps(choices: Choices) -> str | None:
     data, update = choices.data, choices.update
     if isinstance(update, c.GradientStep) and update.steps == 1:
         return "set update.steps above 1, or update to 'minibatch_epochs'"
+    if isinstance(update, c.NaturalAscent):
+        return "set update to 'minibatch_epochs', or surrogate to 'importance_ratio'"
     if not (isinstance(update, c.MinibatchEpochs) and isinstance(data, c.FixedHorizon)):
         return None
     single = update.epochs == 1 and update.minibatch_size == data.steps * data.environments

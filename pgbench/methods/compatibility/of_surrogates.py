@@ -8,7 +8,7 @@ from pgbench.methods import components as c
 from pgbench.methods.choices import Choices
 
 PENALTIES = (c.FixedPenalty, c.AdaptivePenalty)
-SECOND_ORDER = (c.NaturalGradient, c.TrustRegion)
+BOUNDED_STEPS = (c.NaturalGradient, c.TrustRegion)
 BOUNDED = (
     c.TruncatedRatio,
     c.ClippedRatio,
@@ -38,7 +38,7 @@ def _weights(choices: Choices) -> Iterator[str]:
 
 def _bounded_step(choices: Choices) -> Iterator[str]:
     surrogate, update = choices.surrogate, choices.update
-    if isinstance(surrogate, BOUNDED) and isinstance(update, SECOND_ORDER):
+    if isinstance(surrogate, BOUNDED) and isinstance(update, BOUNDED_STEPS):
         yield (
             f"surrogate '{surrogate.kind}' and update '{update.kind}' bound the step twice: "
             "set surrogate to 'importance_ratio'"

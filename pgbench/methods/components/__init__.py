@@ -62,6 +62,7 @@ from pgbench.methods.components.updates import ConjugateGradient as ConjugateGra
 from pgbench.methods.components.updates import GradientStep as GradientStep
 from pgbench.methods.components.updates import LineSearch as LineSearch
 from pgbench.methods.components.updates import MinibatchEpochs as MinibatchEpochs
+from pgbench.methods.components.updates import NaturalAscent as NaturalAscent
 from pgbench.methods.components.updates import NaturalGradient as NaturalGradient
 from pgbench.methods.components.updates import TrustRegion as TrustRegion
 from pgbench.methods.components.updates import Update as Update

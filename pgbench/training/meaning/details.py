@@ -117,6 +117,11 @@ def with_entropy_bonus(details: c.Details, gain: Tensor, new: Distribution) -> T
     return gain + details.entropy_bonus * new.entropy() if details.entropy_bonus else gain
 
 
+def with_entropy_gain(details: c.Details, gain: Tensor, old: Distribution, new: Distribution) -> Tensor:
+    """What the surrogate of each transition gained, `[S, M]`, and what the entropy bonus gained with it."""
+    return gain + details.entropy_bonus * (new.entropy() - old.entropy()) if details.entropy_bonus else gain
+
+
 def start_value_scale(details: c.Details, replicas: int) -> ValueScale | None:
     """The unit in which a critic learns before anything was seen; None: that of returns."""
     normalisation = details.value_normalisation

@@ -16,7 +16,7 @@ from pgbench.training.losses import gradient
 from pgbench.training.meaning.baselines import critic_fit
 from pgbench.training.meaning.critics import fitted_after, fitted_before, joint_coefficient
 from pgbench.training.meaning.surrogates import adapt_penalty
-from pgbench.training.natural_gradient import natural_step, searched_step
+from pgbench.training.natural_gradient import multiplied_step, natural_step, searched_step
 
 
 def fit_first(algorithm: Algorithm, learner: Learner, batch: Batch, moment: Moment) -> Batch:
@@ -41,10 +41,13 @@ def update(algorithm: Algorithm, learner: Learner, batch: Batch, moment: Moment)
             done = gradient_steps(algorithm, method, learner, batch, moment)
         case c.MinibatchEpochs() as method:
             done = minibatch_epochs(algorithm, method, learner, batch, moment)
+        case c.NaturalAscent() as method:
+            done = multiplied_step(method, learner, batch, moment, gradient(algorithm, learner, batch))
         case c.NaturalGradient() as method:
-            done = natural_step(method, learner, batch, moment.running, gradient(algorithm, learner, batch))
+            done = natural_step(method, learner, batch, moment, gradient(algorithm, learner, batch))
         case c.TrustRegion() as method:
-            done = searched_step(method, learner, batch, moment.running, gradient(algorithm, learner, batch))
+            climbed = gradient(algorithm, learner, batch)
+            done = searched_step(algorithm, method, learner, batch, moment, climbed)
         case _:
             assert_never(algorithm.update)
     if (separate := fitted_after(fit)) is not None:
@@ -61,7 +64,7 @@ def single_steps(update: c.Update) -> c.GradientStep:
     match update:
         case c.GradientStep():
             return update
-        case c.MinibatchEpochs() | c.NaturalGradient() | c.TrustRegion():
+        case c.MinibatchEpochs() | c.NaturalAscent() | c.NaturalGradient() | c.TrustRegion():
             raise ValueError(f"a replay buffer needs gradient steps, not '{update.kind}'")
         case _:
             assert_never(update)
@@ -72,7 +75,7 @@ def policy_optimiser(update: c.Update) -> c.Adam | None:
     match update:
         case c.GradientStep(optimiser=optimiser) | c.MinibatchEpochs(optimiser=optimiser):
             return optimiser
-        case c.NaturalGradient() | c.TrustRegion():
+        case c.NaturalAscent() | c.NaturalGradient() | c.TrustRegion():
             return None
         case _:
             assert_never(update)
