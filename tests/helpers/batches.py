@@ -34,6 +34,6 @@ def progress(running=(True, True, True), remaining=1.0):
 
 def updated(algorithm, learner, batch):
     """All that is seen of an update, in the order of the loop."""
-    before = before_update(learner, batch)
+    before = before_update(algorithm, learner, batch)
     done = updates.update(algorithm, learner, batch, progress())
     return before | after_update(algorithm, learner, batch) | done

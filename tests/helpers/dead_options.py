@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
 from pgbench.methods import paths
 from pgbench.methods.algorithm import Algorithm
@@ -40,6 +41,12 @@ VISIBLE: Mapping[str, Any] = {
     "baseline.fit.optimiser.learning_rate": 0.02,
     "surrogate.epsilon": 0.02,
     "surrogate.target": 0.001,
+    "surrogate.epsilon_high": 0.03,
+    "surrogate.maximum": 1.001,
+    "advantage.rho_max": 1.001,
+    "advantage.c_max": 1.001,
+    "baseline.target.rho_max": 1.001,
+    "baseline.target.c_max": 1.001,
     "update.epochs": 2,
     "update.minibatch_size": 4,
     "update.max_kl": 0.001,
@@ -307,7 +314,10 @@ class _Unwatched(Trainer):
 
 
 def _train(algorithm: Algorithm, world: str, seed: int) -> bytes | None:
-    trainer = _Unwatched(Run(algorithm=algorithm, environment=world, steps=STEPS), [seed])
+    try:
+        trainer = _Unwatched(Run(algorithm=algorithm, environment=world, steps=STEPS), [seed])
+    except Refusal:  # sums over actions need discrete ones; two that are refused are told apart elsewhere
+        return b"refused"
     with closing(trainer):
         for _ in trainer.records():
             pass

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from helpers.batches import setting, updated
+from pgbench.functional import objectives
 from pgbench.functional.moments import signal_to_noise
 from pgbench.methods import components
 from pgbench.training.diagnostics import STRETCH, before_update
@@ -23,36 +24,36 @@ def naive_parts(learner, batch, masks):
 
 
 def test_environments_are_the_parts_of_whole_episodes():
-    _, learner, rollout, batch = setting("average_baseline")
+    algorithm, learner, rollout, batch = setting("average_baseline")
     rows = torch.arange(len(batch.transitions))
     parts = naive_parts(learner, batch, [rows % 4 == e for e in range(4)])
-    found = before_update(learner, batch)["gradient_signal_to_noise"]
+    found = before_update(algorithm, learner, batch)["gradient_signal_to_noise"]
     torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
     assert rollout.rewards.shape[2] == 4
 
 
 def test_stretches_of_steps_are_the_parts_of_a_single_environment():
-    _, learner, _, batch = setting("fixed_horizon")
+    algorithm, learner, _, batch = setting("fixed_horizon")
     rows = torch.arange(len(batch.transitions))
     parts = naive_parts(learner, batch, [rows // STRETCH == part for part in range(4)])
-    found = before_update(learner, batch)["gradient_signal_to_noise"]
+    found = before_update(algorithm, learner, batch)["gradient_signal_to_noise"]
     torch.testing.assert_close(found, signal_to_noise(parts), rtol=1e-3, atol=1e-3)
 
 
 def test_parts_of_different_lengths_count_each_transition_once():
-    _, learner, _, batch = setting(
+    algorithm, learner, _, batch = setting(
         "fixed_horizon", data=components.FixedHorizon(steps=2 * STRETCH + STRETCH // 2)
     )
     rows = torch.arange(len(batch.transitions))
     parts = naive_parts(learner, batch, [rows // STRETCH == part for part in range(3)])
-    found = before_update(learner, batch)["gradient_signal_to_noise"]
+    found = before_update(algorithm, learner, batch)["gradient_signal_to_noise"]
     sizes = torch.tensor([STRETCH, STRETCH, STRETCH / 2]).unsqueeze(1).expand(-1, 3)
     torch.testing.assert_close(found, signal_to_noise(parts, sizes), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("environments", [8, 12, 20])
 def test_environments_that_are_identical_have_no_noise_in_however_many_parts(environments):
-    _, learner, _, batch = setting(
+    algorithm, learner, _, batch = setting(
         "fixed_horizon", data=components.FixedHorizon(steps=16, environments=environments)
     )
 
@@ -62,23 +63,23 @@ def test_environments_that_are_identical_have_no_noise_in_however_many_parts(env
 
     data = batch.transitions
     same = replace(data, recorded=data.recorded.each(alike), credit=data.credit.each(alike))
-    assert (before_update(learner, batch)["gradient_signal_to_noise"] < 100.0).all()
-    found = before_update(learner, replace(batch, transitions=same))["gradient_signal_to_noise"]
+    assert (before_update(algorithm, learner, batch)["gradient_signal_to_noise"] < 100.0).all()
+    found = before_update(algorithm, learner, replace(batch, transitions=same))["gradient_signal_to_noise"]
     assert (found > 1e9).all()
 
 
 def test_a_single_episode_has_the_parts_that_it_reaches():
-    _, learner, rollout, batch = setting("reward_to_go", data=components.WholeEpisodes(episodes=1))
+    algorithm, learner, rollout, batch = setting("reward_to_go", data=components.WholeEpisodes(episodes=1))
     lengths = rollout.active.sum((0, 2))
-    found = before_update(learner, batch)["gradient_signal_to_noise"]
+    found = before_update(algorithm, learner, batch)["gradient_signal_to_noise"]
     assert found.isnan().tolist() == (lengths <= STRETCH).tolist()
 
 
 def test_a_single_transition_and_a_corrected_gradient_have_no_parts():
-    _, learner, _, batch = setting("online_actor_critic", data=components.FixedHorizon(steps=1))
-    assert before_update(learner, batch) == {}
-    _, learner, _, batch = setting("optimal_components")
-    assert before_update(learner, batch) == {}
+    algorithm, learner, _, batch = setting("online_actor_critic", data=components.FixedHorizon(steps=1))
+    assert before_update(algorithm, learner, batch) == {}
+    algorithm, learner, _, batch = setting("optimal_components")
+    assert before_update(algorithm, learner, batch) == {}
 
 
 @pytest.mark.parametrize(
@@ -107,3 +108,15 @@ def test_for_a_small_step_the_predicted_gain_is_the_obtained_one(data):
     torch.testing.assert_close(
         statistics["predicted_gain"], statistics["surrogate_gain"], rtol=0.02, atol=1e-5
     )
+
+
+def test_exponential_weights_stand_for_the_advantages():
+    surrogate = components.ExponentialAdvantage(temperature=0.1)
+    algorithm, learner, _, batch = setting("fixed_horizon", surrogate=surrogate)
+    weights = objectives.exponential_weights(batch.transitions.credit.advantages, 0.1, surrogate.maximum)
+    weighted = replace(batch, transitions=batch.transitions.credited(advantages=weights))
+    plain = algorithm.model_copy(update={"surrogate": components.LogLikelihood()})
+    found, expected = (
+        before_update(*each) for each in ((algorithm, learner, batch), (plain, learner, weighted))
+    )
+    assert torch.equal(*(each["gradient_signal_to_noise"] for each in (found, expected)))

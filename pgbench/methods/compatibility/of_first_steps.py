@@ -66,7 +66,8 @@ def _epochs(choices: Choices) -> Iterator[str]:
         return
     if update.epochs == 1:
         yield "update.recompute_advantages has no effect with update.epochs 1: set update.epochs above 1"
-    if isinstance(baseline, c.LearnedValue) and isinstance(baseline.fit, c.SeparateFit):
+    resting = isinstance(baseline, c.LearnedValue) and isinstance(baseline.fit, c.SeparateFit)
+    if resting and not isinstance(choices.advantage, c.VTrace):
         yield (
             "update.recompute_advantages has no effect where the critic moves after the epochs: "
             "set baseline.fit to 'joint'"

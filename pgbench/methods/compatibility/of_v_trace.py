@@ -13,13 +13,17 @@ def faults(choices: Choices) -> Iterator[str]:
     if isinstance(choices.advantage, c.VTrace):
         yield from _moving_ratios(choices, "advantage", "'gae' with lam 1")
     baseline = choices.baseline
-    if isinstance(baseline, c.LearnedValue) and isinstance(baseline.target, c.VTraceTarget):
+    if not isinstance(baseline, c.LearnedValue) or not isinstance(baseline.target, c.VTraceTarget):
+        return
+    fit = baseline.fit
+    if isinstance(fit, c.JointFit):
         yield from _moving_ratios(choices, "baseline.target", "'monte_carlo'")
-        if isinstance(baseline.fit, c.SeparateFit):
-            yield (
-                "baseline.target 'v_trace' is computed anew before each epoch, and a separate fit does not see it: "
-                "set baseline.fit to 'joint'"
-            )
+    elif fit.targets == "once" or fit.order == "before":
+        yield (
+            "baseline.target 'v_trace' weighs by ratios, and all of them are 1 where targets are made once or "
+            "before the policy moves: set baseline.fit.targets to 'fresh' and its order to 'after', or "
+            "baseline.fit to 'joint'"
+        )
 
 
 def _moving_ratios(choices: Choices, key: str, equal: str) -> Iterator[str]:
