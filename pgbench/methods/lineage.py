@@ -63,7 +63,8 @@ PPO and TRPO as their authors released them, and other ways to collect, `release
     ppo_clip → ppo_raw_actions → ppo_batch_statistics → ppo_batch_advantages → ppo_value_weight → ppo_value_clip
     ppo_value_clip → ppo_released
     trpo → trpo_raw_actions → trpo_batch_statistics → trpo_narrow → trpo_short_batches → trpo_lambda
-    trpo_lambda → trpo_lambda_target → trpo_halving → trpo_released
+    trpo_lambda → trpo_lambda_target → trpo_halving → trpo_larger_kl → trpo_fifth_steps → trpo_value_minibatches
+    trpo_value_minibatches → trpo_value_passes → trpo_released
     ppo → ppo_time_limit
     ppo → ppo_restarts
 """

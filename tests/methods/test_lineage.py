@@ -41,7 +41,8 @@ ORDER = """
     recomputed_advantages v_trace_target v_trace_advantage v_trace
     ppo_raw_actions ppo_batch_statistics ppo_batch_advantages ppo_value_weight ppo_value_clip ppo_released
     trpo_raw_actions trpo_batch_statistics trpo_narrow trpo_short_batches trpo_lambda trpo_lambda_target
-    trpo_halving trpo_released ppo_time_limit ppo_restarts
+    trpo_halving trpo_larger_kl trpo_fifth_steps trpo_value_minibatches trpo_value_passes trpo_released
+    ppo_time_limit ppo_restarts
 """
 """The order decides which of several equally near members names a run, and with it the directories of results."""
 
