@@ -39,7 +39,7 @@ VISIBLE: Mapping[str, Any] = {
     "baseline.fit.optimiser.learning_rate": 0.02,
     "baseline.fit.optimiser.epsilon": 0.001,
     "surrogate.epsilon": 0.02,
-    "surrogate.target": 0.001,
+    "surrogate.target": 0.1,
     "update.epochs": 2,
     "update.minibatch_size": 4,
     "update.max_kl": 0.001,
@@ -82,6 +82,10 @@ class Brief(gymnasium.Env):
 WORLDS = {"BriefBox-v0": False, "BriefDiscrete-v0": True}
 STEPS = 16
 """Of each training: two updates or more, so that what an update leaves for the next one is seen."""
+SAME = ({"log_likelihood", "importance_ratio"},)
+"""Components that may do the same. Where the policy has not moved, the gradient of the ratio is that of the
+likelihood: the lineage replaces one by the other to say so, and the study `ladder` tests that it changes nothing.
+"""
 ROUNDING = 1e-5
 """Parameters that differ by no more than this differ by rounding: a step of Adam is 2,000 times as long."""
 
@@ -192,17 +196,21 @@ def changed(algorithm: Algorithm, path: str, value: Any) -> Algorithm | None:
 
 
 def contexts() -> list[Algorithm]:
-    """Each member, and each member with one choice changed that may make another one idle, once each.
+    """Each member, and members with one choice changed that may make another one idle.
 
     Such a choice is a component, something turned on or off, a word, a count of one or none. Another size makes
-    nothing idle.
+    nothing idle. Of the members that share data and update, the first that can make a change makes it.
     """
     members = [visible(member.algorithm) for member in LINEAGE.values()]
     found = {member.digest: member for member in members}
+    made: set[tuple[Any, ...]] = set()
     for member in members:
         for path, value in alternatives(member):
-            other = None if _is_size(member, path, value) else changed(member, path, value)
-            if other is not None:
+            change = path, str(value), member.data.kind, member.update.kind
+            if change in made or _is_size(member, path, value):
+                continue
+            if (other := changed(member, path, value)) is not None:
+                made.add(change)
                 found.setdefault(other.digest, other)
     return list(found.values())
 
@@ -265,14 +273,19 @@ class Search:
         """How many specifications were trained."""
         return len(self._known)
 
-    def dead(self, algorithm: Algorithm) -> Iterator[Pair]:
+    def dead(self, algorithm: Algorithm, only: str | None = None) -> Iterator[Pair]:
         """The leaves of an algorithm that change nothing there, each with the values that end alike.
 
         A number is dead if none of its values matters; of other leaves, each pair of values must differ.
+
+        Args:
+            algorithm: the context.
+            only: the path of a leaf; None: all of them.
         """
         grouped: dict[str, list[Any]] = {}
         for path, value in alternatives(algorithm):
-            grouped.setdefault(path, []).append(value)
+            if only in (None, path):
+                grouped.setdefault(path, []).append(value)
         for path, values in grouped.items():
             variants = [(_at(algorithm, path), algorithm)]
             variants += [(value, other) for value in values if (other := changed(algorithm, path, value))]
@@ -285,6 +298,8 @@ class Search:
         alike = []
         for one, other in itertools.combinations(variants, 2):
             self.pairs += 1
+            if {getattr(value, "kind", None) for value, _ in (one, other)} in SAME:
+                continue
             if self._alike(one[1], other[1]):
                 alike.append((one, other))
             elif is_number:

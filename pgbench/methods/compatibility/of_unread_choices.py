@@ -68,17 +68,14 @@ def _reach(choices: Choices) -> Iterator[str]:
     if not isinstance(data, c.FixedHorizon):
         return
     to_go = isinstance(advantage, c.RewardToGo) and advantage.discount == "from_the_action"
-    yield from _reaching(
-        "advantage", advantage, data.steps, to_go or isinstance(advantage, c.GAE), "reward_to_go"
-    )
+    yield from _reaching("advantage", advantage, data.steps, to_go or isinstance(advantage, c.GAE))
     if isinstance(baseline, c.LearnedValue):
-        target, longer = baseline.target, isinstance(baseline.target, c.MonteCarloTarget | c.LambdaTarget)
-        yield from _reaching("baseline.target", target, data.steps, longer, "monte_carlo")
+        target = baseline.target
+        longer = isinstance(target, c.MonteCarloTarget | c.LambdaTarget)
+        yield from _reaching("baseline.target", target, data.steps, longer)
 
 
-def _reaching(
-    key: str, estimate: c.Advantage | c.CriticTarget, steps: int, is_longer: bool, whole: str
-) -> Iterator[str]:
+def _reaching(key: str, estimate: c.Advantage | c.CriticTarget, steps: int, is_longer: bool) -> Iterator[str]:
     """What is wrong with the reach of an estimate in rollouts of some steps.
 
     Args:
@@ -86,18 +83,16 @@ def _reaching(
         estimate: what reaches.
         steps: of a rollout.
         is_longer: whether the estimate looks at all steps that follow.
-        whole: the name of the estimate that reaches to the end.
     """
-    is_steps = isinstance(estimate, c.NStep | c.NStepTarget)
-    if steps == 1 and (is_longer or (is_steps and estimate.n > 1)):
+    if steps == 1 and is_longer:
         yield (
             f"{key} '{estimate.kind}' looks at later steps, and data.steps 1 leaves none: "
             f"set {key} to 'n_step' with n = 1"
         )
-    if steps > 1 and is_steps and estimate.n >= steps:
+    if isinstance(estimate, c.NStep | c.NStepTarget) and estimate.n > steps:
         yield (
-            f"{key}.n {estimate.n} reaches the end of each rollout of {steps} steps, as '{whole}' does: "
-            f"set {key} to '{whole}', or {key}.n below {steps}"
+            f"{key}.n {estimate.n} reaches past the end of each rollout, data.steps {steps}: "
+            f"set {key}.n to {steps} or less"
         )
 
 
