@@ -42,7 +42,7 @@ VISIBLE: Mapping[str, Any] = {
     "surrogate.target": 0.1,
     "update.epochs": 2,
     "update.minibatch_size": 4,
-    "update.max_kl": 0.001,
+    "update.max_kl": 0.3,
     "update.delta": 0.5,
     "update.solver.steps": 2,
     "update.solver.damping": 0.001,
