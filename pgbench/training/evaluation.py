@@ -26,7 +26,12 @@ from pgbench.training.streams import stream
 
 
 def evaluate(
-    run: Run, seeds: Sequence[int], learner: Learner, sampler: Sampler, before: NDArray[np.int64]
+    run: Run,
+    seeds: Sequence[int],
+    learner: Learner,
+    sampler: Sampler,
+    before: NDArray[np.int64],
+    lost: NDArray[np.bool_],
 ) -> list[Episode]:
     """Evaluate the replicas that have just completed another part of their budget.
 
@@ -39,6 +44,7 @@ def evaluate(
         learner: after the update.
         sampler: of training, after the update; only its steps and its normalisation are looked at.
         before: `[S]`, environment steps of each replica before the update.
+        lost: `[S]`, replicas that diverged.
 
     Returns:
         The episodes; `step` is the replica's step of training.
@@ -47,7 +53,7 @@ def evaluate(
     if evaluation is None:
         return []
     completed = parts(evaluation, run.steps, sampler.steps)
-    due = (completed > parts(evaluation, run.steps, before)) & ~learner.diverged().numpy()
+    due = (completed > parts(evaluation, run.steps, before)) & ~lost
     if not due.any():
         return []
     draws = (stream(seed, "evaluation", int(part)) for seed, part in zip(seeds, completed, strict=True))

@@ -49,6 +49,11 @@ class RunningMoments:
             self.count, self.mean, self.variance, values, _everywhere(values) if active is None else active
         )
 
+    @property
+    def finite(self) -> BoolArray:
+        """`[S]`: replicas whose statistics are finite. Others stay so for ever, whatever they see afterwards."""
+        return np.isfinite(self.mean).all(1) & np.isfinite(self.variance).all(1)
+
     def state(self) -> dict[str, FloatArray]:
         """The statistics, copied."""
         return {"count": self.count.copy(), "mean": self.mean.copy(), "variance": self.variance.copy()}

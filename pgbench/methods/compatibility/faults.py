@@ -15,6 +15,7 @@ from pgbench.methods.compatibility import (
     of_replay,
     of_surrogates,
     of_trust_regions,
+    of_unread_choices,
     of_updates,
     of_v_trace,
 )
@@ -31,6 +32,7 @@ PARTS = (
     of_advantages,
     of_v_trace,
     of_discounts,
+    of_unread_choices,
 )
 """In this order: the first fault is the one that a person reads."""
 

@@ -1,0 +1,108 @@
+"""Choices that nothing reads beside the others, and second names of the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgbench.methods import components as c
+from pgbench.methods.choices import Choices
+from pgbench.methods.compatibility.of_surrogates import SECOND_ORDER
+
+
+def faults(choices: Choices) -> Iterator[str]:
+    """Each fault as a sentence, see `pgbench.methods.compatibility.faults`."""
+    yield from _without_hidden_layers(choices)
+    yield from _without_critic(choices)
+    yield from _without_steps(choices)
+    yield from _reach(choices)
+    yield from _constant(choices)
+
+
+def _without_hidden_layers(choices: Choices) -> Iterator[str]:
+    networks = choices.networks
+    if networks.hidden:
+        return
+    if networks.activation != c.Networks().activation:
+        yield "networks.activation has no effect without hidden layers: leave it out, or give networks.hidden units"
+    if networks.shared:
+        yield "networks.shared has no layers to share: set it to false, or give networks.hidden units"
+    start = networks.initialisation
+    if isinstance(start, c.Orthogonal) and start.hidden_gain != c.Orthogonal().hidden_gain:
+        yield (
+            "networks.initialisation.hidden_gain has no effect without hidden layers: "
+            "leave it out, or give networks.hidden units"
+        )
+
+
+def _without_critic(choices: Choices) -> Iterator[str]:
+    if isinstance(choices.baseline, c.LearnedValue | c.LearnedActionValue):
+        return
+    start, update = choices.networks.initialisation, choices.update
+    if isinstance(start, c.Orthogonal) and start.value_gain != c.Orthogonal().value_gain:
+        yield "networks.initialisation.value_gain has no effect without a critic: leave it out"
+    if choices.details.max_gradient_norm is not None and isinstance(update, SECOND_ORDER):
+        yield (
+            f"details.max_gradient_norm has no effect on update '{update.kind}', whose length update.delta "
+            "decides, and there is no critic: leave it out"
+        )
+
+
+def _without_steps(choices: Choices) -> Iterator[str]:
+    """Zeros, and what shortens a step that is never shortened."""
+    update = choices.update
+    if choices.details.reward_offset == 0.0:
+        yield "details.reward_offset 0 changes no reward: leave it out"
+    if not isinstance(update, c.TrustRegion):
+        return
+    search = update.line_search
+    if search.backtracks == 1 and search.ratio != c.LineSearch().ratio:
+        yield (
+            "update.line_search.ratio has no effect where update.line_search.backtracks 1 allows the full step "
+            "alone: leave it out, or set update.line_search.backtracks above 1"
+        )
+
+
+def _reach(choices: Choices) -> Iterator[str]:
+    """Returns that reach past a rollout end with it; in a rollout of one step all estimates are the same."""
+    data, advantage, baseline = choices.data, choices.advantage, choices.baseline
+    if not isinstance(data, c.FixedHorizon):
+        return
+    to_go = isinstance(advantage, c.RewardToGo) and advantage.discount == "from_the_action"
+    yield from _reaching("advantage", advantage, data.steps, to_go or isinstance(advantage, c.GAE))
+    if isinstance(baseline, c.LearnedValue):
+        target = baseline.target
+        longer = isinstance(target, c.MonteCarloTarget | c.LambdaTarget)
+        yield from _reaching("baseline.target", target, data.steps, longer)
+
+
+def _reaching(key: str, estimate: c.Advantage | c.CriticTarget, steps: int, is_longer: bool) -> Iterator[str]:
+    """What is wrong with the reach of an estimate in rollouts of some steps.
+
+    Args:
+        key: of the estimate.
+        estimate: what reaches.
+        steps: of a rollout.
+        is_longer: whether the estimate looks at all steps that follow.
+    """
+    if steps == 1 and is_longer:
+        yield (
+            f"{key} '{estimate.kind}' looks at later steps, and data.steps 1 leaves none: "
+            f"set {key} to 'n_step' with n = 1"
+        )
+    if isinstance(estimate, c.NStep | c.NStepTarget) and estimate.n > steps:
+        yield (
+            f"{key}.n {estimate.n} reaches past the end of each rollout, data.steps {steps}: "
+            f"set {key}.n to {steps} or less"
+        )
+
+
+def _constant(choices: Choices) -> Iterator[str]:
+    """Normalisation subtracts the mean of the advantages, and with it whatever all of them have in common."""
+    advantage, baseline = choices.advantage, choices.baseline
+    is_discounted = isinstance(advantage, c.RewardToGo) and advantage.discount == "from_the_start"
+    is_constant = isinstance(baseline, c.AverageReturn | c.OptimalConstant) and not is_discounted
+    if is_constant and choices.details.advantage_normalisation is not None:
+        yield (
+            f"baseline '{baseline.kind}' is one number for all advantages, and details.advantage_normalisation "
+            "subtracts their mean: set baseline to 'no_baseline', or leave the normalisation out"
+        )
