@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from pgbench.base import wording
-from pgbench.base.refusals import explain
+from pgbench.base.refusals import Refusal, explain
 from pgbench.methods.runs import Evaluation, Run
 from pgbench.running.keeping import restored
 from pgbench.storage.blocks import ORDERS, STABLE, policies_of, read_block
@@ -49,6 +49,8 @@ def play(
         Refusal: if one of the seeds has no policy.
     """
     seeds = kept.description.seeds if seeds is None else tuple(dict.fromkeys(seeds))
+    if not seeds:
+        raise Refusal(f"{kept.description.run}: no replica has a policy to evaluate, because all diverged")
     usual = run.evaluation or Evaluation(episodes=EPISODES)
     changes = {
         "episodes": episodes,
