@@ -64,7 +64,8 @@ def play(
     learner, sampler = restored(run, kept, seeds)
     with closing(sampler.environment):
         evaluated = run.model_copy(update={"evaluation": asked})
-        played = evaluate(evaluated, seeds, learner, sampler, np.zeros_like(sampler.steps))
+        none, lost = np.zeros_like(sampler.steps), np.zeros(len(seeds), dtype=np.bool_)
+        played = evaluate(evaluated, seeds, learner, sampler, none, lost)
     table = pd.DataFrame([asdict(episode) for episode in played])
     ordered: pd.DataFrame = table.sort_values(ORDERS["evaluations"], **STABLE)
     return ordered

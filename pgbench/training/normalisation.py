@@ -52,7 +52,8 @@ class RunningMoments:
     @property
     def finite(self) -> BoolArray:
         """`[S]`: replicas whose statistics are finite. Others stay so for ever, whatever they see afterwards."""
-        return np.isfinite(self.mean).all(1) & np.isfinite(self.variance).all(1)
+        finite: BoolArray = np.isfinite(self.mean).all(1) & np.isfinite(self.variance).all(1)
+        return finite
 
     def state(self) -> dict[str, FloatArray]:
         """The statistics, copied."""

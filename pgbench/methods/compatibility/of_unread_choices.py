@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pgbench.methods import components as c
 from pgbench.methods.choices import Choices
-from pgbench.methods.compatibility.of_surrogates import SECOND_ORDER
+from pgbench.methods.compatibility.of_critics import SECOND_ORDER
 
 
 def faults(choices: Choices) -> Iterator[str]:
@@ -42,8 +42,8 @@ def _without_critic(choices: Choices) -> Iterator[str]:
         yield "networks.initialisation.value_gain has no effect without a critic: leave it out"
     if choices.details.max_gradient_norm is not None and isinstance(update, SECOND_ORDER):
         yield (
-            f"details.max_gradient_norm has no effect on update '{update.kind}', whose length update.delta "
-            "decides, and there is no critic: leave it out"
+            f"details.max_gradient_norm has no effect on update '{update.kind}', which decides its "
+            "length by itself, and there is no critic: leave it out"
         )
 
 
@@ -67,8 +67,7 @@ def _reach(choices: Choices) -> Iterator[str]:
     data, advantage, baseline = choices.data, choices.advantage, choices.baseline
     if not isinstance(data, c.FixedHorizon):
         return
-    to_go = isinstance(advantage, c.RewardToGo) and advantage.discount == "from_the_action"
-    yield from _reaching("advantage", advantage, data.steps, to_go or isinstance(advantage, c.GAE))
+    yield from _reaching("advantage", advantage, data.steps, isinstance(advantage, c.RewardToGo | c.GAE))
     if isinstance(baseline, c.LearnedValue):
         target = baseline.target
         longer = isinstance(target, c.MonteCarloTarget | c.LambdaTarget)
@@ -98,9 +97,9 @@ def _reaching(key: str, estimate: c.Advantage | c.CriticTarget, steps: int, is_l
 
 def _constant(choices: Choices) -> Iterator[str]:
     """Normalisation subtracts the mean of the advantages, and with it whatever all of them have in common."""
-    advantage, baseline = choices.advantage, choices.baseline
-    is_discounted = isinstance(advantage, c.RewardToGo) and advantage.discount == "from_the_start"
-    is_constant = isinstance(baseline, c.AverageReturn | c.OptimalConstant) and not is_discounted
+    baseline = choices.baseline
+    is_constant = isinstance(baseline, c.AverageReturn | c.OptimalConstant)
+    is_constant &= choices.discount == "from_the_action"
     if is_constant and choices.details.advantage_normalisation is not None:
         yield (
             f"baseline '{baseline.kind}' is one number for all advantages, and details.advantage_normalisation "
