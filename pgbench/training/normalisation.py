@@ -52,7 +52,7 @@ class RunningMoments:
     @property
     def finite(self) -> BoolArray:
         """`[S]`: replicas whose statistics are finite. Others stay so for ever, whatever they see afterwards."""
-        finite: BoolArray = np.isfinite(self.mean).all(1) & np.isfinite(self.variance).all(1)
+        finite: BoolArray = np.isfinite(np.stack([self.mean, self.variance])).all(axis=(0, 2))
         return finite
 
     def state(self) -> dict[str, FloatArray]:
