@@ -12,7 +12,7 @@ def adapt_step_size(
     """The step size of the next update: α / f where d > b d_targ, α f where d < d_targ / b, else α.
 
     The rule of PPO's penalty (Schulman et al. 2017, section 4) the other way round, as for its Figure 3. An update
-    that moved nothing has d = 0, so that the step size rises: a rule that left it would never leave a step size
+    that moved nothing has d = 0, and the step size rises. A rule that left it then would never leave a step size
     that is too small to be seen in d.
 
     Args:

@@ -277,7 +277,7 @@ def test_a_multiplier_and_its_solver_are_alive():
                 {"learning_rate": 2e-4},
             ],
         ),
-        (c.Adam(decay=c.KLAdaptive(target=1.0)), [{"decay.largest": 4e-4}]),
+        (c.Adam(decay=c.KLAdaptive(target=1.0, factor=4.0)), [{"decay.largest": 4e-4}]),
     ],
     ids=str,
 )

@@ -167,7 +167,14 @@ def test_the_step_size_decays_with_what_is_left_of_the_budget(kind):
 @pytest.mark.parametrize("name", ["step_size", "ppo_clip"])
 def test_an_adaptive_step_size_follows_each_replicas_divergence(name):
     """It is that of the next update; a replica that does not run keeps it; it is written to checkpoints."""
-    rule = {"kind": "kl_adaptive", "target": 0.01, "smallest": 1e-5, "largest": 6e-4}
+    rule = {
+        "kind": "kl_adaptive",
+        "target": 0.01,
+        "band": 1.5,
+        "factor": 2.0,
+        "smallest": 1e-5,
+        "largest": 6e-4,
+    }
     algorithm, learner, _, batch = setting(name, **{"update.optimiser.decay": rule})
     first = updates.update(algorithm, learner, batch, progress(running=(True, True, False)))["learning_rate"]
     divergences = mean_kl(learner, batch.transitions).tolist()

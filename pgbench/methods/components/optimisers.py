@@ -18,16 +18,17 @@ class LinearDecay(Specification):
 class KLAdaptive(Specification):
     """The step size follows the mean KL(old ‖ new) of each update (PPO, Figure 3, "vanilla PG, adaptive").
 
-    The paper says that the rule is like that of its penalty's weight (section 4). The bounds are ours, so that the
-    step size can always come back; Isaac Gym's learners have the same two.
+    A footnote of the paper names code for it, the fourth homework of Berkeley's course on deep reinforcement
+    learning. Target, band and factor are that code's, which has no bounds. The bounds are those of Isaac Gym's
+    learners (Rudin et al. 2022); within them the step size can always come back.
     """
 
     kind: Literal["kl_adaptive"] = "kl_adaptive"
-    target: PositiveFloat = Field(0.01, description="The KL divergence to hold, in nats.")
+    target: PositiveFloat = Field(2e-3, description="The KL divergence to hold, in nats.")
     band: Annotated[float, Field(gt=1.0)] = Field(
-        1.5, description="Above target × band the step size falls, below target / band it rises."
+        2.0, description="Above target × band the step size falls, below target / band it rises."
     )
-    factor: Annotated[float, Field(gt=1.0)] = Field(2.0, description="By what it falls or rises at once.")
+    factor: Annotated[float, Field(gt=1.0)] = Field(1.5, description="By what it falls or rises at once.")
     smallest: PositiveFloat = Field(1e-5, description="The smallest step size.")
     largest: PositiveFloat = Field(1e-2, description="The largest step size.")
 
