@@ -52,8 +52,7 @@ class RunningMoments:
     @property
     def finite(self) -> BoolArray:
         """`[S]`: replicas whose statistics are finite. Others stay so for ever, whatever they see afterwards."""
-        finite: BoolArray = np.isfinite(np.stack([self.mean, self.variance])).all(axis=(0, 2))
-        return finite
+        return np.array([np.isfinite(row).all() for row in np.concatenate([self.mean, self.variance], 1)])
 
     def state(self) -> dict[str, FloatArray]:
         """The statistics, copied."""
