@@ -24,7 +24,7 @@ ROWS = 64
 """The number of transitions that pass through all layers together."""
 
 TERMS = 64
-"""The number of terms that are added to all rows of a product before the next ones, so that the cache holds them."""
+"""The number of terms that are added to all rows of a product before the next ones, for the sake of the cache."""
 
 NARROW = 8
 """The number of columns that fill a vector of the processor."""

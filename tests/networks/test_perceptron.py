@@ -110,7 +110,11 @@ def test_a_rows_bits_do_not_depend_on_the_rows_beside_it():
 def test_a_rows_bits_do_not_depend_on_the_block_or_the_minibatch(units, outputs):
     """Whatever the width, the number of replicas and the number of rows, odd ones among them."""
     made = Perceptron((17, units, units, outputs), "tanh")
-    parameters, inputs, vectors = drawn(10, made.width), drawn(10, 131, 17, seed=1), drawn(10, made.width, seed=2)
+    parameters, inputs, vectors = (
+        drawn(10, made.width),
+        drawn(10, 131, 17, seed=1),
+        drawn(10, made.width, seed=2),
+    )
     whole, _ = made(parameters, inputs)
     moved, _ = made.linearise(parameters, inputs).push(vectors)
     for replicas in (slice(0, 1), slice(4, 7), slice(0, 10)):
@@ -124,7 +128,11 @@ def test_a_rows_bits_do_not_depend_on_the_block_or_the_minibatch(units, outputs)
 def test_wide_networks_are_the_definitions(units):
     made, parameters, inputs = network((17, units, units, 6), "tanh", 70)
     parameters = 0.1 * parameters
-    slopes, free_slopes, vectors = drawn(S, 70, 6, seed=5), drawn(S, 1, 2, seed=6), drawn(S, made.width, seed=4)
+    slopes, free_slopes, vectors = (
+        drawn(S, 70, 6, seed=5),
+        drawn(S, 1, 2, seed=6),
+        drawn(S, made.width, seed=4),
+    )
     single = made.linearise(parameters, inputs)
     double = made.linearise(parameters.double(), inputs.double())
     pairs = [
