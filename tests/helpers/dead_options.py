@@ -36,7 +36,9 @@ VISIBLE: Mapping[str, Any] = {
     "data.warm_up": 4,
     "networks.hidden": (3,),
     "advantage.n": 2,
-    "baseline.fit.steps": 2,
+    "baseline.fit.steps": 3,
+    "baseline.fit.minibatch_size": 4,
+    "baseline.fit.learning_rate": 0.005,
     "baseline.fit.optimiser.learning_rate": 0.02,
     "baseline.fit.optimiser.epsilon": 0.001,
     "surrogate.epsilon": 0.02,
@@ -49,8 +51,9 @@ VISIBLE: Mapping[str, Any] = {
     "baseline.target.c_max": 1.001,
     "update.epochs": 2,
     "update.minibatch_size": 4,
-    "update.max_kl": 0.3,
+    "update.max_kl": 0.02,
     "update.delta": 0.5,
+    "update.final_delta": 0.1,
     "update.solver.steps": 2,
     "update.solver.damping": 0.001,
     "update.optimiser.learning_rate": 0.02,
@@ -58,6 +61,7 @@ VISIBLE: Mapping[str, Any] = {
     "details.observation_normalisation.clip": 0.5,
     "details.reward_scaling.clip": 0.2,
     "details.reward_offset": 0.5,
+    "details.time_limit": 3,
     "details.value_clip": 0.01,
     "details.max_gradient_norm": 0.01,
 }
@@ -168,7 +172,7 @@ def _numbers(kind: type, bounds: Sequence[Any], present: float | None, path: str
     if kind is int:
         tried = [number, 1, 2 * number]
     else:
-        tried = [number, number / 10, 10 * number] if number else [number, 0.1]
+        tried = [number, number / 10, 10 * number] if number else [number, 0.1, 0.9]
         tried += [0.5 * (1 + number)] if not _within(10 * number, bounds) else []
     yield from (value for value in tried if _within(value, bounds))
 

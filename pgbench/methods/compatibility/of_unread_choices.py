@@ -8,6 +8,9 @@ from pgbench.methods import components as c
 from pgbench.methods.choices import Choices
 from pgbench.methods.compatibility.of_critics import SECOND_ORDER
 
+LOOK_FURTHER = (c.RewardToGo, c.GAE, c.MonteCarloTarget, c.LambdaTarget)
+"""Estimates that look at all steps that follow."""
+
 
 def faults(choices: Choices) -> Iterator[str]:
     """Each fault as a sentence, see `pgbench.methods.compatibility.faults`."""
@@ -27,7 +30,8 @@ def _without_hidden_layers(choices: Choices) -> Iterator[str]:
     if networks.shared:
         yield "networks.shared has no layers to share: set it to false, or give networks.hidden units"
     start = networks.initialisation
-    if isinstance(start, c.Orthogonal) and start.hidden_gain != c.Orthogonal().hidden_gain:
+    of_critic = networks.critic is not None and networks.critic.hidden
+    if isinstance(start, c.Orthogonal) and start.hidden_gain != c.Orthogonal().hidden_gain and not of_critic:
         yield (
             "networks.initialisation.hidden_gain has no effect without hidden layers: "
             "leave it out, or give networks.hidden units"
@@ -42,8 +46,8 @@ def _without_critic(choices: Choices) -> Iterator[str]:
         yield "networks.initialisation.value_gain has no effect without a critic: leave it out"
     if choices.details.max_gradient_norm is not None and isinstance(update, SECOND_ORDER):
         yield (
-            f"details.max_gradient_norm has no effect on update '{update.kind}', which decides its "
-            "length by itself, and there is no critic: leave it out"
+            f"details.max_gradient_norm has no effect on update '{update.kind}', which decides the length of "
+            "its step itself, and there is no critic: leave it out"
         )
 
 
@@ -63,44 +67,36 @@ def _without_steps(choices: Choices) -> Iterator[str]:
 
 
 def _reach(choices: Choices) -> Iterator[str]:
-    """Returns that reach past a rollout end with it; in a rollout of one step all estimates are the same."""
-    data, advantage, baseline = choices.data, choices.advantage, choices.baseline
-    if not isinstance(data, c.FixedHorizon):
-        return
-    yield from _reaching("advantage", advantage, data.steps, isinstance(advantage, c.RewardToGo | c.GAE))
+    """Returns that reach past a rollout or an episode end with it; where one step is left, all are the same."""
+    baseline, limit = choices.baseline, choices.details.time_limit
+    if limit == 1:
+        yield (
+            "details.time_limit 1 leaves episodes of one step, in which no discount, return or target has a second "
+            "reward: set it to 2 or more"
+        )
+    steps = choices.data.steps if isinstance(choices.data, c.FixedHorizon) else None
+    longest = min((each for each in (steps, limit) if each is not None), default=None)
+    estimates: list[tuple[str, c.Advantage | c.CriticTarget]] = [("advantage", choices.advantage)]
     if isinstance(baseline, c.LearnedValue):
-        target = baseline.target
-        longer = isinstance(target, c.MonteCarloTarget | c.LambdaTarget)
-        yield from _reaching("baseline.target", target, data.steps, longer)
-
-
-def _reaching(key: str, estimate: c.Advantage | c.CriticTarget, steps: int, is_longer: bool) -> Iterator[str]:
-    """What is wrong with the reach of an estimate in rollouts of some steps.
-
-    Args:
-        key: of the estimate.
-        estimate: what reaches.
-        steps: of a rollout.
-        is_longer: whether the estimate looks at all steps that follow.
-    """
-    if steps == 1 and is_longer:
-        yield (
-            f"{key} '{estimate.kind}' looks at later steps, and data.steps 1 leaves none: "
-            f"set {key} to 'n_step' with n = 1"
-        )
-    if isinstance(estimate, c.NStep | c.NStepTarget) and estimate.n > steps:
-        yield (
-            f"{key}.n {estimate.n} reaches past the end of each rollout, data.steps {steps}: "
-            f"set {key}.n to {steps} or less"
-        )
+        estimates.append(("baseline.target", baseline.target))
+    for key, estimate in estimates:
+        if steps == 1 and isinstance(estimate, LOOK_FURTHER):
+            yield (
+                f"{key} '{estimate.kind}' looks at later steps, and data.steps 1 leaves none: "
+                f"set {key} to 'n_step' with n = 1"
+            )
+        if longest is not None and isinstance(estimate, c.NStep | c.NStepTarget) and estimate.n > longest:
+            yield (
+                f"{key}.n {estimate.n} reaches past the {longest} steps of a rollout or an episode: "
+                f"set {key}.n to {longest} or less"
+            )
 
 
 def _constant(choices: Choices) -> Iterator[str]:
     """Normalisation subtracts the mean of the advantages, and with it whatever all of them have in common."""
-    baseline = choices.baseline
+    baseline, details = choices.baseline, choices.details
     is_constant = isinstance(baseline, c.AverageReturn | c.OptimalConstant)
-    is_constant &= choices.discount == "from_the_action"
-    if is_constant and choices.details.advantage_normalisation is not None:
+    if is_constant and choices.discount == "from_the_action" and details.advantage_normalisation is not None:
         yield (
             f"baseline '{baseline.kind}' is one number for all advantages, and details.advantage_normalisation "
             "subtracts their mean: set baseline to 'no_baseline', or leave the normalisation out"
