@@ -52,10 +52,21 @@ def evaluate(
     evaluation = run.evaluation
     if evaluation is None:
         return []
+    completed, earlier = (parts(evaluation, run.steps, steps) for steps in (sampler.steps, before))
+    due = (completed > earlier) & ~lost
+    return play(run, evaluation, seeds, learner, sampler, due) if due.any() else []
+
+
+def play(
+    run: Run,
+    evaluation: Evaluation,
+    seeds: Sequence[int],
+    learner: Learner,
+    sampler: Sampler,
+    due: NDArray[np.bool_],
+) -> list[Episode]:
+    """The episodes of one evaluation of the replicas that are `due` `[S]`; other arguments as for `evaluate`."""
     completed = parts(evaluation, run.steps, sampler.steps)
-    due = (completed > parts(evaluation, run.steps, before)) & ~lost
-    if not due.any():
-        return []
     draws = (stream(seed, "evaluation", int(part)) for seed, part in zip(seeds, completed, strict=True))
     streams = [int(generator.integers(2**62)) for generator in draws]
     rows, limit = environment_streams(streams, evaluation.episodes), evaluation_limit(run)

@@ -26,9 +26,10 @@ from pgbench.laboratory.replay_cases import (
     critic_network,
 )
 from pgbench.laboratory.sources import CIOSEK, KOOL, NOTE, SUTTON
-from pgbench.laboratory.statements import MeasurementResult, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Relation, Statement, statement
 from pgbench.methods.algorithm import Algorithm
 from pgbench.studies.catalogue import Size
+from pgbench.studies.claims import Source
 from pgbench.training import replay_update
 from pgbench.training.experience import Rollout
 from pgbench.training.replay_memory import Drawn, Purpose
@@ -122,52 +123,60 @@ def _variance(gradients: Tensor) -> Tensor:
 
 
 def _statements(table: pd.DataFrame) -> list[Statement]:
+    return [*_of_the_bias(table), *_of_the_variance(table)]
+
+
+def _of_the_bias(table: pd.DataFrame) -> list[Statement]:
     bias = intervals.pick(table, quantity="relative bias")
-    variance = intervals.pick(table, quantity="relative variance")
-    largest = variance[variance["offset"] == LARGEST].set_index("subtracted")["estimate"]
-    without = variance[variance["offset"] == 0.0].set_index("subtracted")["estimate"]
     return [
-        *(
-            statement(
-                f"Off policy, ‘{label}’ leaves the expected gradient as it is",
-                SUTTON,
-                "largest relative bias on the buffer’s states, by enumeration",
-                intervals.exactly(bias.loc[bias["subtracted"] == label, "estimate"].max()),
-                "below",
-                SMALL,
-            )
-            for label in MEMBERS
-        ),
         statement(
+            f"Off policy, ‘{label}’ leaves the expected gradient as it is",
+            SUTTON,
+            "largest relative bias on the buffer’s states, by enumeration",
+            intervals.exactly(bias.loc[bias["subtracted"] == label, "estimate"].max()),
+            "below",
+            SMALL,
+        )
+        for label in MEMBERS
+    ]
+
+
+def _of_the_variance(table: pd.DataFrame) -> list[Statement]:
+    variance = intervals.pick(table, quantity="relative variance").set_index("subtracted")
+    without, largest = (variance.loc[variance["offset"] == at, "estimate"] for at in (0.0, LARGEST))
+    price = without[NOTHING] / without[EXPECTED]
+    dearer = largest[NOTHING] / largest[EXPECTED]
+    ratios: list[tuple[str, Source, str, float, Relation]] = [
+        (
             "Without a baseline, the off-policy actor pays with variance",
             NOTE,
             f"variance with {NOTHING}, over that with {EXPECTED} subtracted",
-            intervals.exactly(without[NOTHING] / without[EXPECTED]),
+            price,
             "above",
-            1.0,
         ),
-        statement(
+        (
             "The price grows with what all actions have in common",
             NOTE,
             f"the same ratio with {LARGEST:g} added to every reward, over the ratio without",
-            intervals.exactly(largest[NOTHING] / largest[EXPECTED] / (without[NOTHING] / without[EXPECTED])),
+            dearer / price,
             "above",
-            1.0,
         ),
-        statement(
+        (
             "A second draw of the policy is a baseline, too, which real-valued actions allow",
             KOOL,
             f"variance with {SECOND} subtracted, over that with {NOTHING}, {LARGEST:g} added",
-            intervals.exactly(largest[SECOND] / largest[NOTHING]),
+            largest[SECOND] / largest[NOTHING],
             "below",
-            1.0,
         ),
-        statement(
+        (
             "All actions at once have less variance than any baseline of one action",
             CIOSEK,
             f"variance of {EVERY}, over that with {EXPECTED} subtracted",
-            intervals.exactly(without[EVERY] / without[EXPECTED]),
+            without[EVERY] / without[EXPECTED],
             "below",
-            1.0,
         ),
+    ]
+    return [
+        statement(text, source, quantity, intervals.exactly(ratio), relation, 1.0)
+        for text, source, quantity, ratio, relation in ratios
     ]
