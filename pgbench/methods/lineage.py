@@ -81,6 +81,12 @@ The branches of the trust regions, `trust_region_branch.py`:
     trpo → trpo_share_of_gain
     natural_gradient → natural_ascent → natural_ascent_normalised
     trpo_practised → trpo_wide_region → trpo_shrinking_region
+
+Other Gaussian policies, `policy_branch.py`:
+
+    ppo → ppo_half_deviation
+    ppo → ppo_state_deviation
+    ppo → ppo_squashed
 """
 
 from __future__ import annotations
@@ -94,6 +100,7 @@ from pgbench.methods.critic_branch import CRITIC_BRANCH
 from pgbench.methods.main_line import MAIN_LINE
 from pgbench.methods.members import Member
 from pgbench.methods.optimiser_branch import OPTIMISER_BRANCH
+from pgbench.methods.policy_branch import POLICY_BRANCH
 from pgbench.methods.released_branch import RELEASED_BRANCH
 from pgbench.methods.replay_branch import REPLAY_BRANCH
 from pgbench.methods.surrogate_branch import SURROGATE_BRANCH
@@ -109,6 +116,7 @@ BRANCHES_IN_ORDER = (
     RELEASED_BRANCH,
     OPTIMISER_BRANCH,
     TRUST_REGION_BRANCH,
+    POLICY_BRANCH,
 )
 
 LINEAGE: Mapping[str, Member] = MappingProxyType(

@@ -43,3 +43,10 @@ def initial_parameters(
         for (role, _), weight in zip(heads, columns, strict=True):
             fill(weight, role, draws)
     return parameters
+
+
+def unit_columns_(weight: Tensor, norm: float, draws: torch.Generator) -> Tensor:
+    """Fill a weight `[I, O]` with normal draws, each unit's incoming weights scaled to a Euclidean norm."""
+    with torch.no_grad():
+        weight.normal_(generator=draws)
+        return weight.mul_(norm / weight.norm(dim=0))

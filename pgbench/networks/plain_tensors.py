@@ -39,6 +39,9 @@ def distribution_name(policy: Policy) -> str:
 
     Returns:
         `categorical`: the logits of the actions. `gaussian`: the mean of each component, whose log standard
-        deviation is `log_std`.
+        deviation is `log_std`. `gaussian with log_std`: the means of all components, then their log standard
+        deviations.
     """
-    return "categorical" if isinstance(policy.actions, Discrete) else "gaussian"
+    if isinstance(policy.actions, Discrete):
+        return "categorical"
+    return "gaussian with log_std" if policy.depends_on_state else "gaussian"

@@ -22,6 +22,7 @@ from pgbench.storage.policy_file import (
 from pgbench.training.learner import Learner
 from pgbench.training.loop import Trainer
 from pgbench.training.normalisation import ObservationNormaliser
+from pgbench.training.preprocessing import Preprocessing
 from pgbench.training.sampler import Sampler
 from pgbench.training.start import start_learner, start_sampler
 
@@ -50,7 +51,7 @@ def policies_of(trainer: Trainer, name: str) -> KeptPolicies:
         activation=learner.network.activation,
         distribution=learner.distribution_name,
         observations=None if normaliser is None else _normalisation(normaliser),
-        actions=_actions(learner.policy.actions, sampler.preprocessing.clips),
+        actions=_actions(learner.policy.actions, sampler.preprocessing),
     )
     tensors = {trainer.seeds[replica]: _tensors(learner, normaliser, replica) for replica in left}
     return KeptPolicies(description, tensors)
@@ -70,10 +71,12 @@ def _normalisation(normaliser: ObservationNormaliser) -> KeptNormalisation:
     return KeptNormalisation(epsilon=epsilon, minimum_variance=minimum, clip=clip)
 
 
-def _actions(space: Discrete | Box, clips: bool) -> KeptActions:
+def _actions(space: Discrete | Box, preprocessing: Preprocessing) -> KeptActions:
     if isinstance(space, Discrete):
         return KeptActions(number=space.n, low=None, high=None, executed="as drawn")
-    executed: Executed = "clipped" if clips else "as drawn"
+    executed: Executed = "clipped" if preprocessing.clips else "as drawn"
+    if preprocessing.squashes:
+        executed = "squashed"
     return KeptActions(number=None, low=_bounds(space.low), high=_bounds(space.high), executed=executed)
 
 

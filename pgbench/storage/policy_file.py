@@ -27,7 +27,7 @@ Tensors = Mapping[str, NDArray[Any]]
 """The tensors of one replica's policy, by name."""
 
 
-Executed = Literal["as drawn", "clipped"]
+Executed = Literal["as drawn", "clipped", "squashed"]
 """What happens to an action before the environment gets it."""
 
 
@@ -47,7 +47,10 @@ class KeptActions(Specification):
     )
     low: tuple[float | None, ...] | None = Field(description="Lower bounds; None where there is none.")
     high: tuple[float | None, ...] | None = Field(description="Upper bounds; None where there is none.")
-    executed: Executed = Field(description="`clipped`: a component outside its bounds is moved to the bound.")
+    executed: Executed = Field(
+        description="`clipped`: a component outside its bounds is moved to the bound. `squashed`: a component u "
+        "becomes low + (high − low) (tanh u + 1) / 2."
+    )
 
 
 class PolicyDescription(Specification):
@@ -66,7 +69,8 @@ class PolicyDescription(Specification):
     layers: PositiveInt = Field(description="Linear layers.")
     activation: str = Field(description="Follows every layer but the last.")
     distribution: str = Field(
-        description="`categorical`: the last layer gives logits. `gaussian`: it gives means, and `log_std` is free."
+        description="`categorical`: the last layer gives logits. `gaussian`: it gives means; `log_std` is free. "
+        "`gaussian with log_std`: it gives means and then log σ."
     )
     observations: KeptNormalisation | None = Field(description="None: observations stay as they are.")
     actions: KeptActions

@@ -27,6 +27,7 @@ class Preprocessing:
         counts: whether observations are counted in the running statistics.
         waits: whether they are counted a batch at a time. Until then, what is recorded of them is raw.
         clips: whether actions outside their box are brought into it.
+        squashes: whether the policy draws numbers that become actions by a hyperbolic tangent.
     """
 
     normaliser: ObservationNormaliser | None = None
@@ -35,6 +36,7 @@ class Preprocessing:
     counts: bool = True
     waits: bool = False
     clips: bool = True
+    squashes: bool = False
 
     def observations(self, raw: NDArray[Any], active: BoolArray) -> NDArray[Any]:
         """Observations `[S, E, O]` as they are recorded: normalised, after the active rows were counted.
@@ -74,6 +76,8 @@ class Preprocessing:
 
     def given(self, space: Discrete | Box, actions: NDArray[Any]) -> NDArray[Any]:
         """The actions for the environment, of those that a policy drew."""
+        if self.squashes and isinstance(space, Box):
+            return squashed(space, actions)
         return executed(space, actions) if self.clips else actions
 
     def begin_anew(self, rows: BoolArray) -> None:
@@ -101,7 +105,7 @@ class Preprocessing:
 
     def frozen(self) -> Preprocessing:
         """Observations normalised as they are now, which counts nothing; rewards as they are; actions as here."""
-        return Preprocessing(self.normaliser, counts=False, clips=self.clips)
+        return Preprocessing(self.normaliser, counts=False, clips=self.clips, squashes=self.squashes)
 
     def adopt(self, other: Preprocessing) -> None:
         """Copy the statistics of another of the same kind; running returns stay as they are."""
@@ -132,6 +136,13 @@ def executed(space: Discrete | Box, actions: NDArray[Any]) -> NDArray[Any]:
         bounded: NDArray[Any] = np.minimum(np.maximum(actions, space.low), space.high)
         return bounded.astype(np.float64)
     return actions
+
+
+def squashed(space: Box, numbers: NDArray[Any]) -> NDArray[np.float64]:
+    """The actions for the environment of a squashed Gaussian's numbers u: tanh u, scaled to the box."""
+    low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+    shares: NDArray[np.float64] = 0.5 * (np.tanh(numbers.astype(np.float64)) + 1.0)
+    return np.minimum(np.maximum(low + shares * (high - low), low), high)  # rounding must not leave the box
 
 
 def _side_by_side(values: NDArray[Any]) -> NDArray[Any]:

@@ -20,7 +20,7 @@ from pgbench.training.meaning import data, details, surrogates
 from pgbench.training.meaning.advantages import credited_action
 from pgbench.training.meaning.baselines import critic_fit, critic_of, sums_over_actions
 from pgbench.training.meaning.critics import relative_rate
-from pgbench.training.meaning.networks import critic_layers, initial_weights
+from pgbench.training.meaning.networks import critic_layers, initial_weights, policy_for
 from pgbench.training.meaning.updates import policy_optimiser
 from pgbench.training.parameters import Parameters
 from pgbench.training.sampler import Sampler, environment_streams
@@ -37,14 +37,16 @@ def start_sampler(run: Run, seeds: Sequence[int]) -> Sampler:
     streams = environment_streams(seeds, each)
     environment = environments.make(run.environment, streams, algorithm.details.time_limit)
     shape = (len(seeds), each, environment.observation_size)
-    preprocessing = details.preprocessing(algorithm.details, algorithm.gamma, shape)
+    squashes = algorithm.networks.squash
+    preprocessing = details.preprocessing(algorithm.details, algorithm.gamma, shape, squashes)
     return Sampler(environment, seeds, preprocessing, run.steps)
 
 
 def start_learner(algorithm: Algorithm, environment: VectorEnvironment, seeds: Sequence[int]) -> Learner:
     """The networks of a block, drawn from each seed's own streams, for an environment's spaces."""
     _check_actions(algorithm, environment)
-    policy, networks = Policy(environment.actions), algorithm.networks
+    networks = algorithm.networks
+    policy = policy_for(networks, environment.actions)
     of_critic = critic_layers(networks)
     heads: list[Head] = [("policy", policy.outputs)]
     critic: SharedCritic | StateCritic | ActionCritic | None
@@ -59,7 +61,7 @@ def start_learner(algorithm: Algorithm, environment: VectorEnvironment, seeds: S
             critic = _action_critic(of_critic, environment, policy, seeds)
         case None:
             critic = None
-    network, actor = _network(networks, environment.observation_size, heads, 0, seeds, policy.free)
+    network, actor = _network(networks, environment.observation_size, heads, 0, seeds, policy)
     beta = torch.zeros(len(seeds)) + surrogates.initial_beta(algorithm.surrogate)
     scale = details.start_value_scale(algorithm.details, len(seeds))
     return Learner(policy, network, actor, critic, beta, scale)
@@ -89,16 +91,25 @@ def _action_critic(
         case Discrete():
             inputs, outputs = environment.observation_size, policy.outputs
         case Box():
-            inputs, outputs = environment.observation_size + policy.outputs, 1
+            inputs, outputs = environment.observation_size + environment.actions.size, 1
     return ActionCritic(*_network(networks, inputs, [("value", outputs)], 1, seeds), policy)
 
 
 def _network(
-    networks: Networks, inputs: int, heads: Sequence[Head], index: int, seeds: Sequence[int], free: int = 0
+    networks: Networks,
+    inputs: int,
+    heads: Sequence[Head],
+    index: int,
+    seeds: Sequence[int],
+    policy: Policy | None = None,
 ) -> tuple[Perceptron, Parameters]:
-    """A network and its first parameters; the index tells the networks of a replica apart."""
+    """A network and its first parameters, a policy's among them; the index tells a replica's networks apart."""
     outputs = sum(count for _, count in heads)
+    free = 0 if policy is None else policy.free
     network = Perceptron((inputs, *networks.hidden, outputs), networks.activation, free)
     generators = [stream(seed, "initialisation", index) for seed in seeds]
     weights = initial_weights(networks.initialisation)
-    return network, Parameters.start(initial_parameters(network, generators, weights, heads))
+    rows = initial_parameters(network, generators, weights, heads)
+    if policy is not None:
+        policy.start_deviation(network.views(rows)[-2], network.free_of(rows))
+    return network, Parameters.start(rows)

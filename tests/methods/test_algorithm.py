@@ -39,6 +39,8 @@ CHANGES: dict[str, Any] = {
     "networks.activation": "relu",
     "networks.critic": components.CriticNetwork(hidden=(32,)),
     "networks.shared": True,
+    "networks.squash": True,
+    "networks.deviation.initial_log_std": -0.5,
     "networks.initialisation.hidden_gain": 1.0,
     "networks.initialisation.policy_gain": 1.0,
     "networks.initialisation.value_gain": 0.1,

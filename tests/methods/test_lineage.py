@@ -17,6 +17,7 @@ from pgbench.methods import (
     naming,
     optimiser_branch,
     paths,
+    policy_branch,
     released_branch,
     replay_branch,
     surrogate_branch,
@@ -48,6 +49,7 @@ ORDER = """
     plain_reinforce single_episodes heavy_ball n_step_rmsprop adaptive_step_size
     line_search_on_kl trpo_share_of_gain natural_ascent natural_ascent_normalised trpo_wide_region
     trpo_shrinking_region
+    ppo_half_deviation ppo_state_deviation ppo_squashed
 """
 """The order decides which of several equally near members names a run, and with it the directories of results."""
 
@@ -68,6 +70,7 @@ def test_the_order_of_the_members_does_not_move() -> None:
         (released_branch, released_branch.RELEASED_BRANCH),
         (optimiser_branch, optimiser_branch.OPTIMISER_BRANCH),
         (trust_region_branch, trust_region_branch.TRUST_REGION_BRANCH),
+        (policy_branch, policy_branch.POLICY_BRANCH),
     ],
 )
 def test_each_file_lists_every_member_that_it_defines(file: ModuleType, listed: tuple[Member, ...]) -> None:

@@ -31,6 +31,23 @@ def test_orthogonal_layers_are_orthogonal_times_their_gain():
         assert not bias.any()
 
 
+def test_weights_into_a_unit_have_one_norm():
+    network = Perceptron((8, 64, 64, 2), "tanh")
+    method = components.UnitColumns(hidden_gain=2.0)
+    for role, norm in (("policy", 0.01), ("value", 1.0)):
+        first, bias, second, _, last, *_ = network.views(
+            initial_parameters(network, generators(2), initial_weights(method), [(role, 2)])
+        )
+        for weight, expected in ((first, 2.0), (second, 2.0), (last, norm)):
+            norms = weight.norm(dim=1)
+            torch.testing.assert_close(norms, torch.full_like(norms, expected))
+        assert not bias.any()
+        assert abs(second.mean()) < 0.01
+        assert abs((second.square().mean().sqrt() * 8.0 / 2.0) - 1.0) < 0.01
+        kurtosis = second.pow(4).mean() / second.square().mean().square()
+        assert abs(kurtosis - 3.0) < 0.2  # a normal distribution's
+
+
 def test_xavier_weights_have_glorots_bound():
     network = Perceptron((20, 40, 4), "tanh")
     first = network.views(

@@ -64,6 +64,10 @@ CHANGES: list[tuple[str, Algorithm, dict[str, Any]]] = [
         {"networks.shared": True},
         {"networks.critic": c.CriticNetwork(hidden=(9,))},
         {"networks.critic": c.CriticNetwork(hidden=(8,), activation="relu")},
+        {"networks.deviation.initial_log_std": -1.0},
+        {"networks.deviation": c.StateDeviation()},
+        {"networks.squash": True},
+        {"networks.initialisation": c.UnitColumns()},
         {"networks.initialisation.hidden_gain": 1.0},
         {"networks.initialisation.policy_gain": 1.0},
         {"networks.initialisation.value_gain": 0.5},
@@ -90,6 +94,8 @@ CHANGES += [
     ("trpo", TRPO, change)
     for change in (
         {"update.delta": 0.001},
+        {"networks.deviation": c.StateDeviation()},
+        {"networks.squash": True},
         {"update.solver.steps": 2},
         {"update.solver.damping": 1.0},
         {"update.solver.fisher_every": 4},
@@ -288,6 +294,18 @@ def test_every_choice_of_an_optimiser_is_alive(optimiser, changes):
         assert trace(paths.with_values(parent, changed)) != trace(parent)
 
 
+def test_the_parameters_of_other_policies_and_weights_are_alive():
+    for one, other in (
+        (c.StateDeviation(), c.StateDeviation(initial_log_std=-1.0)),
+        (c.UnitColumns(), c.UnitColumns(hidden_gain=2.0)),
+        (c.UnitColumns(), c.UnitColumns(policy_gain=1.0)),
+        (c.UnitColumns(), c.UnitColumns(value_gain=2.0)),
+    ):
+        slot = "deviation" if isinstance(one, c.StateDeviation) else "initialisation"
+        first, second = (trace(paths.with_values(PPO, {f"networks.{slot}": each})) for each in (one, other))
+        assert first != second
+
+
 def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
     for one, other in (
         (c.FixedPenalty(beta=1.0), c.FixedPenalty(beta=2.0)),
@@ -309,6 +327,8 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
         ("reinforce", {"details.value_clip": 0.2}, "no effect without a critic"),
         ("reinforce", {"networks.shared": True}, "no effect without a critic"),
         ("gae", {"networks.shared": True}, "set baseline.fit to 'joint'"),
+        ("ppo", {"networks.squash": True, "details.actions": "raw"}, "leave details.actions out"),
+        ("replay", {"networks.squash": True}, "leave networks.squash out"),
         ("joint_fit", {"update": c.NaturalGradient()}, "set baseline.fit to 'separate'"),
         ("joint_fit", {"details.value_clip": 0.2}, "no effect on a single joint step"),
         ("fresh_targets", {"baseline.fit.steps": 1}, "no effect on a single step"),

@@ -13,6 +13,7 @@ from pgbench.methods.compatibility import (
     of_discounts,
     of_first_steps,
     of_optimisers,
+    of_policies,
     of_replay,
     of_surrogates,
     of_trust_regions,
@@ -34,6 +35,7 @@ PARTS = (
     of_advantages,
     of_v_trace,
     of_discounts,
+    of_policies,
     of_unread_choices,
 )
 """In this order: the first fault is the one that a person reads."""

@@ -38,9 +38,13 @@ from pgbench.methods.components.details import ObservationNormalisation as Obser
 from pgbench.methods.components.details import RewardScaling as RewardScaling
 from pgbench.methods.components.details import ValueNormalisation as ValueNormalisation
 from pgbench.methods.components.networks import CriticNetwork as CriticNetwork
+from pgbench.methods.components.networks import Deviation as Deviation
+from pgbench.methods.components.networks import FreeDeviation as FreeDeviation
 from pgbench.methods.components.networks import Initialisation as Initialisation
 from pgbench.methods.components.networks import Networks as Networks
 from pgbench.methods.components.networks import Orthogonal as Orthogonal
+from pgbench.methods.components.networks import StateDeviation as StateDeviation
+from pgbench.methods.components.networks import UnitColumns as UnitColumns
 from pgbench.methods.components.networks import Xavier as Xavier
 from pgbench.methods.components.optimisers import Adam as Adam
 from pgbench.methods.components.optimisers import GradientAscent as GradientAscent

@@ -24,10 +24,46 @@ class Orthogonal(Specification):
     value_gain: PositiveFloat = Field(1.0, description="Gain of the critic's last layer.")
 
 
-Initialisation = Annotated[Xavier | Orthogonal, *SLOT]
+class UnitColumns(Specification):
+    """Normal weights, each unit's incoming weights scaled to one norm; zero biases (PPO as released)."""
+
+    kind: Literal["unit_columns"] = "unit_columns"
+    hidden_gain: PositiveFloat = Field(
+        1.0, description="Norm of the weights into each unit of a hidden layer."
+    )
+    policy_gain: PositiveFloat = Field(
+        0.01, description="Norm of the weights into each output of the policy."
+    )
+    value_gain: PositiveFloat = Field(1.0, description="Norm of the weights into each output of the critic.")
+
+
+Initialisation = Annotated[Xavier | Orthogonal | UnitColumns, *SLOT]
 
 
 Activation = Literal["tanh", "relu"]
+
+
+class FreeDeviation(Specification):
+    """Log σ of a Gaussian policy is a parameter for each component of an action, the same in every state."""
+
+    kind: Literal["free"] = "free"
+    initial_log_std: float = Field(0.0, description="Log σ before the first update.")
+
+
+class StateDeviation(Specification):
+    """Log σ of a Gaussian policy is a second output of the network, which depends on the state.
+
+    Andrychowicz et al. 2021, section 3.2.
+    """
+
+    kind: Literal["state"] = "state"
+    initial_log_std: float = Field(
+        0.0,
+        description="Bias of these outputs before the first update: log σ, as far as the weights are small.",
+    )
+
+
+Deviation = Annotated[FreeDeviation | StateDeviation, *SLOT]
 
 
 class CriticNetwork(Specification):
@@ -38,10 +74,7 @@ class CriticNetwork(Specification):
 
 
 class Networks(Specification):
-    """The networks of actor and critic, with hidden layers of the same sizes unless `critic` says otherwise.
-
-    The logarithm of a Gaussian policy's standard deviation does not depend on the state.
-    """
+    """The networks of actor and critic, with hidden layers of the same sizes unless `critic` says otherwise."""
 
     hidden: tuple[PositiveInt, ...] = Field((64, 64), description="Units of each hidden layer.")
     activation: Activation = "tanh"
@@ -49,4 +82,12 @@ class Networks(Specification):
         None, description="The hidden layers of the critic; null: they are like the actor's."
     )
     initialisation: Initialisation = Xavier()
+    deviation: Annotated[Deviation, LATER] = Field(
+        FreeDeviation(), description="The standard deviation σ of a Gaussian policy."
+    )
+    squash: Annotated[bool, LATER] = Field(
+        False,
+        description="Whether a Gaussian's number u becomes the action tanh u, scaled to the box of actions "
+        "(Andrychowicz et al. 2021, section 3.2). By default u itself is the action.",
+    )
     shared: bool = Field(False, description="Whether actor and critic share all layers but the last.")

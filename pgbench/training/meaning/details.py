@@ -20,13 +20,16 @@ from pgbench.training.preprocessing import Preprocessing
 from pgbench.training.value_scale import ValueScale
 
 
-def preprocessing(details: c.Details, gamma: float, shape: tuple[int, int, int]) -> Preprocessing:
+def preprocessing(
+    details: c.Details, gamma: float, shape: tuple[int, int, int], squashes: bool
+) -> Preprocessing:
     """What stands between environments and policy before anything was seen.
 
     Args:
         details: the specification.
         gamma: discount of the return by which rewards are scaled.
         shape: (S, E, O): replicas, environments of each, components of an observation.
+        squashes: whether the policy's actions are to be squashed into their box.
     """
     replicas, each, size = shape
     normalisation, scaling = details.observation_normalisation, details.reward_scaling
@@ -36,6 +39,7 @@ def preprocessing(details: c.Details, gamma: float, shape: tuple[int, int, int])
         details.reward_offset or 0.0,
         waits=normalisation is not None and _waits(normalisation),
         clips=_clips(details),
+        squashes=squashes,
     )
 
 

@@ -1,13 +1,17 @@
-"""What the choice of networks means: the critic's layers, and the weights before the first update."""
+"""What the choice of networks means: the critic's layers, the policy, and the weights before the first update."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
+import numpy as np
 from torch.nn.init import orthogonal_, xavier_uniform_
 
+from pgbench.base.refusals import Refusal
+from pgbench.environments import Box, Discrete
 from pgbench.methods import components as c
-from pgbench.networks.initialisation import Fill
+from pgbench.networks.distributions import Policy
+from pgbench.networks.initialisation import Fill, unit_columns_
 
 
 def critic_layers(networks: c.Networks) -> c.Networks:
@@ -21,6 +25,37 @@ def critic_layers(networks: c.Networks) -> c.Networks:
             assert_never(networks.critic)
 
 
+def policy_for(networks: c.Networks, actions: Discrete | Box) -> Policy:
+    """The policy for the actions of an environment.
+
+    Raises:
+        Refusal: if a choice has no meaning for these actions.
+    """
+    if isinstance(actions, Discrete):
+        _check_discrete(networks)
+    elif networks.squash and not (np.isfinite(actions.low).all() and np.isfinite(actions.high).all()):
+        raise Refusal(
+            "networks.squash scales actions to their bounds, and those of this environment are not bounded: "
+            "leave networks.squash out"
+        )
+    match networks.deviation:
+        case c.FreeDeviation(initial_log_std=initial):
+            return Policy(actions, initial, depends_on_state=False, squashes=networks.squash)
+        case c.StateDeviation(initial_log_std=initial):
+            return Policy(actions, initial, depends_on_state=True, squashes=networks.squash)
+        case _:
+            assert_never(networks.deviation)
+
+
+def _check_discrete(networks: c.Networks) -> None:
+    for name, chosen in (("deviation", networks.deviation != c.FreeDeviation()), ("squash", networks.squash)):
+        if chosen:
+            raise Refusal(
+                f"networks.{name} belongs to a Gaussian policy, and the actions of this environment are discrete: "
+                f"leave networks.{name} out"
+            )
+
+
 def initial_weights(method: c.Initialisation) -> Fill:
     """How the weights of a network are drawn before the first update."""
     match method:
@@ -29,5 +64,8 @@ def initial_weights(method: c.Initialisation) -> Fill:
         case c.Orthogonal():
             gains = {"hidden": method.hidden_gain, "policy": method.policy_gain, "value": method.value_gain}
             return lambda weight, place, draws: orthogonal_(weight, gain=gains[place], generator=draws)
+        case c.UnitColumns():
+            norms = {"hidden": method.hidden_gain, "policy": method.policy_gain, "value": method.value_gain}
+            return lambda weight, place, draws: unit_columns_(weight, norms[place], draws)
         case _:
             assert_never(method)
