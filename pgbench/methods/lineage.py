@@ -60,9 +60,10 @@ Other surrogates, `surrogate_branch.py`:
 
 PPO and TRPO as their authors released them, and other ways to collect, `released_branch.py`:
 
-    ppo_clip → ppo_raw_actions → ppo_batch_statistics → ppo_batch_advantages → ppo_value_weight → ppo_value_clip
-    ppo_value_clip → ppo_released
-    trpo → trpo_raw_actions → trpo_batch_statistics → trpo_narrow → trpo_short_batches → trpo_lambda
+    ppo_clip → ppo_raw_actions → ppo_batch_statistics → ppo_unit_columns → ppo_batch_advantages → ppo_value_weight
+    ppo_value_weight → ppo_value_clip → ppo_released
+    trpo → trpo_raw_actions → trpo_batch_statistics → trpo_unit_columns → trpo_narrow → trpo_short_batches
+    trpo_short_batches → trpo_lambda
     trpo_lambda → trpo_lambda_target → trpo_halving → trpo_larger_kl → trpo_fifth_steps → trpo_value_minibatches
     trpo_value_minibatches → trpo_value_passes → trpo_released
     ppo → ppo_time_limit

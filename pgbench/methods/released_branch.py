@@ -38,8 +38,16 @@ PPO_BATCH_STATISTICS = successor(
     published.RELEASED,
 )
 
-PPO_BATCH_ADVANTAGES = successor(
+PPO_UNIT_COLUMNS = successor(
     PPO_BATCH_STATISTICS,
+    "ppo_unit_columns",
+    {"networks.initialisation": c.UnitColumns()},
+    "start from incoming weights of norm 1, and of norm 0.01 in the last layer of the policy",
+    published.RELEASED,
+)
+
+PPO_BATCH_ADVANTAGES = successor(
+    PPO_UNIT_COLUMNS,
     "ppo_batch_advantages",
     {"details.advantage_normalisation": "batch"},
     "normalise the advantages of the whole batch to mean 0 and variance 1",
@@ -89,8 +97,16 @@ TRPO_BATCH_STATISTICS = successor(
     published.RELEASED,
 )
 
-TRPO_NARROW = successor(
+TRPO_UNIT_COLUMNS = successor(
     TRPO_BATCH_STATISTICS,
+    "trpo_unit_columns",
+    {"networks.initialisation": c.UnitColumns()},
+    "start from incoming weights of norm 1, and of norm 0.01 in the last layer of the policy",
+    published.RELEASED,
+)
+
+TRPO_NARROW = successor(
+    TRPO_UNIT_COLUMNS,
     "trpo_narrow",
     {"networks.hidden": (32, 32)},
     "use half as many units in each layer",
@@ -191,12 +207,14 @@ PPO_RESTARTS = successor(
 RELEASED_BRANCH: tuple[Member, ...] = (
     PPO_RAW_ACTIONS,
     PPO_BATCH_STATISTICS,
+    PPO_UNIT_COLUMNS,
     PPO_BATCH_ADVANTAGES,
     PPO_VALUE_WEIGHT,
     PPO_VALUE_CLIP,
     PPO_RELEASED,
     TRPO_RAW_ACTIONS,
     TRPO_BATCH_STATISTICS,
+    TRPO_UNIT_COLUMNS,
     TRPO_NARROW,
     TRPO_SHORT_BATCHES,
     TRPO_LAMBDA,

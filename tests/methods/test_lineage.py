@@ -42,8 +42,9 @@ ORDER = """
     leave_one_out ppo_from_the_start replay_expected_value replay_second_action replay_all_actions
     ppo_clip_higher ppo_log_clip ppo_rollback spo ppo_reverse_kl exponential_advantage
     recomputed_advantages v_trace_target v_trace_advantage v_trace
-    ppo_raw_actions ppo_batch_statistics ppo_batch_advantages ppo_value_weight ppo_value_clip ppo_released
-    trpo_raw_actions trpo_batch_statistics trpo_narrow trpo_short_batches trpo_lambda trpo_lambda_target
+    ppo_raw_actions ppo_batch_statistics ppo_unit_columns ppo_batch_advantages ppo_value_weight ppo_value_clip
+    ppo_released trpo_raw_actions trpo_batch_statistics trpo_unit_columns trpo_narrow trpo_short_batches trpo_lambda
+    trpo_lambda_target
     trpo_halving trpo_larger_kl trpo_fifth_steps trpo_value_minibatches trpo_value_passes trpo_released
     ppo_time_limit ppo_restarts
     plain_reinforce single_episodes heavy_ball n_step_rmsprop adaptive_step_size
