@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from pgbench.base import wording
+from pgbench.base.importing import quickly_imported
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.base.specification import Specification
 from pgbench.base.yaml_files import read_yaml
@@ -148,7 +149,8 @@ def train(
     actual_name = naming.run_name(run)
     if name not in (None, actual_name):
         raise Refusal(f"train: these arguments describe the run '{actual_name}', not '{name}'")
-    from pgbench.running.block import train_block
+    with quickly_imported():
+        from pgbench.running.block import train_block
 
     train_block(run, block, into or Layout().block(f"{actual_name}/{block[0]}-{block[-1]}"), checkpoint_every)
 
@@ -193,7 +195,8 @@ def gather(
     results: Results = RESULTS,
 ) -> None:
     """Collect studies' blocks into their tables, beside their plans."""
-    from pgbench.analysis import gathering
+    with quickly_imported():
+        from pgbench.analysis import gathering
 
     for directory in directories:
         gathering.gather(read_plan(directory / PLAN), results, directory)
@@ -207,7 +210,8 @@ def report(
     ),
 ) -> None:
     """Write studies' pages, with their figures and tables beside them."""
-    from pgbench.report import study_page
+    with quickly_imported():
+        from pgbench.report import study_page
 
     for directory in directories:
         page = into / directory.resolve().name
@@ -248,7 +252,8 @@ def laboratory(
         return
     catalogue.check_measurement(name)
     catalogue.check_size(preset)
-    from pgbench.laboratory import measuring
+    with quickly_imported():
+        from pgbench.laboratory import measuring
 
     measuring.write(name, preset, seed, output or Layout().measurement(preset, name))
 

@@ -114,9 +114,13 @@ def _load(xml: str) -> mujoco.MjModel:
     handler = mujoco.get_mju_user_warning()
     mujoco.set_mju_user_warning(lambda message: None)
     try:
-        return mujoco.MjModel.from_xml_path(str(_asset(xml)))
+        model = mujoco.MjModel.from_xml_path(str(_asset(xml)))
     finally:
         mujoco.set_mju_user_warning(handler)
+    if model.ntree == 1:
+        # Constraints of one kinematic tree make one island; looking for it takes 4 to 8 % of a step.
+        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND
+    return model
 
 
 def _asset(xml: str) -> Path:

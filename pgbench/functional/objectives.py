@@ -118,6 +118,12 @@ def kl_penalised(
     return importance_ratio(log_probs, old_log_probs, advantages) - beta * kl
 
 
+BETA_REACH = 2.0**64
+"""How far doubling and halving may take β from 1, either way. In single precision 150 halvings would make it 0 and
+128 doublings ∞, and no later update could undo that. Long before, a penalty is either lost in the rounding of the
+rest, or all there is."""
+
+
 def adapt_beta(beta: Tensor, kl: Tensor, target: float) -> Tensor:
     """The β of the next update: β/2 where d < d_targ / 1.5, 2β where d > 1.5 d_targ, else β (PPO, section 4).
 
@@ -127,10 +133,12 @@ def adapt_beta(beta: Tensor, kl: Tensor, target: float) -> Tensor:
         target: d_targ, in nats.
 
     Returns:
-        `[S]`.
+        `[S]`; a step that would leave `BETA_REACH` is not taken.
     """
-    larger = torch.where(kl > 1.5 * target, 2.0 * beta, beta)
-    return torch.where(kl < target / 1.5, 0.5 * beta, larger)
+    doubled = torch.where(beta < BETA_REACH, 2.0 * beta, beta)
+    halved = torch.where(beta > 1.0 / BETA_REACH, 0.5 * beta, beta)
+    larger = torch.where(kl > 1.5 * target, doubled, beta)
+    return torch.where(kl < target / 1.5, halved, larger)
 
 
 def value_loss(values: Tensor, targets: Tensor) -> Tensor:

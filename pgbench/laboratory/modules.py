@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pgbench.laboratory.measurements import (
+    action_baselines,
     cloning,
     critic_targets,
     divergence,
@@ -54,5 +55,6 @@ MODULES: dict[str, MeasurementModule] = {
     "off_policy": off_policy,
     "critic_targets": critic_targets,
     "cloning": cloning,
+    "action_baselines": action_baselines,
 }
 """Name in the catalogue → module."""

@@ -23,3 +23,5 @@ LIU = Source(paper="liu2018horizon", where="importance sampling of the distribut
 SINGH = Source(paper="singh1998analytical", where="bias and variance of estimated values")
 PETERS_SCHAAL = Source(paper="peters2007reward", where="regression weighted by exponential rewards")
 TSITSIKLIS = Source(paper="tsitsiklis1997analysis", where="the limit of TD(λ) with linear functions")
+KOOL = Source(paper="kool2019buy", where="other samples as a baseline")
+CIOSEK = Source(paper="ciosek2018expected", where="the sum over actions")

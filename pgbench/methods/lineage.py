@@ -63,9 +63,24 @@ PPO and TRPO as their authors released them, and other ways to collect, `release
     ppo_clip → ppo_raw_actions → ppo_batch_statistics → ppo_batch_advantages → ppo_value_weight → ppo_value_clip
     ppo_value_clip → ppo_released
     trpo → trpo_raw_actions → trpo_batch_statistics → trpo_narrow → trpo_short_batches → trpo_lambda
-    trpo_lambda → trpo_lambda_target → trpo_halving → trpo_released
+    trpo_lambda → trpo_lambda_target → trpo_halving → trpo_larger_kl → trpo_fifth_steps → trpo_value_minibatches
+    trpo_value_minibatches → trpo_value_passes → trpo_released
     ppo → ppo_time_limit
     ppo → ppo_restarts
+
+The branches that differ in the optimiser, `optimiser_branch.py`:
+
+    reinforce → plain_reinforce → single_episodes
+    plain_reinforce → heavy_ball
+    n_step → n_step_rmsprop
+    fixed_horizon → adaptive_step_size
+
+The branches of the trust regions, `trust_region_branch.py`:
+
+    trpo → line_search_on_kl
+    trpo → trpo_share_of_gain
+    natural_gradient → natural_ascent → natural_ascent_normalised
+    trpo_practised → trpo_wide_region → trpo_shrinking_region
 """
 
 from __future__ import annotations
@@ -78,9 +93,11 @@ from pgbench.methods.branches import BRANCHES
 from pgbench.methods.critic_branch import CRITIC_BRANCH
 from pgbench.methods.main_line import MAIN_LINE
 from pgbench.methods.members import Member
+from pgbench.methods.optimiser_branch import OPTIMISER_BRANCH
 from pgbench.methods.released_branch import RELEASED_BRANCH
 from pgbench.methods.replay_branch import REPLAY_BRANCH
 from pgbench.methods.surrogate_branch import SURROGATE_BRANCH
+from pgbench.methods.trust_region_branch import TRUST_REGION_BRANCH
 
 BRANCHES_IN_ORDER = (
     MAIN_LINE,
@@ -90,6 +107,8 @@ BRANCHES_IN_ORDER = (
     BASELINE_BRANCH,
     SURROGATE_BRANCH,
     RELEASED_BRANCH,
+    OPTIMISER_BRANCH,
+    TRUST_REGION_BRANCH,
 )
 
 LINEAGE: Mapping[str, Member] = MappingProxyType(

@@ -129,8 +129,40 @@ TRPO_HALVING = successor(
     published.RELEASED,
 )
 
-TRPO_RELEASED = successor(
+TRPO_LARGER_KL = successor(
     TRPO_HALVING,
+    "trpo_larger_kl",
+    {"update.line_search.largest_kl": 1.5},
+    "refuse a step only where the KL divergence is more than one and a half times δ",
+    published.RELEASED,
+)
+
+TRPO_FIFTH_STEPS = successor(
+    TRPO_LARGER_KL,
+    "trpo_fifth_steps",
+    {"update.solver.fisher_every": 5},
+    "estimate the curvature of the KL divergence on every fifth step of the batch",
+    published.RELEASED,
+)
+
+TRPO_VALUE_MINIBATCHES = successor(
+    TRPO_FIFTH_STEPS,
+    "trpo_value_minibatches",
+    {"baseline.fit.minibatch_size": 64},
+    "fit the critic on minibatches",
+    published.RELEASED,
+)
+
+TRPO_VALUE_PASSES = successor(
+    TRPO_VALUE_MINIBATCHES,
+    "trpo_value_passes",
+    {"baseline.fit.steps": 5 * 1024 // 64},
+    "let the critic pass over the batch five times",
+    published.RELEASED,
+)
+
+TRPO_RELEASED = successor(
+    TRPO_VALUE_PASSES,
     "trpo_released",
     {"details.time_limits": "terminal"},
     "treat a time limit as an end like any other",
@@ -170,6 +202,10 @@ RELEASED_BRANCH: tuple[Member, ...] = (
     TRPO_LAMBDA,
     TRPO_LAMBDA_TARGET,
     TRPO_HALVING,
+    TRPO_LARGER_KL,
+    TRPO_FIFTH_STEPS,
+    TRPO_VALUE_MINIBATCHES,
+    TRPO_VALUE_PASSES,
     TRPO_RELEASED,
     PPO_TIME_LIMIT,
     PPO_RESTARTS,

@@ -6,42 +6,20 @@ different times and decay their step sizes separately, therefore both are vector
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pgbench.base.compiled import compiled
-
-
-@dataclass
-class AdamState:
-    """The state of Adam.
-
-    Attributes:
-        mean: `[S, P]`, the first moment of the gradients.
-        square: `[S, P]`, the second moment of the gradients.
-        count: `[S]`, steps that each replica has taken, in double precision.
-    """
-
-    mean: Tensor
-    square: Tensor
-    count: Tensor
-
-    @classmethod
-    def zeros_like(cls, parameters: Tensor) -> AdamState:
-        """The state before the first step, for parameters `[S, P]`."""
-        zeros = torch.zeros_like(parameters, requires_grad=False)
-        return cls(zeros, zeros.clone(), torch.zeros(len(parameters), dtype=torch.float64))
+from pgbench.networks.optimiser_state import OptimiserState
 
 
 def adam_step(
     parameters: Tensor,
     gradient: Tensor,
-    state: AdamState,
+    state: OptimiserState,
     learning_rate: Tensor,
     epsilon: float,
     active: Tensor,

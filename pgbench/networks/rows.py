@@ -16,7 +16,12 @@ from pgbench.base.compiled import compiled
 
 def row_norms(gradients: Sequence[Tensor]) -> Tensor:
     """Euclidean norms `[S]` of vectors whose parts are the rows of several tensors `[S, P]`."""
-    return torch.from_numpy(np.sqrt(sum(_squared_norms(gradient.numpy()) for gradient in gradients)))
+    norms = torch.from_numpy(np.sqrt(sum(_squared_norms(gradient.numpy()) for gradient in gradients)))
+    if norms.isfinite().all():
+        return norms
+    # The squares of numbers above 1e19 overflow. A gradient over a norm of ∞ would be 0, and nothing would move.
+    exact = sum(gradient.double().square().sum(1) for gradient in gradients)
+    return torch.where(norms.isfinite(), norms, torch.as_tensor(exact).sqrt().to(norms.dtype))
 
 
 @partial(compiled, reordered=True)

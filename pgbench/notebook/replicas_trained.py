@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 from pgbench.base.refusals import Refusal
 from pgbench.methods import naming, runs
@@ -110,15 +111,27 @@ def train(
     values = {"environment": environment, "steps": steps, "evaluation": evaluation}
     run, block = describe_run(algorithm, overrides, values, "train"), _seeds(seeds)
     if into is not None:
-        train_block(run, block, Path(into), progress=False)
+        with _one_thread():
+            train_block(run, block, Path(into), progress=False)
         return load(Path(into))
     tables = Tables(block)
-    with closing(Trainer(run, block)) as trainer:
+    with _one_thread(), closing(Trainer(run, block)) as trainer:
         for record in trainer.records():
             tables.add(record)
         kept = policies_of(trainer, naming.run_name(run))
         condensed_tables = condensed(tables.rows(), trainer.outcomes(), run.steps)
     return TrainedReplicas(run, block, blocks.ordered(condensed_tables), kept)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Train as a job does, and leave torch as it was."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _seeds(seeds: str | Iterable[int]) -> list[int]:

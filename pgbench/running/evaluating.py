@@ -12,12 +12,12 @@ import pandas as pd
 from pydantic import ValidationError
 
 from pgbench.base import wording
-from pgbench.base.refusals import explain
+from pgbench.base.refusals import Refusal, explain
 from pgbench.methods.runs import Evaluation, Run
 from pgbench.running.keeping import restored
 from pgbench.storage.blocks import ORDERS, STABLE, policies_of, read_block
 from pgbench.storage.policy_file import KeptPolicies
-from pgbench.training.evaluation import evaluate
+from pgbench.training import evaluation
 
 EPISODES = 10
 """Episodes of each replica, where neither the caller nor the run says how many."""
@@ -49,23 +49,31 @@ def play(
         Refusal: if one of the seeds has no policy.
     """
     seeds = kept.description.seeds if seeds is None else tuple(dict.fromkeys(seeds))
-    usual = run.evaluation or Evaluation(episodes=EPISODES)
-    changes = {
-        "episodes": episodes,
-        "actions": None if sampled is None else "sampled" if sampled else "mean",
-    }
-    given = {name: value for name, value in changes.items() if value is not None}
-    try:
-        asked = Evaluation.model_validate(usual.model_dump() | given)
-    except ValidationError as error:
-        raise explain(error, "evaluate", Evaluation) from None
+    if not seeds:
+        raise Refusal(f"{kept.description.run}: no replica has a policy to evaluate, because all diverged")
+    asked = _asked(run, episodes, sampled)
     learner, sampler = restored(run, kept, seeds)
     with closing(sampler.environment):
-        evaluated = run.model_copy(update={"evaluation": asked})
-        played = evaluate(evaluated, seeds, learner, sampler, np.zeros_like(sampler.steps))
+        evaluated, everyone = (
+            run.model_copy(update={"evaluation": asked}),
+            np.ones(len(seeds), dtype=np.bool_),
+        )
+        played = evaluation.play(evaluated, asked, seeds, learner, sampler, everyone)
     table = pd.DataFrame([asdict(episode) for episode in played])
     ordered: pd.DataFrame = table.sort_values(ORDERS["evaluations"], **STABLE)
     return ordered
+
+
+def _asked(run: Run, episodes: int | None, sampled: bool | None) -> Evaluation:
+    """The run's own evaluation, with what the caller wants otherwise."""
+    usual = run.evaluation or Evaluation(episodes=EPISODES)
+    actions = None if sampled is None else "sampled" if sampled else "mean"
+    changes = {"episodes": episodes, "actions": actions}
+    given = {name: value for name, value in changes.items() if value is not None}
+    try:
+        return Evaluation.model_validate(usual.model_dump() | given)
+    except ValidationError as error:
+        raise explain(error, "evaluate", Evaluation) from None
 
 
 def play_block(

@@ -17,6 +17,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -94,13 +95,8 @@ def ffmpeg() -> str | None:
 
 def _drawn(environment: str) -> gymnasium.Env[Any, Any]:
     """An environment that draws into memory."""
-    package = str(specification(environment).entry_point).partition(":")[0]
-    if package.startswith("gymnasium.envs.mujoco"):
-        os.environ.setdefault(RENDERER, _renderer())
-    if package.startswith(("gymnasium.envs.classic_control", "gymnasium.envs.toy_text")):
-        if find_spec("pygame") is None:
-            raise Refusal(f"{environment} is drawn by pygame, which is not installed: {EXTRA}")
-        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    specification(environment)  # imports the module of an id that names one
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame then needs no screen
     try:
         made = gymnasium.make(environment, disable_env_checker=True, render_mode="rgb_array")
     except Exception as error:  # an environment may refuse the mode in its own way
@@ -113,6 +109,8 @@ def _drawn(environment: str) -> gymnasium.Env[Any, Any]:
         raise Refusal(
             f"{environment} cannot be drawn into memory: of its render modes {modes} none is 'rgb_array'"
         )
+    if any(kind.__module__.startswith("gymnasium.envs.mujoco") for kind in type(made.unwrapped).__mro__):
+        os.environ[RENDERER] = os.environ.get(RENDERER) or _renderer()  # it is read at the first picture
     return made
 
 
@@ -162,8 +160,12 @@ def _first(environment: str, frames: Iterator[Frame]) -> Frame:
     """The first picture; whatever draws fails at this one, if it does."""
     try:
         return next(frames)
-    except (Refusal, Breakdown):
+    except Refusal:
         raise
+    except DependencyNotInstalled as error:
+        raise Refusal(
+            f"{environment} is drawn by a package that is not installed ({error}); try {EXTRA}"
+        ) from error
     except Exception as error:
         raise Breakdown(f"{environment} could not be drawn on this machine: {error}") from error
 

@@ -184,6 +184,16 @@ CATALOGUE: dict[str, Measurement] = {
         "weights; the lines of equal weights are the demonstrators themselves. Right: clones from "
         "samples, against the number of demonstrations.",
     ),
+    "action_baselines": Measurement(
+        name="action_baselines",
+        random_stream=11,
+        title="The price of no baseline off policy",
+        question="How much variance does the off-policy actor pay for, if nothing is subtracted from Q?",
+        source="the study note, off-policy actor-critic; Kool et al. 2019; Ciosek and Whiteson 2018",
+        caption="Variance of the actor’s gradient from one transition of the buffer, relative to the "
+        "squared length of the exact gradient, against a constant that is added to every reward. The "
+        "critic is exact, and nothing is sampled.",
+    ),
 }
 """Name → measurement, in the order of the page. The order changes no number: `random_stream` is the seed."""
 

@@ -26,7 +26,12 @@ from pgbench.training.streams import stream
 
 
 def evaluate(
-    run: Run, seeds: Sequence[int], learner: Learner, sampler: Sampler, before: NDArray[np.int64]
+    run: Run,
+    seeds: Sequence[int],
+    learner: Learner,
+    sampler: Sampler,
+    before: NDArray[np.int64],
+    lost: NDArray[np.bool_],
 ) -> list[Episode]:
     """Evaluate the replicas that have just completed another part of their budget.
 
@@ -39,6 +44,7 @@ def evaluate(
         learner: after the update.
         sampler: of training, after the update; only its steps and its normalisation are looked at.
         before: `[S]`, environment steps of each replica before the update.
+        lost: `[S]`, replicas that diverged.
 
     Returns:
         The episodes; `step` is the replica's step of training.
@@ -46,10 +52,21 @@ def evaluate(
     evaluation = run.evaluation
     if evaluation is None:
         return []
+    completed, earlier = (parts(evaluation, run.steps, steps) for steps in (sampler.steps, before))
+    due = (completed > earlier) & ~lost
+    return play(run, evaluation, seeds, learner, sampler, due) if due.any() else []
+
+
+def play(
+    run: Run,
+    evaluation: Evaluation,
+    seeds: Sequence[int],
+    learner: Learner,
+    sampler: Sampler,
+    due: NDArray[np.bool_],
+) -> list[Episode]:
+    """The episodes of one evaluation of the replicas that are `due` `[S]`; other arguments as for `evaluate`."""
     completed = parts(evaluation, run.steps, sampler.steps)
-    due = (completed > parts(evaluation, run.steps, before)) & ~learner.diverged().numpy()
-    if not due.any():
-        return []
     draws = (stream(seed, "evaluation", int(part)) for seed, part in zip(seeds, completed, strict=True))
     streams = [int(generator.integers(2**62)) for generator in draws]
     rows, limit = environment_streams(streams, evaluation.episodes), evaluation_limit(run)

@@ -26,13 +26,12 @@ def gradient_steps(
 ) -> Statistics:
     """Steps on the whole batch; the gradient's norm is a mean over them."""
     parts, total = _learning_together(algorithm, learner), torch.zeros(len(moment.seeds))
+    rate = optimisers.learning_rate(method.optimiser, learner.actor, moment.remaining)
     for _ in range(method.steps):
         accumulate(algorithm, learner, batch)
         total += optimisers.step(method.optimiser, algorithm.details, parts, moment.remaining, moment.running)
-    return {
-        "gradient_norm": total / method.steps,
-        "learning_rate": optimisers.learning_rate(method.optimiser, moment.remaining),
-    }
+    optimisers.adapt_learning_rate(method.optimiser, learner, batch.transitions, moment)
+    return {"gradient_norm": total / method.steps, "learning_rate": rate}
 
 
 def minibatch_epochs(
@@ -41,6 +40,7 @@ def minibatch_epochs(
     """Epochs of minibatch steps; the gradient's norm is a mean over the steps that were taken."""
     generators = [stream(seed, "minibatches", moment.iteration) for seed in moment.seeds]
     parts, active = _learning_together(algorithm, learner), moment.running
+    rate = optimisers.learning_rate(method.optimiser, learner.actor, moment.remaining)
     total, steps = torch.zeros(len(generators)), torch.zeros(len(generators))
     for epoch in range(method.epochs):
         if method.recompute_advantages and epoch:
@@ -56,10 +56,8 @@ def minibatch_epochs(
             active = active & (mean_kl(learner, batch.transitions) <= method.max_kl)
             if not active.any():
                 break
-    return {
-        "gradient_norm": total / steps.clamp(min=1.0),
-        "learning_rate": optimisers.learning_rate(method.optimiser, moment.remaining),
-    }
+    optimisers.adapt_learning_rate(method.optimiser, learner, batch.transitions, moment)
+    return {"gradient_norm": total / steps.clamp(min=1.0), "learning_rate": rate}
 
 
 def minibatches(algorithm: Algorithm, shuffled: Transitions, size: int) -> Iterator[Transitions]:

@@ -235,8 +235,12 @@ class Learner:
             self.scale.restore(state["scale"])
 
     def diverged(self) -> Tensor:
-        """`[S]`, boolean: replicas with a parameter that is not a finite number."""
-        return ~torch.stack([finite_rows(part.values) for part in self.parts]).all(0)
+        """`[S]`, boolean: replicas with a parameter that is no finite number, or that Adam will never move again.
+
+        The square of a gradient above 1e19 overflows, and Adam divides by it for ever.
+        """
+        kept = [tensor for part in self.parts for tensor in part.tensors().values()]
+        return ~torch.stack([finite_rows(rows) for rows in kept if rows.dim() > 1]).all(0)
 
 
 def mean_kl(learner: Learner, data: Transitions) -> Tensor:

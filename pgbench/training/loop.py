@@ -32,8 +32,8 @@ takes about as long as learning from it."""
 class Trainer:
     """Replicas of a run between two iterations of their training.
 
-    A replica ends with the first update at or past its budget of environment steps, or when a parameter is no
-    longer a finite number; from then on it idles.
+    A replica ends with the first update at or past its budget of environment steps, or when a parameter or a
+    running statistic is no longer a finite number; from then on it idles.
 
     Args:
         run: algorithm, environment and budget.
@@ -67,9 +67,10 @@ class Trainer:
                 statistics = self._learn(rollout, moment)
             case ReplayMemory() as memory:
                 statistics = learn_from(memory, self.run.algorithm, learner, rollout, moment)
-        self.running = running & (sampler.steps < self.run.steps) & ~learner.diverged().numpy()
+        lost = learner.diverged().numpy() | sampler.preprocessing.lost(len(self.seeds))
+        self.running = running & (sampler.steps < self.run.steps) & ~lost
         self.iteration += 1
-        evaluations = evaluation.evaluate(self.run, self.seeds, learner, sampler, before)
+        evaluations = evaluation.evaluate(self.run, self.seeds, learner, sampler, before, lost)
         steps = sampler.steps.copy()
         return Iteration(iteration, steps, running, measured, rollout.episodes, statistics, evaluations)
 

@@ -49,6 +49,11 @@ class RunningMoments:
             self.count, self.mean, self.variance, values, _everywhere(values) if active is None else active
         )
 
+    @property
+    def finite(self) -> BoolArray:
+        """`[S]`: replicas whose statistics are finite. Others stay so for ever, whatever they see afterwards."""
+        return np.array([np.isfinite(row).all() for row in np.concatenate([self.mean, self.variance], 1)])
+
     def state(self) -> dict[str, FloatArray]:
         """The statistics, copied."""
         return {"count": self.count.copy(), "mean": self.mean.copy(), "variance": self.variance.copy()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pgbench.networks.adam import AdamState, adam_step
+from pgbench.networks.optimiser_state import OptimiserState
 from pgbench.networks.rows import row_norms
 
 
@@ -18,23 +18,22 @@ class Parameters:
 
     Attributes:
         values: `[S, P]`.
-        adam: the optimiser's state.
+        state: the optimiser's state.
         relative_rate: their step size as a multiple of the optimiser's.
     """
 
     values: Tensor
-    adam: AdamState
+    state: OptimiserState
     relative_rate: float = 1.0
 
     @classmethod
     def start(cls, initial: Tensor) -> Parameters:
         """Before the first update; a copy of the initial values is stepped."""
-        return cls(initial.detach().clone().requires_grad_(), AdamState.zeros_like(initial))
+        return cls(initial.detach().clone().requires_grad_(), OptimiserState.zeros_like(initial))
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next step depends on, by name; they share their memory with this."""
-        adam = {"mean": self.adam.mean, "square": self.adam.square, "count": self.adam.count}
-        return {"values": self.values.detach(), **adam}
+        return {"values": self.values.detach(), **vars(self.state)}
 
     def pop_gradient(self) -> Tensor:
         """The accumulated gradient `[S, P]`, zeros if there is none, which is then forgotten."""
@@ -47,21 +46,21 @@ class Parameters:
         self.values.grad = self.pop_gradient() + correction
 
 
+Move = Callable[[Parameters, Tensor, Tensor, Tensor | None], None]
+"""How an optimiser steps some parameters: they, their gradient `[S, P]`, the step size `[S]`, and what the gradient
+is multiplied by first, `[S]`; None: by 1."""
+
+
 def take_step(
-    parts: Sequence[Parameters],
-    learning_rate: Tensor,
-    epsilon: float,
-    max_gradient_norm: float | None,
-    active: Tensor,
+    parts: Sequence[Parameters], move: Move, learning_rate: Tensor, max_gradient_norm: float | None
 ) -> Tensor:
-    """Step each part down its accumulated gradient with Adam, and forget the gradient.
+    """Step each part down its accumulated gradient, and forget the gradient.
 
     Args:
         parts: whose gradients make up one gradient a replica.
+        move: the optimiser's step.
         learning_rate: `[S]`, in double precision; of parts with another relative rate, a multiple of it.
-        epsilon: of Adam.
         max_gradient_norm: longer gradients are shortened to it, each replica's by itself; None: never.
-        active: `[S]`, boolean; other replicas keep every bit.
 
     Returns:
         `[S]`, the gradient's norm before it was shortened.
@@ -70,6 +69,5 @@ def take_step(
     norms = row_norms(gradients)
     scale = None if max_gradient_norm is None else (max_gradient_norm / (norms + 1e-6)).clamp_(max=1.0)
     for part, gradient in zip(parts, gradients, strict=True):
-        rate = part.relative_rate * learning_rate
-        adam_step(part.values, gradient, part.adam, rate, epsilon, active, scale=scale)
+        move(part, gradient, part.relative_rate * learning_rate, scale)
     return norms

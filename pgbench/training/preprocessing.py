@@ -91,6 +91,14 @@ class Preprocessing:
             return rewards
         return self.scaler(rewards, terminated, truncated, active)
 
+    def lost(self, replicas: int) -> BoolArray:
+        """`[S]`: replicas with statistics that are not finite: all that they see or earn would be 0 or NaN."""
+        moments = [each.moments for each in (self.normaliser, self.scaler) if each is not None]
+        lost = np.zeros(replicas, dtype=np.bool_)
+        for each in moments:
+            lost |= ~each.finite
+        return lost
+
     def frozen(self) -> Preprocessing:
         """Observations normalised as they are now, which counts nothing; rewards as they are; actions as here."""
         return Preprocessing(self.normaliser, counts=False, clips=self.clips)

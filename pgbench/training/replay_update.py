@@ -74,7 +74,7 @@ def update(
     return part, {
         "value_loss": losses / (method.steps * fit.steps),
         "gradient_norm": norms / method.steps,
-        "learning_rate": optimisers.learning_rate(method.optimiser, moment.remaining),
+        "learning_rate": optimisers.learning_rate(method.optimiser, learner.actor, moment.remaining),
     }
 
 

@@ -93,6 +93,13 @@ def test_evaluations_cost_their_episodes_stepping(tmp_path: Path) -> None:
     assert more == pytest.approx(7 * 6 * 500 * each / 1e6)
 
 
+def test_comparisons_of_gradients_cost_at_most_their_batches(tmp_path: Path) -> None:
+    model, run = read(tmp_path), run_of(environment="CartPole-v1")
+    compared = run.model_copy(update={"reference": runs.Reference(every=10, batches=20)})
+    (plain, _), (more, _) = (model.training(each, 2, 1000) for each in (run, compared))
+    assert more == pytest.approx(3.0 * plain)
+
+
 def test_a_variant_has_its_own_measurement(tmp_path: Path) -> None:
     seconds, basis = read(tmp_path).training(run_of(paths.with_values(PPO, {"gamma": 0.5})), 10, 1)
     assert (seconds * 1e6, basis) == (pytest.approx(160.0), "measured")

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 
 from pgbench.environments import Box, make
+from pgbench.environments.mujoco import MujocoVector
 from pgbench.environments.mujoco_tasks import TASKS
 
 Comparison = Callable[[str, int], None]
@@ -38,6 +40,14 @@ def test_spaces_and_time_limit_are_gymnasiums(name: str) -> None:
     assert np.array_equal(ours.actions.high, theirs.action_space.high)
     assert theirs.spec is not None
     assert ours.time_limit == theirs.spec.max_episode_steps
+
+
+@every_task
+def test_islands_are_looked_for_only_where_there_may_be_several(name: str) -> None:
+    world = make(name, [np.random.default_rng(0)])
+    assert isinstance(world, MujocoVector)
+    off = bool(world._model.opt.disableflags & mujoco.mjtDisableBit.mjDSBL_ISLAND)
+    assert off == (world._model.ntree == 1) == (name not in {"Pusher-v5", "Reacher-v5"})
 
 
 def test_actions_in_double_precision_equal_gymnasium_too() -> None:

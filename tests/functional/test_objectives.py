@@ -149,3 +149,17 @@ def test_halving_undoes_doubling_to_the_bit():
 
 def test_an_unknown_divergence_keeps_beta():
     assert objectives.adapt_beta(torch.tensor([3.0]), torch.tensor([torch.nan]), 0.01).tolist() == [3.0]
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("first", [1.0, 0.3, 1e-30, 1e30])
+def test_no_number_of_doublings_or_halvings_loses_beta(kind, first):
+    """A thousand updates one way, and a thousand back: β is finite and positive, and as quick to turn as ever."""
+    beta, low, high = torch.tensor([first], dtype=kind), torch.zeros(1), torch.ones(1)
+    for divergence in (low, high):
+        for _ in range(1000):
+            beta = objectives.adapt_beta(beta, divergence, 0.01)
+        assert beta.isfinite().all()
+        assert (beta > 0.0).all()
+        turned = objectives.adapt_beta(beta, high if divergence is low else low, 0.01)
+        assert (turned / beta).tolist() == [2.0 if divergence is low else 0.5]

@@ -83,9 +83,9 @@ def gradients(algorithm, world, rollout, row, critic=None, collected_by=None):
     all_of_them = torch.ones(count, dtype=torch.bool)
     progress = iteration.Moment(0, list(range(count)), all_of_them, torch.ones(count, dtype=torch.float64))
     updates.update(algorithm, learner, batch, progress)
-    (steps,) = set(learner.actor.adam.count.tolist())
+    (steps,) = set(learner.actor.state.count.tolist())
     # Adam's mean began at zero, and the loss is minus the objective.
-    return -learner.actor.adam.mean / (1.0 - 0.9**steps)
+    return -learner.actor.state.mean / (1.0 - 0.9**steps)
 
 
 def expected(algorithm, world, row, critic=None, collected_by=None):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pgbench.laboratory import exact
-from pgbench.laboratory.measurements.off_policy import GAMMA, STATES, ReplayCase, critic_network
+from pgbench.laboratory.replay_cases import GAMMA, STATES, ReplayCase, critic_network
 from pgbench.methods import lineage, paths
 from pgbench.training import replay_update
 

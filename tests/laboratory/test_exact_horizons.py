@@ -58,7 +58,7 @@ def test_an_episode_that_two_rollouts_share_is_as_good_as_one_with_the_true_valu
     row, known = parameters(world), enumerate_trajectories(world)
     probabilities = known.probabilities(policy_table(world, row))
     whole = decision_processes.rollout(world, groups(len(probabilities), 1))
-    algorithm = method("fixed_horizon", **choice, **{"data.steps": 2})
+    algorithm = method("fixed_horizon", **choice)
     critic = exact_critic(world, row)
     first, second = (
         probabilities @ gradients(algorithm, world, decision_processes.rows(whole, *part), row, critic)

@@ -143,8 +143,8 @@ def test_a_trust_region_is_given_the_policy_gradient(name, change, monkeypatch):
     def step(*arguments):
         learner, gradient = arguments[-4], arguments[-1]
         given.append(gradient)
-        learner.actor.adam.count += 1
-        learner.actor.adam.mean -= 0.1 * gradient
+        learner.actor.state.count += 1
+        learner.actor.state.mean -= 0.1 * gradient
         return {}
 
     for update in ("multiplied_step", "natural_step", "searched_step"):

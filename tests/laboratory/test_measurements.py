@@ -8,7 +8,7 @@ from scipy import optimize
 
 from pgbench.analysis.statistics import Estimate
 from pgbench.base.refusals import Refusal
-from pgbench.laboratory import measuring
+from pgbench.laboratory import measuring, replay_cases
 from pgbench.laboratory.ensembles import divergence, random_worlds
 from pgbench.laboratory.measurements import off_policy, trust_region
 from pgbench.laboratory.modules import MODULES
@@ -51,6 +51,7 @@ RANDOM_STREAMS = {
     "off_policy": 8,
     "critic_targets": 9,
     "cloning": 10,
+    "action_baselines": 11,
 }
 """A new measurement gets a new number, wherever it stands in the catalogue. The old numbers stay."""
 
@@ -234,8 +235,8 @@ def test_the_best_policy_cannot_be_improved():
 
 @pytest.mark.parametrize("name", off_policy.VARIANTS)
 def test_at_its_fixed_point_a_critics_expected_step_vanishes(name):
-    case = off_policy.ReplayCase.tilted(2)
-    algorithm = off_policy.algorithm_of(name)
+    case = replay_cases.ReplayCase.tilted(2)
+    algorithm = replay_cases.algorithm_of(name)
     critic = off_policy.fixed_point(algorithm, case)
     learner = case.learner(algorithm, critic.unsqueeze(0))
     found = replay_update.critic_losses(algorithm, learner, *case.everything(1))
@@ -243,11 +244,11 @@ def test_at_its_fixed_point_a_critics_expected_step_vanishes(name):
 
 
 def test_the_buffer_without_sampling_error_has_the_worlds_probabilities():
-    case = off_policy.ReplayCase.tilted(3)
+    case = replay_cases.ReplayCase.tilted(3)
     drawn, chance = case.everything(1)
     data = drawn.rollout
     states, following = (each[0, 0].argmax(-1) for each in (data.observations, data.next_observations))
-    learner = case.learner(off_policy.algorithm_of("replay"), None)
+    learner = case.learner(replay_cases.algorithm_of("replay"), None)
     own = chance.actions("target", learner, data.next_observations[0])[0]
     for state in range(4):
         here = states == state

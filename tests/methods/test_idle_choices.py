@@ -45,8 +45,49 @@ REFUSED = [
     (
         "ppo",
         {"baseline.fit": c.SeparateFit(), "update.recompute_advantages": True},
-        "the critic moves after the epochs",
+        "the critic does not move during the epochs",
     ),
+    # Nothing reads these.
+    (
+        "reinforce",
+        {"networks.hidden": (), "networks.activation": "relu"},
+        "networks.activation has no effect",
+    ),
+    ("joint_fit", {"networks.hidden": (), "networks.shared": True}, "networks.shared has no layers to share"),
+    (
+        "reinforce",
+        {"networks.hidden": (), "networks.initialisation": c.Orthogonal(hidden_gain=1.0)},
+        "hidden_gain has no effect",
+    ),
+    ("reinforce", {"networks.initialisation": c.Orthogonal(value_gain=2.0)}, "value_gain has no effect"),
+    (
+        "reward_to_go",
+        {"update": c.NaturalGradient(), "details.max_gradient_norm": 0.5},
+        "which decides the length of its step",
+    ),
+    ("reward_to_go", {"details.reward_offset": 0.0}, "changes no reward"),
+    (
+        "trpo",
+        {"update.line_search": c.LineSearch(ratio=0.5, backtracks=1)},
+        "update.line_search.ratio has no effect",
+    ),
+    # A second name of the same thing.
+    ("online_actor_critic", {"advantage": c.GAE()}, "data.steps 1 leaves none"),
+    ("online_actor_critic", {"advantage": c.NStep(n=5)}, "reaches past the"),
+    ("online_actor_critic", {"advantage": c.RewardToGo()}, "data.steps 1 leaves none"),
+    ("online_actor_critic", {"baseline.target": c.MonteCarloTarget()}, "data.steps 1 leaves none"),
+    ("online_actor_critic", {"baseline.target": c.LambdaTarget()}, "data.steps 1 leaves none"),
+    ("online_actor_critic", {"baseline.target": c.NStepTarget(n=2)}, "reaches past the"),
+    ("fixed_horizon", {"data.steps": 5, "advantage": c.NStep(n=6)}, "reaches past the"),
+    (
+        "fixed_horizon",
+        {"data.steps": 5, "baseline.target": c.NStepTarget(n=6)},
+        "reaches past the",
+    ),
+    ("n_step", {"details.time_limit": 4}, "advantage.n 5 reaches past the 4 steps"),
+    ("ppo", {"details.time_limit": 1}, "leaves episodes of one step"),
+    ("average_baseline", {"details.advantage_normalisation": "batch"}, "one number for all advantages"),
+    ("optimal_baseline", {"details.advantage_normalisation": "batch"}, "one number for all advantages"),
     # An episode that began in an earlier rollout has no whole return here.
     ("fixed_horizon", {"advantage": c.TotalReturn()}, "'total_return' needs whole episodes"),
 ]
@@ -69,6 +110,14 @@ NEIGHBOURS = [
     ("no_clip", WHOLE | {"update.epochs": 2, "details.value_clip": 0.2}),
     ("one_critic_step", {"baseline.fit.steps": 2, "details.value_clip": 0.2}),
     ("ppo", {"update.epochs": 2, "update.max_kl": 0.02}),
+    ("reinforce", {"networks.hidden": (), "networks.initialisation": c.Orthogonal()}),
+    ("learned_value", {"networks.initialisation": c.Orthogonal(value_gain=2.0)}),
+    ("trpo", {"details.max_gradient_norm": 0.5}),
+    ("trpo", {"update.line_search": c.LineSearch(ratio=0.5, backtracks=2)}),
+    ("trpo", {"update.line_search": c.LineSearch(backtracks=1)}),
+    ("fixed_horizon", {"data.steps": 5, "advantage": c.NStep(n=5), "baseline.target": c.NStepTarget(n=5)}),
+    ("derived_discount", {"baseline": c.AverageReturn(), "details.advantage_normalisation": "batch"}),
+    ("timestep_baseline", {"details.advantage_normalisation": "batch"}),
 ]
 
 

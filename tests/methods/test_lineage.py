@@ -15,10 +15,12 @@ from pgbench.methods import (
     lineage,
     main_line,
     naming,
+    optimiser_branch,
     paths,
     released_branch,
     replay_branch,
     surrogate_branch,
+    trust_region_branch,
 )
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.members import Member, successor
@@ -41,7 +43,11 @@ ORDER = """
     recomputed_advantages v_trace_target v_trace_advantage v_trace
     ppo_raw_actions ppo_batch_statistics ppo_batch_advantages ppo_value_weight ppo_value_clip ppo_released
     trpo_raw_actions trpo_batch_statistics trpo_narrow trpo_short_batches trpo_lambda trpo_lambda_target
-    trpo_halving trpo_released ppo_time_limit ppo_restarts
+    trpo_halving trpo_larger_kl trpo_fifth_steps trpo_value_minibatches trpo_value_passes trpo_released
+    ppo_time_limit ppo_restarts
+    plain_reinforce single_episodes heavy_ball n_step_rmsprop adaptive_step_size
+    line_search_on_kl trpo_share_of_gain natural_ascent natural_ascent_normalised trpo_wide_region
+    trpo_shrinking_region
 """
 """The order decides which of several equally near members names a run, and with it the directories of results."""
 
@@ -60,6 +66,8 @@ def test_the_order_of_the_members_does_not_move() -> None:
         (baseline_branch, baseline_branch.BASELINE_BRANCH),
         (surrogate_branch, surrogate_branch.SURROGATE_BRANCH),
         (released_branch, released_branch.RELEASED_BRANCH),
+        (optimiser_branch, optimiser_branch.OPTIMISER_BRANCH),
+        (trust_region_branch, trust_region_branch.TRUST_REGION_BRANCH),
     ],
 )
 def test_each_file_lists_every_member_that_it_defines(file: ModuleType, listed: tuple[Member, ...]) -> None:

@@ -1,14 +1,15 @@
 import pytest
 import torch
 
-from pgbench.networks.adam import AdamState, adam_step
+from pgbench.networks.adam import adam_step
+from pgbench.networks.optimiser_state import OptimiserState
 
 S, P = 3, 32
 
 
 def start():
     parameters = torch.randn(S, P, generator=torch.Generator().manual_seed(0))
-    return parameters, AdamState.zeros_like(parameters)
+    return parameters, OptimiserState.zeros_like(parameters)
 
 
 def gradients(count):

@@ -5,7 +5,7 @@ import torch
 from pgbench.methods import components
 from pgbench.networks.initialisation import initial_parameters
 from pgbench.networks.perceptron import Perceptron
-from pgbench.training.meaning.details import initial_weights
+from pgbench.training.meaning.networks import initial_weights
 from pgbench.training.streams import stream
 
 

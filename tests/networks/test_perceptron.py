@@ -105,6 +105,46 @@ def test_a_rows_bits_do_not_depend_on_the_rows_beside_it():
         assert torch.equal(made(parameters, inputs[:, rows])[0], whole[:, rows])
 
 
+@pytest.mark.parametrize("units", [64, 256, 512])
+@pytest.mark.parametrize("outputs", [1, 6, 17])
+def test_a_rows_bits_do_not_depend_on_the_block_or_the_minibatch(units, outputs):
+    """Whatever the width, the number of replicas and the number of rows, odd ones among them."""
+    made = Perceptron((17, units, units, outputs), "tanh")
+    parameters, inputs, vectors = (
+        drawn(10, made.width),
+        drawn(10, 131, 17, seed=1),
+        drawn(10, made.width, seed=2),
+    )
+    whole, _ = made(parameters, inputs)
+    moved, _ = made.linearise(parameters, inputs).push(vectors)
+    for replicas in (slice(0, 1), slice(4, 7), slice(0, 10)):
+        for rows in (slice(0, 1), slice(63, 66), slice(5, 130), slice(0, 131)):
+            part = parameters[replicas], inputs[replicas, rows]
+            assert torch.equal(made(*part)[0], whole[replicas, rows])
+            assert torch.equal(made.linearise(*part).push(vectors[replicas])[0], moved[replicas, rows])
+
+
+@pytest.mark.parametrize("units", [64, 256, 512])
+def test_wide_networks_are_the_definitions(units):
+    made, parameters, inputs = network((17, units, units, 6), "tanh", 70)
+    parameters = 0.1 * parameters
+    slopes, free_slopes, vectors = (
+        drawn(S, 70, 6, seed=5),
+        drawn(S, 1, 2, seed=6),
+        drawn(S, made.width, seed=4),
+    )
+    single = made.linearise(parameters, inputs)
+    double = made.linearise(parameters.double(), inputs.double())
+    pairs = [
+        (single.outputs.values, double.outputs.values),
+        (single.push(vectors).values, double.push(vectors.double()).values),
+        (single.pull(slopes, free_slopes), double.pull(slopes.double(), free_slopes.double())),
+    ]
+    for found, expected in pairs:
+        error = (found.double() - expected).norm() / expected.norm()
+        assert error < 1e-5
+
+
 def test_several_networks_at_once_are_each_alone():
     made, parameters, inputs = network((5, 16, 3), "tanh", 20)
     other, others, _ = network((5, 8, 1), "relu", 20, free=0)

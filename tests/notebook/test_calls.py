@@ -92,6 +92,18 @@ def test_actions_are_inside_the_announced_space():
     assert any(np.abs(action).max() == 1.0 for action in actions)
 
 
+@pytest.mark.usefixtures("my_worlds")
+def test_an_environment_of_ones_own_module_is_trained_and_played():
+    name = "my_worlds:Walk-v0"
+    policy = pgbench.train("ppo", name, 64, seeds=[0], overrides=SHORT).policies[0]
+    environment = gymnasium.make(name)
+    observation, _ = environment.reset(seed=0)
+    for _ in range(3):
+        action = policy(observation, np.random.default_rng(0))
+        assert environment.action_space.contains(action)
+        observation, *_ = environment.step(action)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -17,6 +17,7 @@ from pgbench.networks.perceptron import Perceptron
 from pgbench.networks.plain_tensors import named_views
 from pgbench.running import keeping
 from pgbench.running.block import train_block
+from pgbench.running.evaluating import play
 from pgbench.running.trained_policy import TrainedPolicy
 from pgbench.storage import blocks
 from pgbench.storage.policy_file import read_policies, to_bytes
@@ -171,6 +172,16 @@ def test_a_replica_that_diverged_has_no_policy(monkeypatch, tmp_path):
         kept.of(0)
     with pytest.raises(Refusal, match="there is no seed 5; there are policies of the seeds 3"):
         kept.of(5)
+
+
+def test_where_all_diverged_there_is_nothing_to_evaluate():
+    trainer = trained("ppo", "CartPole-v1", SMALL)
+    trainer.learner.actor.values.detach().fill_(torch.nan)
+    kept = keeping.policies_of(trainer, "ppo")
+    assert kept.description.diverged == (3, 0)
+    assert not kept.tensors
+    with pytest.raises(Refusal, match="ppo: no replica has a policy to evaluate, because all diverged"):
+        play(trainer.run, kept)
 
 
 @pytest.fixture(scope="module")

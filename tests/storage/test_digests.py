@@ -174,7 +174,8 @@ def test_rooms_that_training_does_not_enter_change_no_digest(before, room):
 def test_the_lineage_and_what_goes_together_change_no_digest(before):
     """A run is its algorithm, whatever the lineage says of it."""
     branches = ("branches", "replay_branch", "critic_branch", "baseline_branch", "surrogate_branch")
-    modules = ("lineage", "main_line", *branches, "publications", "compatibility")
+    later = ("released_branch", "optimiser_branch", "trust_region_branch")
+    modules = ("lineage", "main_line", *branches, *later, "publications", "compatibility")
     assert no_run_has_changed(before, transformed(Shaken, *(f"pgbench.methods.{name}" for name in modules)))
 
 

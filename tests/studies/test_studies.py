@@ -14,7 +14,7 @@ from pgbench.base.refusals import Refusal
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import lineage, naming
 from pgbench.methods.paths import difference
-from pgbench.methods.runs import Evaluation, blocks_of, seeds_of
+from pgbench.methods.runs import Evaluation, Reference, blocks_of, seeds_of
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
 from pgbench.studies.loading import describe_run, load_study
 from pgbench.studies.plans import StudyPlan, plan_studies, plan_study, read_plan, runs_by_name
@@ -244,6 +244,20 @@ def test_a_studys_evaluation_is_that_of_all_its_runs(tmp_path: Path) -> None:
     assert planned.run.evaluation == Evaluation(episodes=10, times=5, actions="mean")
     with pytest.raises(Refusal, match=r"unknown key 'evaluation.episods'; did you mean 'episodes'\?"):
         load_study(write(tmp_path, text.replace("episodes", "episods")))
+
+
+def test_a_studys_reference_is_that_of_all_its_runs(tmp_path: Path) -> None:
+    text = VALID + "reference: {every: 10}\n"
+    plan = plan_study("study", load_study(write(tmp_path, text)), configure())
+    without = plan_study("study", load_study(write(tmp_path, VALID)), configure())
+    (planned,), (other,) = plan.runs, without.runs
+    assert planned.run == other.run.model_copy(update={"reference": Reference(every=10, batches=20)})
+    assert planned.name != other.name
+    with pytest.raises(Refusal, match=r"unknown key 'reference.evry'; did you mean 'every'\?"):
+        load_study(write(tmp_path, text.replace("every", "evry")))
+    replayed = text.replace("PPO: ", "old: {parent: replay}")
+    with pytest.raises(Refusal, match="variant 'old': data 'replay_buffer' has no batch that a large one"):
+        load_study(write(tmp_path, replayed))
 
 
 def test_differences_are_to_the_variant_before() -> None:

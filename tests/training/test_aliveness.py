@@ -56,6 +56,9 @@ CHANGES: list[tuple[str, Algorithm, dict[str, Any]]] = [
         {"update.optimiser.learning_rate": 1e-3},
         {"update.optimiser.epsilon": 1e-3},
         {"update.optimiser.decay": None},
+        {"update.optimiser.decay": c.KLAdaptive(target=1e-4)},
+        {"update.optimiser": c.GradientAscent()},
+        {"update.optimiser": c.RMSProp()},
         {"networks.hidden": (9,)},
         {"networks.activation": "relu"},
         {"networks.shared": True},
@@ -103,6 +106,8 @@ CHANGES += [
         {"baseline.fit.optimiser.decay": "linear"},
         {"networks.critic": c.CriticNetwork(hidden=(9,))},
         {"details.value_normalisation": c.ValueNormalisation()},
+        {"baseline.fit.optimiser": c.RMSProp(learning_rate=1e-3)},
+        {"baseline.fit.optimiser": c.GradientAscent(learning_rate=1e-3)},
         {"details.max_gradient_norm": 0.01},
     )
 ]
@@ -247,6 +252,42 @@ def test_a_multiplier_and_its_solver_are_alive():
         assert trace(paths.with_values(ascent, change)) != trace(ascent)
 
 
+@pytest.mark.parametrize(
+    ("optimiser", "changes"),
+    [
+        (c.GradientAscent(), [{"learning_rate": 1e-3}, {"momentum": 0.5}, {"decay": "linear"}]),
+        (c.GradientAscent(momentum=0.9), [{"learning_rate": 1e-3}, {"momentum": 0.5}]),
+        (
+            c.RMSProp(),
+            [
+                {"learning_rate": 1e-3},
+                {"smoothing": 0.9},
+                {"epsilon": 1e-3},
+                {"epsilon_under_root": False},
+                {"decay": "linear"},
+            ],
+        ),
+        (
+            c.Adam(decay=c.KLAdaptive(target=1e-4)),
+            [
+                {"decay.target": 1e-2},
+                {"decay.band": 200.0},
+                {"decay.factor": 1.1},
+                {"decay.smallest": 2.9e-4},
+                {"learning_rate": 2e-4},
+            ],
+        ),
+        (c.Adam(decay=c.KLAdaptive(target=1.0, factor=4.0)), [{"decay.largest": 4e-4}]),
+    ],
+    ids=str,
+)
+def test_every_choice_of_an_optimiser_is_alive(optimiser, changes):
+    parent = paths.with_values(PPO, {"update.optimiser": optimiser})
+    for change in changes:
+        changed = {f"update.optimiser.{path}": value for path, value in change.items()}
+        assert trace(paths.with_values(parent, changed)) != trace(parent)
+
+
 def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
     for one, other in (
         (c.FixedPenalty(beta=1.0), c.FixedPenalty(beta=2.0)),
@@ -325,6 +366,22 @@ def test_penalties_and_weights_of_one_kind_differ_by_their_parameters():
             "no effect on a single step",
         ),
         ("joint_fit", {"update": c.NaturalAscent()}, "set baseline.fit to 'separate'"),
+        ("replay", {"update.optimiser.decay": "kl_adaptive"}, "stores no old policy"),
+        (
+            "gae",
+            {"baseline.fit.optimiser.decay": "kl_adaptive"},
+            "follows the policy, which this optimiser does not move",
+        ),
+        (
+            "ppo",
+            {"update.optimiser.decay": c.KLAdaptive(smallest=1e-3, largest=1e-4)},
+            "set smallest below largest",
+        ),
+        (
+            "ppo",
+            {"update.optimiser.decay": c.KLAdaptive(largest=1e-4)},
+            "outside the bounds of its schedule",
+        ),
         ("trpo", {"update.final_delta": 0.01}, "leave update.final_delta out"),
         ("natural_gradient", {"update.final_delta": 0.01}, "leave update.final_delta out"),
         ("trpo", {"update.line_search": {"least_gain": None, "largest_kl": None}}, "accepts every step"),

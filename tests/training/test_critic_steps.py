@@ -53,8 +53,8 @@ def test_a_critic_that_goes_first_takes_no_steps_afterwards():
     fitted = learner.critic.parameters.values.detach().clone()
     updates.update(algorithm, learner, batch, progress())
     assert torch.equal(learner.critic.parameters.values, fitted)
-    assert learner.critic.parameters.adam.count.tolist() == [20.0] * 3
-    assert learner.actor.adam.count.tolist() == [1.0] * 3
+    assert learner.critic.parameters.state.count.tolist() == [20.0] * 3
+    assert learner.actor.state.count.tolist() == [1.0] * 3
 
 
 @pytest.mark.parametrize("name", ["batch_actor_critic", "joint_fit", "reinforce"])
@@ -117,7 +117,7 @@ def test_minibatches_are_each_replicas_own_and_hold_what_happened():
     loss.backward()
     gradient = other.critic.parameters.pop_gradient()
     fit_separately(algorithm, algorithm.baseline.fit, learner, batch, progress())
-    torch.testing.assert_close(learner.critic.parameters.adam.mean, 0.1 * gradient, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(learner.critic.parameters.state.mean, 0.1 * gradient, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["noted_actor_critic", "critic_minibatches"])
@@ -180,7 +180,7 @@ def test_the_bound_of_the_gradient_spans_policy_and_critic_at_any_step_size():
     changes = {"details.max_gradient_norm": 0.1, "baseline.fit.learning_rate": 1e-2}
     algorithm, learner, _, batch = setting("joint_fit", **changes)
     updates.update(algorithm, learner, batch, progress())
-    given = torch.cat([part.adam.mean / (1.0 - 0.9) for part in learner.parts], 1)
+    given = torch.cat([part.state.mean / (1.0 - 0.9) for part in learner.parts], 1)
     torch.testing.assert_close(given.norm(dim=1), torch.full((3,), 0.1), atol=1e-4, rtol=0)
 
 
@@ -284,7 +284,7 @@ def test_the_loss_is_that_of_normalised_targets():
             losses = torch.maximum(losses, (held - normalised).square())
         (0.5 * losses).mean(1).sum().backward()
         gradient = other.critic.parameters.pop_gradient()
-        torch.testing.assert_close(learner.critic.parameters.adam.mean, 0.1 * gradient, rtol=1e-3, atol=1e-6)
+        torch.testing.assert_close(learner.critic.parameters.state.mean, 0.1 * gradient, rtol=1e-3, atol=1e-6)
 
 
 def fitted(change, factor, rate=1e-3):

@@ -15,7 +15,6 @@ from pgbench.storage.blocks import read_block
 from pgbench.studies.loading import describe_run
 from pgbench.studies.plans import PlannedRun
 from pgbench.training import loop
-from pgbench.training.gradient_reference import GradientReference
 
 SMALL = {"data.steps": 64, "update.minibatch_size": 32, "networks.hidden": (8,)}
 
@@ -55,6 +54,19 @@ def _endless():
         del gymnasium.registry[name]
 
 
+@pytest.fixture
+def batches(monkeypatch):
+    """What each update learns from, in their order."""
+    seen, original = [], loop.update
+
+    def looking(algorithm, learner, batch, moment):
+        seen.append(batch)
+        return original(algorithm, learner, batch, moment)
+
+    monkeypatch.setattr(loop, "update", looking)
+    return seen
+
+
 def described(member, environment, steps, evaluation=None, **changes):
     values = {"environment": environment, "steps": steps, "evaluation": evaluation}
     return describe_run(member, changes, values, "here")
@@ -83,12 +95,10 @@ def test_whole_episodes_without_end_stop_at_the_budget_and_are_marked():
     assert sorted(found) == [(seed, 256, 128.0, 128, False, True) for seed in (0, 0, 1, 1)]
 
 
-def test_a_cut_is_a_truncation_for_the_update_and_the_episodes_before_it_are_whole():
+def test_a_cut_is_a_truncation_for_the_update_and_the_episodes_before_it_are_whole(batches):
     run = described("gae", "Stay-v0", 40, **{"data.episodes": 3})
-    trainer = loop.Trainer(run, [0, 5])
-    seen = []
-    trainer.observer = lambda learner, sampler, batch, moment: seen.append(batch.rollout) or {}
-    episodes = [episode for record in trainer.records() for episode in record.episodes]
+    episodes = episodes_of(run, [0, 5])
+    seen = [batch.rollout for batch in batches]
     cut = [episode for episode in episodes if episode.cut]
     assert {episode.step for episode in cut} <= set(range(40, 43))
     assert all(episode.terminated for episode in episodes if not episode.cut)
@@ -112,8 +122,8 @@ def test_a_replica_cuts_the_same_alone_and_in_a_block():
 
 def test_the_reference_of_a_gradient_has_the_runs_budget_for_each_of_its_batches():
     run = described("reward_to_go", "Never-v0", 64)
-    reference = GradientReference(run, [0], every=1, batches=2)
-    assert len(list(loop.train(run, [0], reference))) == 1
+    run = run.model_copy(update={"reference": runs.Reference(every=1, batches=2)})
+    assert len(list(loop.train(run, [0]))) == 1
 
 
 def test_a_replica_that_was_only_cut_has_no_episode_and_no_score(tmp_path):
@@ -172,32 +182,27 @@ def test_the_first_limit_that_there_is_cuts_an_evaluation():
     "environment", ["CartPole-v1", "Pendulum-v1", "HalfCheetah-v5", "Constant-v0", "Never-v0"]
 )
 @pytest.mark.parametrize("limit", [3, 17])
-def test_a_time_limit_of_ones_own_truncates_training_episodes(environment, limit):
+def test_a_time_limit_of_ones_own_truncates_training_episodes(environment, limit, batches):
     """Also one that is longer than the environment's own, which `Constant` has at 10 steps."""
     run = described("ppo", environment, 128, **SMALL, **{"details.time_limit": limit})
-    trainer = loop.Trainer(run, [0, 1])
-    rollouts = []
-    trainer.observer = lambda learner, sampler, batch, moment: rollouts.append(batch.rollout) or {}
-    episodes = [episode for record in trainer.records() for episode in record.episodes]
+    episodes = episodes_of(run)
     assert max(episode.episodic_length for episode in episodes) == limit
     for episode in episodes:
         assert episode.terminated or episode.episodic_length == limit
         assert not episode.cut
-    truncated = sum(int(rollout.truncated.sum()) for rollout in rollouts)
+    truncated = sum(int(batch.rollout.truncated.sum()) for batch in batches)
     assert truncated == sum(episode.episodic_length == limit for episode in episodes)
 
 
-def test_a_time_limit_is_bootstrapped_or_terminal_as_the_detail_says():
+def test_a_time_limit_is_bootstrapped_or_terminal_as_the_detail_says(batches):
     """The same first rollout, other targets: they differ only at the limit and before it."""
     targets = {}
     for meaning in ("bootstrap", "terminal"):
         changes = SMALL | {"details.time_limit": 5, "details.time_limits": meaning}
-        trainer = loop.Trainer(described("ppo", "Never-v0", 64, **changes), [0])
-        seen = []
-        trainer.observer = lambda learner, sampler, batch, moment: seen.append(batch) or {}  # noqa: B023
-        list(trainer.records())
-        targets[meaning] = seen[0].transitions.credit.targets
-        flags = seen[0].rollout.truncated[:, 0, 0]
+        batches.clear()
+        list(loop.train(described("ppo", "Never-v0", 64, **changes), [0]))
+        targets[meaning] = batches[0].transitions.credit.targets
+        flags = batches[0].rollout.truncated[:, 0, 0]
         assert flags.nonzero().flatten().tolist() == list(range(4, 64, 5))
     same = (targets["bootstrap"] == targets["terminal"])[0]
     assert not same[:60].any()  # all twelve episodes that the limit ends

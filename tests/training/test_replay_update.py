@@ -143,8 +143,8 @@ def test_the_critic_takes_its_steps_before_each_step_of_the_policy():
     _, statistics = replay_update.update(
         algorithm, learner, ReplayMemory(200, batch_size=16), rollout, progress()
     )
-    assert learner.critic.parameters.adam.count.tolist() == [12.0] * 3
-    assert learner.actor.adam.count.tolist() == [3.0] * 3
+    assert learner.critic.parameters.state.count.tolist() == [12.0] * 3
+    assert learner.actor.state.count.tolist() == [3.0] * 3
     assert all(values.shape == (3,) for values in statistics.values())
 
 

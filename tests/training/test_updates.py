@@ -17,7 +17,6 @@ from pgbench.training.gradient_steps import minibatches
 from pgbench.training.learner import mean_kl
 from pgbench.training.meaning import optimisers, updates
 from pgbench.training.natural_gradient import fisher
-from pgbench.training.parameters import take_step
 
 
 def copy_of(learner):
@@ -110,7 +109,7 @@ def test_a_kl_stop_is_each_replicas_own():
     algorithm, learner, _, batch = setting("ppo_clip", update=stopped)
     before = copy_of(learner)
     updates.update(algorithm, learner, batch, progress())
-    counts = learner.actor.adam.count.tolist()
+    counts = learner.actor.state.count.tolist()
     assert len(set(counts)) > 1
     assert {count % 4 for count in counts} == {0}
     assert changed(learner, before)[0] == [True] * 3
@@ -147,21 +146,70 @@ def test_a_shortened_gradient_keeps_its_direction_and_each_replica_its_own_lengt
     algorithm = lineage.LINEAGE["joint_fit"].algorithm
     losses.loss(algorithm, learner, batch.transitions).backward()
     gradients = [part.values.grad.clone() for part in learner.parts]
-    norms = take_step(
-        learner.parts, torch.zeros(3, dtype=torch.float64), 1e-8, 1.0, torch.ones(3, dtype=torch.bool)
-    )
-    first_moments = [part.adam.mean / (1.0 - 0.9) for part in learner.parts]  # are what Adam was given
+    details, everyone = components.Details(max_gradient_norm=1.0), torch.ones(3, dtype=torch.bool)
+    norms = optimisers.step(components.Adam(), details, learner.parts, torch.ones(3).double(), everyone)
+    first_moments = [part.state.mean / (1.0 - 0.9) for part in learner.parts]  # are what Adam was given
     whole, shortened = torch.cat(gradients, 1), torch.cat(first_moments, 1)
     torch.testing.assert_close(norms, whole.norm(dim=1))
     torch.testing.assert_close(shortened.norm(dim=1), whole.norm(dim=1).clamp(max=1.0), atol=1e-4, rtol=0)
     torch.testing.assert_close(torch.cosine_similarity(whole, shortened), torch.ones(3), atol=1e-5, rtol=0)
 
 
-def test_the_step_size_decays_with_what_is_left_of_the_budget():
+@pytest.mark.parametrize("kind", [components.Adam, components.RMSProp, components.GradientAscent])
+def test_the_step_size_decays_with_what_is_left_of_the_budget(kind):
+    _, learner, _, _ = setting("ppo_clip")
     left = torch.full((3,), 0.25, dtype=torch.float64)
-    decaying = components.Adam(learning_rate=0.4, decay="linear")
-    assert optimisers.learning_rate(decaying, left).tolist() == [0.1] * 3
-    assert optimisers.learning_rate(components.Adam(learning_rate=0.4), left).tolist() == [0.4] * 3
+    decaying, constant = kind(learning_rate=0.4, decay="linear"), kind(learning_rate=0.4)
+    assert optimisers.learning_rate(decaying, learner.actor, left).tolist() == [0.1] * 3
+    assert optimisers.learning_rate(constant, learner.actor, left).tolist() == [0.4] * 3
+
+
+@pytest.mark.parametrize("name", ["step_size", "ppo_clip"])
+def test_an_adaptive_step_size_follows_each_replicas_divergence(name):
+    """It is that of the next update; a replica that does not run keeps it; it is written to checkpoints."""
+    rule = {
+        "kind": "kl_adaptive",
+        "target": 0.01,
+        "band": 1.5,
+        "factor": 2.0,
+        "smallest": 1e-5,
+        "largest": 6e-4,
+    }
+    algorithm, learner, _, batch = setting(name, **{"update.optimiser.decay": rule})
+    first = updates.update(algorithm, learner, batch, progress(running=(True, True, False)))["learning_rate"]
+    divergences = mean_kl(learner, batch.transitions).tolist()
+    second = optimisers.learning_rate(algorithm.update.optimiser, learner.actor, torch.ones(3).double())
+    assert first.tolist() == pytest.approx([3e-4] * 3)
+    wanted = [1.5e-4 if kl > 0.015 else 6e-4 if kl < 0.01 / 1.5 else 3e-4 for kl in divergences[:2]]
+    assert second.tolist() == pytest.approx([*wanted, 3e-4])
+    assert second.tolist() != pytest.approx([3e-4] * 3)
+    _, other, _, _ = setting(name)
+    other.restore(learner.state())
+    assert torch.equal(other.actor.state.pace, learner.actor.state.pace)
+
+
+@pytest.mark.parametrize(
+    "optimiser",
+    [
+        components.GradientAscent(learning_rate=0.1),
+        components.GradientAscent(learning_rate=0.1, momentum=0.9),
+        components.RMSProp(),
+        components.RMSProp(epsilon_under_root=False),
+        components.Adam(),
+    ],
+    ids=str,
+)
+def test_every_optimiser_climbs_what_the_loss_descends(optimiser):
+    """Replicas that do not run keep every bit; a plain step is a multiple of the gradient."""
+    algorithm, learner, _, batch = setting("importance_ratio", **{"update.optimiser": optimiser})
+    before = copy_of(learner)
+    climbed = losses.gradient(algorithm, learner, batch)
+    updates.update(algorithm, learner, batch, progress(running=(True, False, True)))
+    assert all(moved == [True, False, True] for moved in changed(learner, before))
+    moved = learner.actor.values.detach() - before[0]
+    assert ((moved * climbed).sum(1) > 0.0).tolist() == [True, False, True]
+    if isinstance(optimiser, components.GradientAscent):
+        torch.testing.assert_close(moved[0], 0.1 * climbed[0], rtol=1e-3, atol=1e-7)
 
 
 def test_advantages_are_normalised_where_the_specification_says():
@@ -217,8 +265,8 @@ def test_a_critic_that_is_fitted_separately_moves_after_the_policy_has_used_it()
     before = copy_of(learner)
     updates.update(algorithm, learner, batch, progress())
     assert changed(learner, before) == [[True] * 3] * 2
-    assert learner.critic.parameters.adam.count.tolist() == [20.0] * 3
-    assert learner.actor.adam.count.tolist() == [1.0] * 3
+    assert learner.critic.parameters.state.count.tolist() == [20.0] * 3
+    assert learner.actor.state.count.tolist() == [1.0] * 3
 
 
 def test_without_a_critic_there_are_no_values():

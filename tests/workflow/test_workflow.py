@@ -18,6 +18,7 @@ import yaml
 from helpers.places import CHECKOUT, DATA
 from pgbench.analysis import verification
 from pgbench.base.yaml_files import read_yaml
+from pgbench.methods.runs import Reference
 from pgbench.running.block import train_block
 from pgbench.storage.blocks import FILES, read_block
 from pgbench.studies import plans
@@ -92,6 +93,24 @@ def test_every_output_exists(finished: Path) -> None:
     assert {"final-scores.svg", "final-scores.png", "learning-curves-CartPole-v1.svg"} <= figures
     tables = {path.name for path in (finished / "reports/tables/tiny").iterdir()}
     assert {"final-scores.csv", "final-scores.tex", "citation.bib"} <= tables
+
+
+def test_what_comparisons_of_gradients_found_can_be_claimed(finished: Path) -> None:
+    """From the study's line through plan, jobs and blocks to the tables and the page."""
+    plan = plans.read_plan(finished / "results/studies/tiny/tiny/plan.json")
+    cosines = {}
+    for planned in plan.runs:
+        assert planned.run.reference == Reference(every=2, batches=2)
+        for name in planned.blocks:
+            block = read_block(finished / "results/runs" / planned.name / name, planned.name)
+            looked = block.metrics["reference_cosine"].dropna()
+            assert len(looked) == (block.metrics["iteration"] % 2 == 0).sum()
+            (row,) = block.replicas.to_dict("records")
+            cosines[planned.variant, row["seed"]] = row["mean(reference_cosine)"]
+    scores = pd.read_parquet(finished / "results/studies/tiny/tiny/scores.parquet")
+    assert scores.set_index(["variant", "seed"])["mean(reference_cosine)"].to_dict() == cosines
+    page = (finished / "reports/tiny.md").read_text()
+    assert "The gradient of one update in 2 was compared with that of a batch 2 times as large." in page
 
 
 def test_snakemakes_report_shows_the_same_figures(finished: Path) -> None:

@@ -29,7 +29,7 @@ from pgbench.studies.catalogue import Size
 from pgbench.training.experience import Values
 from pgbench.training.meaning.critics import targets_of
 
-WORLD = replace(worlds.garnet(states=10, actions=3, branching=3, seed=3, horizon=20), cut=False)
+WORLD = replace(worlds.garnet(states=10, actions=3, branching=3, seed=3, horizon=10), cut=False)
 POLICY = Actor(WORLD).table(Actor(WORLD).start(seed=0))
 GAMMA = 1.0
 VALUES = exact.true_values(WORLD, POLICY, GAMMA)
@@ -38,7 +38,7 @@ SPREAD = float(torch.cov(VALUES[:-1].flatten(), aweights=VISITS.flatten(), corre
 """The standard deviation of V over the visits, the unit of errors."""
 STEP = 0.1
 """The share of the distance to its target by which a visited entry moves."""
-EARLY, LATE = 32, 512
+EARLY, LATE = 32, 256
 """Numbers of episodes at which the statements look."""
 SMALL = 1e-9
 

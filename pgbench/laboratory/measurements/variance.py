@@ -11,11 +11,12 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from pgbench.analysis.statistics import Estimate
 from pgbench.figures.axes import finish, legend, level, lines, panels
 from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import EstimatorSetting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
-from pgbench.laboratory.sources import GREENSMITH, NOTE, PETERS, SUTTON, WILLIAMS
+from pgbench.laboratory.sources import GREENSMITH, KOOL, NOTE, PETERS, SUTTON, WILLIAMS
 from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories
 from pgbench.methods.algorithm import Algorithm
@@ -38,11 +39,18 @@ class Estimator:
         member: name of the member.
         changes: values that replace those of the member.
         critic: `noisy` is the exact V plus noise as large as the spread of V.
+        compares: whether it compares episodes with each other, and so needs two.
     """
 
     member: str
     changes: dict[str, Any] = field(default_factory=dict)
     critic: Literal["none", "exact", "noisy"] = "none"
+    compares: bool = False
+
+    @property
+    def episodes(self) -> tuple[int, ...]:
+        """The numbers of episodes in a batch that it is measured with."""
+        return EPISODES[1:] if self.compares else EPISODES
 
     def algorithm(self, gamma: float, episodes: int = 1) -> Algorithm:
         """The method, with this many episodes in a batch."""
@@ -65,11 +73,12 @@ class Estimator:
 ESTIMATORS = {
     "total return": Estimator("reinforce"),
     "reward-to-go": Estimator("reward_to_go"),
-    "total return, average": Estimator("reinforce", {"baseline": "average_return"}),
-    "reward-to-go, average": Estimator("average_baseline"),
-    "reward-to-go, average of the time step": Estimator("timestep_baseline"),
-    "total return, optimal constant": Estimator("optimal_baseline"),
-    "total return, a constant a parameter": Estimator("optimal_components"),
+    "total return, average": Estimator("reinforce", {"baseline": "average_return"}, compares=True),
+    "reward-to-go, average": Estimator("average_baseline", compares=True),
+    "reward-to-go, average of the others": Estimator("leave_one_out", compares=True),
+    "reward-to-go, average of the time step": Estimator("timestep_baseline", compares=True),
+    "total return, optimal constant": Estimator("optimal_baseline", compares=True),
+    "total return, a constant a parameter": Estimator("optimal_components", compares=True),
     "reward-to-go, exact V": Estimator("learned_value", critic="exact"),
     "reward-to-go, noisy V": Estimator("learned_value", critic="noisy"),
 }
@@ -129,7 +138,7 @@ def _estimates(
         setting = estimator.given_critic(policy, gamma)
         estimates[label] = {
             episodes: sampled(estimator.algorithm(gamma, episodes), setting, trajectories)
-            for episodes in EPISODES
+            for episodes in estimator.episodes
         }
     return estimates
 
@@ -184,7 +193,7 @@ def _unbiased() -> list[Statement]:
             "above",
             0.01,
         ),
-        _shrinks(),
+        *_of_the_average(),
     ]
 
 
@@ -195,22 +204,38 @@ def _bias(policy: EstimatorSetting, gamma: float, estimator: Estimator) -> float
     return float((mean - target).norm() / target.norm())
 
 
-def _shrinks() -> Statement:
-    """The average return of a batch contains the return of each of its trajectories."""
+def _of_the_average() -> list[Statement]:
+    """The average return of a batch contains the return of each of its trajectories, unless that is left out."""
     actor = Actor(worlds.chain(horizon=3), timed=True)
     policy = EstimatorSetting(actor, actor.start(seed=0))
-    average = Estimator("reinforce", {"baseline": "average_return"})
-    mean = enumerated(average.algorithm(1.0, episodes=2), policy).mean
     target = policy.exact_gradient(1.0)
-    return statement(
-        "The average return of the batch contains the return of each trajectory and shrinks the gradient by 1/E",
-        WILLIAMS,
-        "excess along ∇J with E = 2, by enumeration",
-        intervals.exactly(mean @ target / target.square().sum() - 1.0),
-        "equals",
-        -0.5,
-        tolerance=1e-6,
-    )
+
+    def excess(baseline: str) -> Estimate:
+        estimator = Estimator("reinforce", {"baseline": baseline}, compares=True)
+        mean = enumerated(estimator.algorithm(1.0, episodes=2), policy).mean
+        return intervals.exactly(mean @ target / target.square().sum() - 1.0)
+
+    quantity = "excess along ∇J with E = 2, by enumeration"
+    return [
+        statement(
+            "The average return of a batch contains each trajectory’s and shrinks the gradient by 1/E",
+            WILLIAMS,
+            quantity,
+            excess("average_return"),
+            "equals",
+            -0.5,
+            tolerance=SMALL,
+        ),
+        statement(
+            "The average return of the other trajectories shrinks nothing",
+            KOOL,
+            quantity,
+            excess("leave_one_out"),
+            "equals",
+            0.0,
+            tolerance=SMALL,
+        ),
+    ]
 
 
 def _variances(world: str, estimates: Estimates) -> list[Statement]:

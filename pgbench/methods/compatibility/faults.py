@@ -12,9 +12,11 @@ from pgbench.methods.compatibility import (
     of_critics,
     of_discounts,
     of_first_steps,
+    of_optimisers,
     of_replay,
     of_surrogates,
     of_trust_regions,
+    of_unread_choices,
     of_updates,
     of_v_trace,
 )
@@ -25,12 +27,14 @@ PARTS = (
     of_replay,
     of_surrogates,
     of_updates,
+    of_optimisers,
     of_trust_regions,
     of_first_steps,
     of_baselines,
     of_advantages,
     of_v_trace,
     of_discounts,
+    of_unread_choices,
 )
 """In this order: the first fault is the one that a person reads."""
 

@@ -66,10 +66,10 @@ def _epochs(choices: Choices) -> Iterator[str]:
         return
     if update.epochs == 1:
         yield "update.recompute_advantages has no effect with update.epochs 1: set update.epochs above 1"
-    resting = isinstance(baseline, c.LearnedValue) and isinstance(baseline.fit, c.SeparateFit)
-    if resting and not isinstance(choices.advantage, c.VTrace):
+    is_separate = isinstance(baseline, c.LearnedValue) and isinstance(baseline.fit, c.SeparateFit)
+    if is_separate and not isinstance(choices.advantage, c.VTrace):
         yield (
-            "update.recompute_advantages has no effect where the critic moves after the epochs: "
+            "update.recompute_advantages has no effect where the critic does not move during the epochs: "
             "set baseline.fit to 'joint'"
         )
 

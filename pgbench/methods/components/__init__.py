@@ -43,6 +43,12 @@ from pgbench.methods.components.networks import Networks as Networks
 from pgbench.methods.components.networks import Orthogonal as Orthogonal
 from pgbench.methods.components.networks import Xavier as Xavier
 from pgbench.methods.components.optimisers import Adam as Adam
+from pgbench.methods.components.optimisers import GradientAscent as GradientAscent
+from pgbench.methods.components.optimisers import KLAdaptive as KLAdaptive
+from pgbench.methods.components.optimisers import LinearDecay as LinearDecay
+from pgbench.methods.components.optimisers import Optimiser as Optimiser
+from pgbench.methods.components.optimisers import RMSProp as RMSProp
+from pgbench.methods.components.optimisers import Schedule as Schedule
 from pgbench.methods.components.surrogates import AdaptivePenalty as AdaptivePenalty
 from pgbench.methods.components.surrogates import CausalRatio as CausalRatio
 from pgbench.methods.components.surrogates import ClippedLogRatio as ClippedLogRatio

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from pgbench.base.specification import LATER, SLOT, Probability, Specification
-from pgbench.methods.components.optimisers import Adam
+from pgbench.methods.components.optimisers import Adam, Optimiser
 
 
 class MonteCarloTarget(Specification):
@@ -75,7 +75,7 @@ class SeparateFit(Specification):
         description="`once`: the targets are those of the critic before its fit. `fresh`: they are made anew with "
         "the present critic before each step (the note).",
     )
-    optimiser: Adam = Adam(learning_rate=1e-3)
+    optimiser: Optimiser = Adam(learning_rate=1e-3)
 
 
 class JointFit(Specification):

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from pgbench.base.specification import SLOT, Specification
-from pgbench.methods.components.optimisers import Adam
+from pgbench.methods.components.optimisers import Adam, Optimiser
 
-FINAL_DELTA = "δ changes linearly and reaches this at the end of the budget (Engstrom et al. 2020); null: δ is constant."
+FINAL_DELTA = "δ changes linearly to this at the end of the budget (Engstrom et al. 2020); null: it does not."
 
 
 class GradientStep(Specification):
@@ -17,7 +17,7 @@ class GradientStep(Specification):
 
     kind: Literal["gradient_step"] = "gradient_step"
     steps: PositiveInt = Field(1, description="Steps of the policy in one update (K_π).")
-    optimiser: Adam = Adam()
+    optimiser: Optimiser = Adam()
 
 
 class MinibatchEpochs(Specification):
@@ -35,7 +35,7 @@ class MinibatchEpochs(Specification):
         description="Whether advantages are recomputed with the present critic before each epoch "
         "(Andrychowicz et al. 2021).",
     )
-    optimiser: Adam = Adam()
+    optimiser: Optimiser = Adam()
 
 
 class ConjugateGradient(Specification):
@@ -81,8 +81,8 @@ class LineSearch(Specification):
     backtracks: PositiveInt = Field(10, description="The largest number of trials, including the full step.")
     least_gain: Annotated[float, Field(ge=0.0, lt=1.0)] | None = Field(
         0.0,
-        description="A trial must gain more than this share of what the gradient predicts for it, the entropy "
-        "bonus included; null: it may gain or lose.",
+        description="A trial must gain more than this share of what the gradient predicts for it; an entropy bonus "
+        "is part of the gain; null: it may gain or lose.",
     )
     largest_kl: PositiveFloat | None = Field(
         1.0,

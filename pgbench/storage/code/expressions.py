@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pgbench.storage.code.bindings import Bindings, Comprehension, bindings, parameters
-from pgbench.storage.code.parts import Choice, Condition, Draft, Entry, Found, Place, Reference, Use, node_of
+from pgbench.storage.code.parts import Choice, Condition, Draft, Entry, Found, Mention, Place, Use, node_of
 
 IGNORED = {"annotation", "ctx", "kind", "returns", "type_comment", "type_ignores", "type_params"}
 """Fields of a tree that decide nothing, or that only some versions of Python have."""
@@ -108,7 +108,7 @@ class Expressions:
             self.put(found.rest)
         else:
             self.put("@", found.rest)
-            self.draft.references.append(Reference(node_of(found.place), use or self._use))
+            self.draft.references.append(Mention(node_of(found.place), use or self._use))
 
     def choose(self, choices: Iterable[tuple[Condition, Callable[[], None]]]) -> None:
         """Write one placeholder for texts that count under conditions."""

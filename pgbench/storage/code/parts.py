@@ -39,7 +39,7 @@ def node_of(place: Place, aspect: Aspect = "whole") -> Node:
     return Node(place, aspect)
 
 
-class Reference(NamedTuple):
+class Mention(NamedTuple):
     """A definition that a text refers to, all of it if nothing else follows from the use."""
 
     node: Node
@@ -132,7 +132,7 @@ class Part:
     """
 
     digest: str
-    references: tuple[Reference, ...]
+    references: tuple[Mention, ...]
     choices: tuple[tuple[Choice, ...], ...]
     words: frozenset[str]
     hears: frozenset[Found]
@@ -144,7 +144,7 @@ class Draft:
     """A part that is being written."""
 
     text: list[str] = field(default_factory=list)
-    references: list[Reference] = field(default_factory=list)
+    references: list[Mention] = field(default_factory=list)
     choices: list[tuple[Choice, ...]] = field(default_factory=list)
     words: set[str] = field(default_factory=set)
     hears: set[Found] = field(default_factory=set)

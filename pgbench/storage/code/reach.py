@@ -26,10 +26,10 @@ from pgbench.storage.code.parts import (
     Heard,
     IsInstance,
     Listed,
+    Mention,
     Node,
     Part,
     Place,
-    Reference,
     node_of,
 )
 
@@ -164,7 +164,7 @@ class Reach:
         for choices in part.choices:
             self._undecided += choices
 
-    def _node(self, reference: Reference) -> Node | None:
+    def _node(self, reference: Mention) -> Node | None:
         """What counts of a definition that is referred to; None if the text asks for what cannot exist."""
         place, use = reference.node.place, reference.use
         match use:

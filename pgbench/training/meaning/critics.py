@@ -51,7 +51,7 @@ def joint_coefficient(fit: c.CriticFit | None) -> float | None:
             assert_never(fit)
 
 
-def relative_rate(fit: c.CriticFit | None, policy: c.Adam | None) -> float:
+def relative_rate(fit: c.CriticFit | None, policy: c.Optimiser | None) -> float:
     """The critic's step size in a joint fit, as a multiple of the step size of the policy's optimiser."""
     match fit:
         case c.JointFit(learning_rate=float() as own) if policy is not None:

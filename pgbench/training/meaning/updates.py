@@ -70,7 +70,7 @@ def single_steps(update: c.Update) -> c.GradientStep:
             assert_never(update)
 
 
-def policy_optimiser(update: c.Update) -> c.Adam | None:
+def policy_optimiser(update: c.Update) -> c.Optimiser | None:
     """The optimiser that steps the policy; None where the update is of second order."""
     match update:
         case c.GradientStep(optimiser=optimiser) | c.MinibatchEpochs(optimiser=optimiser):
