@@ -185,7 +185,7 @@ def test_a_definition_that_moves_to_another_file_changes_no_digest(before):
     start = text.index("def gae(")
     end = text.find("\ndef ", start + 1)
     moved, rest = text[start:end], text[:start] + text[end:]
-    needed = "\nfrom pgbench.functional.returns import backward_sum\n"
+    needed = "\nfrom pgbench.functional.returns import backward_sum, td_errors\n"
     sources = SOURCES | {
         "pgbench.functional.returns": rest,
         name: SOURCES[name] + needed + moved,
@@ -243,7 +243,11 @@ def test_an_edit_to_the_replay_update_changes_the_members_with_a_replay_buffer(b
             ("curvature > 0.0", "curvature >= 0.0"),
             ["natural_gradient", "trust_region"],
         ),
-        ("functional.objectives", ("return torch.minimum(", "return torch.maximum("), ["clipped_ratio"]),
+        (
+            "functional.objectives",
+            ("return torch.minimum(", "return torch.maximum("),
+            ["clipped_ratio", "clipped_log_ratio", "rollback_ratio"],
+        ),
     ],
 )
 def test_an_edit_to_a_formula_changes_the_members_that_use_it(before, module, change, kinds):

@@ -44,6 +44,14 @@ MORE = [
             *("gae", "n_step", "trajectory_ratio", "causal_ratio", "per_decision_ratio", "lambda_target"),
         )
     ),
+    *(
+        short(name, "CartPole-v1")
+        for name in (
+            *("leave_one_out", "replay_expected_value", "replay_second_action", "replay_all_actions"),
+            *("ppo_clip_higher", "ppo_log_clip", "ppo_rollback", "spo", "ppo_reverse_kl", "v_trace"),
+            *("exponential_advantage", "ppo_from_the_start"),
+        )
+    ),
     short("natural_gradient", "Pendulum-v1"),
     short("online_actor_critic", "Pendulum-v1"),
     short("ppo_no_minimum", "MountainCarContinuous-v0", SAMPLED),
