@@ -11,7 +11,7 @@ from pgbench.methods.members import Member, successor
 PLAIN_REINFORCE = successor(
     REINFORCE,
     "plain_reinforce",
-    {"update.optimiser": c.GradientAscent(learning_rate=3e-3)},
+    {"update.optimiser": c.GradientAscent(learning_rate=3e-4)},
     "climb the gradient itself, as it is derived: its length decides how far",
     published.WILLIAMS_AND_NOTE,
 )
@@ -27,8 +27,8 @@ SINGLE_EPISODES = successor(
 HEAVY_BALL = successor(
     PLAIN_REINFORCE,
     "heavy_ball",
-    {"update.optimiser.momentum": 0.9},
-    "keep a part of the last step, so that gradients which agree add up",
+    {"update.optimiser.momentum": 0.5},
+    "keep half of the last step, so that gradients which agree add up",
     published.HEAVY_BALL,
 )
 

@@ -241,7 +241,7 @@ def test_an_edit_to_the_replay_update_changes_the_members_with_a_replay_buffer(b
         (
             "functional.second_order",
             ("curvature > 0.0", "curvature >= 0.0"),
-            ["natural_gradient", "trust_region"],
+            ["natural_ascent", "natural_gradient", "trust_region"],
         ),
         (
             "functional.objectives",
@@ -275,8 +275,19 @@ def test_an_edit_to_the_tasks_loop_changes_only_their_runs(before):
     assert found == {key for key in RUNS if key[1] in ("HalfCheetah-v5", "Reacher-v5")}
 
 
+def test_an_edit_to_an_optimiser_changes_the_runs_that_step_with_it(before):
+    found = changed(before, edit("networks.adam", ("1.0 - first", "1.0 - 2.0 * first")))
+    assert found == {key for key in RUNS if key[0] in having("adam")}
+    found = changed(before, edit("networks.first_order", ("rate * v\n", "rate * v * v\n")))
+    assert members(found) == having("gradient_ascent")
+    found = changed(before, edit("networks.first_order", ("take * g * g", "take * g")))
+    assert members(found) == having("rmsprop")
+    found = changed(before, edit("functional.schedules", ("factor * rate", "rate")))
+    assert members(found) == having("kl_adaptive")
+
+
 def test_an_edit_to_what_everybody_uses_changes_everything(before):
-    assert changed(before, edit("networks.adam", ("1.0 - first", "1.0 - 2.0 * first"))) == set(RUNS)
+    assert changed(before, edit("networks.rows", ("gradients)))", "gradients[:1])))"))) == set(RUNS)
 
 
 # ----------------------------------------------------------------------------------------------------------

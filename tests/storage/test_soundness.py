@@ -53,6 +53,11 @@ MORE = [
         )
     ),
     short("natural_gradient", "Pendulum-v1"),
+    short("natural_ascent_normalised", "Pendulum-v1"),
+    short("line_search_on_kl", "CartPole-v1", **{"update.final_delta": 0.001}),
+    short("heavy_ball", "CartPole-v1"),
+    short("n_step_rmsprop", "CartPole-v1"),
+    short("adaptive_step_size", "CartPole-v1"),
     short("online_actor_critic", "Pendulum-v1"),
     short("ppo_no_minimum", "MountainCarContinuous-v0", SAMPLED),
     short("ppo_fixed_kl", "MountainCar-v0", **{"details.value_clip": 0.1}),
