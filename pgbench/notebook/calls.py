@@ -20,6 +20,7 @@ def train(
     *,
     overrides: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | None = None,
+    reference: Mapping[str, Any] | None = None,
     into: str | Path | None = None,
 ) -> TrainedReplicas:
     """Train replicas of a method, silently, in this process.
@@ -33,6 +34,7 @@ def train(
         seeds: numbers, such as `range(5)`; or as on the command line, such as "0-4".
         overrides: changes by dotted path, such as `{"advantage.lam": 0.9}`.
         evaluation: evaluation episodes, such as `{"episodes": 10, "times": 5, "actions": "mean"}`; none by default.
+        reference: comparisons with a large batch's gradient, such as `{"every": 10}`; none by default.
         into: a directory for the block. A finished block there is read, and an interrupted one goes on. By default
             nothing is written.
 
@@ -44,7 +46,10 @@ def train(
     """
     from pgbench.notebook import replicas_trained
 
-    return replicas_trained.train(algorithm, environment, steps, seeds, overrides or {}, evaluation, into)
+    values = {"environment": environment, "steps": steps, "evaluation": evaluation, "reference": reference}
+    return replicas_trained.train(
+        algorithm, overrides or {}, values, seeds, None if into is None else Path(into)
+    )
 
 
 def load_block(path: str | Path) -> TrainedReplicas:

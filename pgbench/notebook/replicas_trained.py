@@ -100,20 +100,17 @@ class _Policies(Mapping[int, TrainedPolicy]):
 
 def train(
     algorithm: str | Algorithm,
-    environment: str,
-    steps: int,
-    seeds: str | Iterable[int],
     overrides: Mapping[str, Any],
-    evaluation: Mapping[str, Any] | None,
-    into: str | Path | None,
+    values: Mapping[str, Any],
+    seeds: str | Iterable[int],
+    into: Path | None,
 ) -> TrainedReplicas:
-    """See `calls.train`."""
-    values = {"environment": environment, "steps": steps, "evaluation": evaluation}
+    """See `calls.train`; the values are the fields of a run without its algorithm."""
     run, block = describe_run(algorithm, overrides, values, "train"), _seeds(seeds)
     if into is not None:
         with _one_thread():
-            train_block(run, block, Path(into), progress=False)
-        return load(Path(into))
+            train_block(run, block, into, progress=False)
+        return load(into)
     tables = Tables(block)
     with _one_thread(), closing(Trainer(run, block)) as trainer:
         for record in trainer.records():

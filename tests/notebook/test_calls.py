@@ -11,7 +11,7 @@ import pgbench
 from helpers.documents import blocks as fences
 from pgbench.running.block import train_block
 
-SHORT = {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)}
+SHORT = {"data.steps": 64, "update.epochs": 2, "networks.hidden": (8,)}
 ASKED = {"episodes": 2, "times": 2}
 
 
@@ -63,6 +63,12 @@ def test_an_algorithm_is_as_good_as_a_name():
     assert again.run == result.run
     alone = result.episodes[result.episodes.seed == 0].reset_index(drop=True)
     pd.testing.assert_frame_equal(again.episodes, alone, check_exact=True)
+
+
+def test_comparisons_of_gradients_are_asked_for_as_evaluations_are():
+    compared = trained(evaluation=None, reference={"every": 2, "batches": 2})
+    assert compared.metrics.reference_cosine.notna().any()
+    assert compared.replicas.status.tolist() == ["finished"] * 2
 
 
 def test_a_policy_plays_an_episode_of_gymnasium():
