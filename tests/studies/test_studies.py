@@ -256,7 +256,7 @@ def test_a_studys_reference_is_that_of_all_its_runs(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"unknown key 'reference.evry'; did you mean 'every'\?"):
         load_study(write(tmp_path, text.replace("every", "evry")))
     replayed = text.replace("PPO: ", "old: {parent: replay}")
-    with pytest.raises(Refusal, match="variant 'old': data 'replay_buffer' has no batch that a large one"):
+    with pytest.raises(Refusal, match="old: data 'replay_buffer' has no batch that a large one"):
         load_study(write(tmp_path, replayed))
 
 
