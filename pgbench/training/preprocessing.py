@@ -139,10 +139,14 @@ def executed(space: Discrete | Box, actions: NDArray[Any]) -> NDArray[Any]:
 
 
 def squashed(space: Box, numbers: NDArray[Any]) -> NDArray[np.float64]:
-    """The actions for the environment of a squashed Gaussian's numbers u: tanh u, scaled to the box."""
+    """The actions for the environment of a squashed Gaussian's numbers u: tanh u, scaled to the box.
+
+    They have the precision of the box, so that a kept policy gives Gymnasium the same actions.
+    """
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
     shares: NDArray[np.float64] = 0.5 * (np.tanh(numbers.astype(np.float64)) + 1.0)
-    return np.minimum(np.maximum(low + shares * (high - low), low), high)  # rounding must not leave the box
+    inside = np.minimum(np.maximum(low + shares * (high - low), low), high)  # rounding must not leave the box
+    return inside.astype(space.low.dtype).astype(np.float64)
 
 
 def _side_by_side(values: NDArray[Any]) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from pgbench.training.meaning.networks import policy_for
 from pgbench.training.preprocessing import squashed
 from pgbench.training.start import start_learner
 
-LOW, HIGH = np.array([-1.0, 0.0], np.float32), np.array([1.0, 5.0], np.float32)
+LOW, HIGH = np.array([-1.0, 0.0]), np.array([1.0, 5.0])
 BOX = Box(LOW, HIGH)
 
 
