@@ -274,10 +274,10 @@ def test_a_multiplier_and_its_solver_are_alive():
             ],
         ),
         (
-            c.Adam(decay=c.KLAdaptive(target=1e-4)),
+            c.Adam(decay=c.KLAdaptive(target=1e-6)),
             [
                 {"decay.target": 1e-2},
-                {"decay.band": 200.0},
+                {"decay.band": 1e5},
                 {"decay.factor": 1.1},
                 {"decay.smallest": 2.9e-4},
                 {"learning_rate": 2e-4},

@@ -108,6 +108,8 @@ def members(kind):
 def faster(name):
     """A step size for the bandit, whose gradients are small; an adaptive one must stay within its bounds."""
     update = lineage.LINEAGE[name].algorithm.update
+    if update.kind == "natural_ascent":
+        return {"update.multiplier": 2.0}
     if not hasattr(update, "optimiser"):
         return {}
     rate = 1.0 if update.optimiser.kind == "gradient_ascent" else 0.05
@@ -125,7 +127,7 @@ def test_methods_on_whole_episodes_learn_the_bandit(name):
 
 @pytest.mark.parametrize("name", members("fixed_horizon"))
 def test_methods_on_a_fixed_horizon_learn_the_bandit(name):
-    steps = 1280 if faster(name) else 2560
+    steps = 1280 if "update.optimiser.learning_rate" in faster(name) else 2560
     history = records(
         small(name, **faster(name), **{"networks.hidden": (16,)}), [0, 1], "Bandit-v0", steps=steps
     )
