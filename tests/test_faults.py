@@ -26,7 +26,7 @@ from pgbench.storage import blocks, digests, files
 
 FILES = sorted([*blocks.FILES.values(), blocks.POLICY])
 PPO = lineage.LINEAGE["ppo"].algorithm
-SMALL = paths.with_values(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
+SMALL = paths.with_values(PPO, {"data.steps": 64, "update.epochs": 2, "networks.hidden": (8,)})
 RUN = runs.Run(algorithm=SMALL, environment="CartPole-v1", steps=512)
 SEEDS = (0, 1)
 ARGUMENTS = [*naming.training_arguments(RUN), "--seeds", "0-1", "--checkpoint-every", "0"]

@@ -18,7 +18,7 @@ from pgbench.studies.configuration import Configuration, Preset
 from pgbench.studies.study import Study
 
 PPO = lineage.LINEAGE["ppo"].algorithm
-SMALL = paths.with_values(PPO, {"data.steps": 64, "update.epochs": 1, "networks.hidden": (8,)})
+SMALL = paths.with_values(PPO, {"data.steps": 64, "update.epochs": 2, "networks.hidden": (8,)})
 ASKED = runs.Evaluation(episodes=2, times=2)
 RUN = runs.Run(algorithm=SMALL, environment="CartPole-v1", steps=256, evaluation=ASKED)
 NAME = naming.run_name(RUN)
@@ -35,7 +35,7 @@ def pristine(tmp_path_factory):
         parent="ppo",
         seeds=4,
         environments={"CartPole-v1": 256},
-        variants={"PPO": {"data.steps": 64, "update.epochs": 1, "networks.hidden": [8]}},
+        variants={"PPO": {"data.steps": 64, "update.epochs": 2, "networks.hidden": [8]}},
         evaluation=ASKED,
     )
     configuration = Configuration(
