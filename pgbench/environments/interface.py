@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,17 @@ class Box:
     def size(self) -> int:
         """The number of action dimensions A."""
         return len(self.low)
+
+
+ActionKind = Literal["discrete", "bounded", "unbounded"]
+"""Discrete actions, real-valued ones within bounds, or real-valued ones where some bound is missing."""
+
+
+def kind_of(actions: Discrete | Box) -> ActionKind:
+    """What kind of actions a space has."""
+    if isinstance(actions, Discrete):
+        return "discrete"
+    return "bounded" if np.isfinite(actions.low).all() and np.isfinite(actions.high).all() else "unbounded"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from pgbench.environments.classic import SYSTEMS, ClassicVector
-from pgbench.environments.interface import Discrete, VectorEnvironment
+from pgbench.environments.interface import ActionKind, Discrete, VectorEnvironment, kind_of
 from pgbench.environments.mujoco_tasks import TASKS
 
 
@@ -87,6 +87,25 @@ def never_outside(environment: str) -> str | None:
     check(environment)
     with closing(gymnasium.make(environment, disable_env_checker=True)) as example:
         return gymnasium_spaces.never_outside(example.action_space)
+
+
+def kind_of_actions(environment: str) -> ActionKind:
+    """What kind of actions an environment has.
+
+    Raises:
+        ValueError: if `check` would refuse the environment, or a space of it.
+    """
+    if environment in TASKS:
+        return "bounded"
+    if environment in SYSTEMS:
+        return kind_of(SYSTEMS[environment].actions)
+    import gymnasium  # noqa: PLC0415 (slow to import)
+
+    from pgbench.environments import gymnasium_spaces  # noqa: PLC0415 (imports Gymnasium)
+
+    check(environment)
+    with closing(gymnasium.make(environment, disable_env_checker=True)) as example:
+        return kind_of(gymnasium_spaces.action_space(environment, example.action_space))
 
 
 def origin(environment: str) -> str | None:

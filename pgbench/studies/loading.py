@@ -12,6 +12,7 @@ from pgbench import environments
 from pgbench.base.refusals import Refusal, explain
 from pgbench.base.yaml_files import parse_yaml, read_yaml
 from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.compatibility.of_actions import action_faults
 from pgbench.methods.compatibility.of_references import faults_without_a_limit, reference_faults
 from pgbench.methods.lookup import member, override
 from pgbench.methods.runs import Evaluation, Reference, Run
@@ -59,11 +60,13 @@ def check_together(
     reference: Reference | None,
     where: str,
 ) -> None:
-    """Refuse a choice that has no effect in an environment or in its evaluation, or cannot have a reference there.
+    """Refuse a choice that has no meaning or no effect in an environment, in its evaluation or in its reference.
 
     Raises:
         Refusal: naming the place, the key and what to set.
     """
+    for fault in action_faults(algorithm, environments.kind_of_actions(environment)):
+        raise Refusal(f"{where}: {fault}")
     details, limit = algorithm.details, environments.time_limit(environment)
     if details.actions == "raw" and (reason := environments.never_outside(environment)):
         raise Refusal(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 
 from pgbench import environments
-from pgbench.base.refusals import Refusal
 from pgbench.environments import Box, Discrete, VectorEnvironment
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.components import Networks
@@ -17,8 +16,7 @@ from pgbench.networks.initialisation import Role, initial_parameters
 from pgbench.networks.perceptron import Perceptron
 from pgbench.training.learner import ActionCritic, Learner, SharedCritic, StateCritic
 from pgbench.training.meaning import data, details, surrogates
-from pgbench.training.meaning.advantages import credited_action
-from pgbench.training.meaning.baselines import critic_fit, critic_of, sums_over_actions
+from pgbench.training.meaning.baselines import critic_fit, critic_of
 from pgbench.training.meaning.critics import relative_rate
 from pgbench.training.meaning.networks import critic_layers, initial_weights, policy_for
 from pgbench.training.meaning.updates import policy_optimiser
@@ -44,7 +42,6 @@ def start_sampler(run: Run, seeds: Sequence[int]) -> Sampler:
 
 def start_learner(algorithm: Algorithm, environment: VectorEnvironment, seeds: Sequence[int]) -> Learner:
     """The networks of a block, drawn from each seed's own streams, for an environment's spaces."""
-    _check_actions(algorithm, environment)
     networks = algorithm.networks
     policy = policy_for(networks, environment.actions)
     of_critic = critic_layers(networks)
@@ -65,22 +62,6 @@ def start_learner(algorithm: Algorithm, environment: VectorEnvironment, seeds: S
     beta = torch.zeros(len(seeds)) + surrogates.initial_beta(algorithm.surrogate)
     scale = details.start_value_scale(algorithm.details, len(seeds))
     return Learner(policy, network, actor, critic, beta, scale)
-
-
-def _check_actions(algorithm: Algorithm, environment: VectorEnvironment) -> None:
-    """Refuse sums over actions where these are real numbers: only the environment knows that."""
-    if isinstance(environment.actions, Discrete):
-        return
-    if sums_over_actions(algorithm.baseline):
-        raise Refusal(
-            "baseline.subtracts 'expected_value' sums over the actions, and those of this environment are real "
-            "numbers: set baseline.subtracts to 'second_action'"
-        )
-    if credited_action(algorithm.advantage) == "all":
-        raise Refusal(
-            "advantage.action 'all' sums over the actions, and those of this environment are real numbers: "
-            "set advantage.action to 'policy'"
-        )
 
 
 def _action_critic(

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from pgbench.base.refusals import Refusal
+from pgbench import environments
 from pgbench.base.specification import Specification
 from pgbench.methods import paths
 from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.compatibility.of_actions import action_faults
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.runs import Run
 from pgbench.training.loop import Trainer
@@ -326,10 +327,9 @@ class Search:
         """Whether both end with the same finite parameters, with every kind of action and with another seed."""
         comparisons = 0
         for world, seed in itertools.product(WORLDS, (0, 1)):
-            try:
-                first, second = self._end(one, world, seed), self._end(other, world, seed)
-            except Refusal:  # by one kind of action; the other kind judges
+            if _refused(one, world) or _refused(other, world):  # the other kind of action judges
                 continue
+            first, second = self._end(one, world, seed), self._end(other, world, seed)
             comparisons += 1
             if first is None or second is None or first.shape != second.shape:
                 return False
@@ -352,11 +352,13 @@ class _Unwatched(Trainer):
         return np.zeros(len(before), dtype=bool)
 
 
+def _refused(algorithm: Algorithm, world: str) -> bool:
+    """Whether the choices have no meaning for the actions of a world."""
+    return any(action_faults(algorithm, environments.kind_of_actions(world)))
+
+
 def _train(algorithm: Algorithm, world: str, seed: int) -> NDArray[np.float32] | None:
-    try:
-        trainer = _Unwatched(Run(algorithm=algorithm, environment=world, steps=STEPS), [seed])
-    except Refusal:  # sums over actions need discrete ones; two that are refused differ in the other world
-        return np.empty(0, dtype=np.float32)
+    trainer = _Unwatched(Run(algorithm=algorithm, environment=world, steps=STEPS), [seed])
     with closing(trainer):
         for _ in trainer.records():
             pass

@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch.distributions import AffineTransform, Independent, Normal, TanhTransform, TransformedDistribution
 
-from pgbench.base.refusals import Refusal
-from pgbench.environments import Box, Discrete
+from pgbench.environments import Box, Discrete, kind_of
 from pgbench.functional.second_order import fisher_vector_product
 from pgbench.methods import components as c
+from pgbench.methods.choices import Choices
+from pgbench.methods.compatibility.of_actions import action_faults
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.paths import with_values
 from pgbench.networks.distributions import Policy, SquashedGaussian, kl
 from pgbench.networks.perceptron import Perceptron
-from pgbench.training.meaning.networks import policy_for
 from pgbench.training.preprocessing import squashed
 from pgbench.training.start import start_learner
 
@@ -154,5 +154,5 @@ def box_world():
     ],
 )
 def test_what_the_actions_of_an_environment_cannot_have_is_refused(networks, actions, message):
-    with pytest.raises(Refusal, match=message):
-        policy_for(networks, actions)
+    (fault,) = action_faults(Choices(networks=networks), kind_of(actions))
+    assert message in fault

@@ -13,6 +13,7 @@ from pgbench.methods import components as c
 from pgbench.methods import lineage, paths, runs
 from pgbench.methods.algorithm import Algorithm
 from pgbench.networks.distributions import kl
+from pgbench.studies.loading import describe_run
 from pgbench.training import loop
 from pgbench.training.diagnostics import after_update
 from pgbench.training.meaning import updates
@@ -180,10 +181,8 @@ def test_a_dead_or_contradictory_choice_is_refused(member, change, message):
     ],
 )
 def test_a_sum_over_real_valued_actions_is_refused(member, remedy):
-    algorithm = paths.with_values(lineage.LINEAGE[member].algorithm, RING)
-    run = runs.Run(algorithm=algorithm, environment="Pendulum-v1", steps=500)
     with pytest.raises(Refusal, match=remedy):
-        list(loop.train(run, [0]))
+        describe_run(member, RING, {"environment": "Pendulum-v1", "steps": 500}, "here")
 
 
 def test_what_a_refusal_says_is_equal_is_equal():

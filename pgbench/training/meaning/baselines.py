@@ -220,23 +220,3 @@ def expected_values(
             return 0.0
         case _:
             assert_never(baseline)
-
-
-def sums_over_actions(baseline: c.Baseline) -> bool:
-    """Whether the baseline needs the value of every action, and so discrete ones."""
-    match baseline:
-        case c.LearnedActionValue(subtracts="expected_value"):
-            return True
-        case (
-            c.NoBaseline()
-            | c.AverageReturn()
-            | c.LeaveOneOut()
-            | c.TimestepAverage()
-            | c.OptimalConstant()
-            | c.OptimalComponents()
-            | c.LearnedValue()
-            | c.LearnedActionValue()
-        ):
-            return False
-        case _:
-            assert_never(baseline)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-import numpy as np
 from torch.nn.init import orthogonal_, xavier_uniform_
 
-from pgbench.base.refusals import Refusal
 from pgbench.environments import Box, Discrete
 from pgbench.methods import components as c
 from pgbench.networks.distributions import Policy
@@ -26,18 +24,7 @@ def critic_layers(networks: c.Networks) -> c.Networks:
 
 
 def policy_for(networks: c.Networks, actions: Discrete | Box) -> Policy:
-    """The policy for the actions of an environment.
-
-    Raises:
-        Refusal: if a choice has no meaning for these actions.
-    """
-    if isinstance(actions, Discrete):
-        _check_discrete(networks)
-    elif networks.squash and not (np.isfinite(actions.low).all() and np.isfinite(actions.high).all()):
-        raise Refusal(
-            "networks.squash scales actions to their bounds, and those of this environment are not bounded: "
-            "leave networks.squash out"
-        )
+    """The policy for the actions of an environment, which `pgbench.methods.compatibility` has found to fit."""
     match networks.deviation:
         case c.FreeDeviation(initial_log_std=initial):
             return Policy(actions, initial, depends_on_state=False, squashes=networks.squash)
@@ -45,15 +32,6 @@ def policy_for(networks: c.Networks, actions: Discrete | Box) -> Policy:
             return Policy(actions, initial, depends_on_state=True, squashes=networks.squash)
         case _:
             assert_never(networks.deviation)
-
-
-def _check_discrete(networks: c.Networks) -> None:
-    for name, chosen in (("deviation", networks.deviation != c.FreeDeviation()), ("squash", networks.squash)):
-        if chosen:
-            raise Refusal(
-                f"networks.{name} belongs to a Gaussian policy, and the actions of this environment are discrete: "
-                f"leave networks.{name} out"
-            )
 
 
 def initial_weights(method: c.Initialisation) -> Fill:
