@@ -27,7 +27,7 @@ def test_supported_environments_pass(name: str) -> None:
             "no-such-package/Thing-v0",
             "there is no environment 'no-such-package/Thing-v0'; there are: .*Ant-v5",
         ),
-        ("Walk-v0", "an environment that a module registers is called module:Id"),
+        ("Stroll-v0", "an environment that a module registers is called module:Id"),
     ],
 )
 def test_others_are_refused_with_a_sentence(name: str, message: str) -> None:

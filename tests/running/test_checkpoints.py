@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 import torch
 
+from helpers.representatives import on_classic_control
 from helpers.trainings import MUJOCO, small, trace
 from pgbench import __main__ as command_line
-from pgbench.methods import lineage, naming, paths, runs
+from pgbench.methods import naming, paths, runs
 from pgbench.running import block, checkpoints
 from pgbench.running.checkpoints import Checkpoints
 from pgbench.running.recording import Tables
@@ -55,9 +56,7 @@ def through_a_file(state, path):
     return checkpoints._load(path)
 
 
-@pytest.mark.parametrize(
-    ("name", "environment"), [*((name, "CartPole-v1") for name in lineage.LINEAGE), *MUJOCO]
-)
+@pytest.mark.parametrize(("name", "environment"), [*on_classic_control(), *MUJOCO])
 def test_a_restored_trainer_goes_on_to_the_bit(name, environment, tmp_path):
     run = run_of(name, environment)
     first, second = loop.Trainer(run, SEEDS), loop.Trainer(run, SEEDS)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.representatives import fits, marked, on_classic_control
 from helpers.trainings import MUJOCO, records, small, trace
 from pgbench.methods import lineage, paths, runs
 from pgbench.training import credit, loop
@@ -47,7 +48,7 @@ def test_each_replicas_metrics_are_measured_by_its_own_steps(monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "environment"),
-    [*((name, "CartPole-v1") for name in lineage.LINEAGE), *MUJOCO],
+    [*on_classic_control(), *MUJOCO],
 )
 def test_a_replicas_bits_do_not_depend_on_its_block(name, environment):
     separate = "baseline.fit.steps" in paths.settable_paths(lineage.LINEAGE[name].algorithm)
@@ -102,7 +103,8 @@ def test_a_diverged_replica_ends_alone(monkeypatch):
 
 
 def members(kind):
-    return [name for name, member in lineage.LINEAGE.items() if member.algorithm.data.kind == kind]
+    of_kind = (name for name, member in lineage.LINEAGE.items() if member.algorithm.data.kind == kind)
+    return marked(name for name in of_kind if fits(name, "discrete"))
 
 
 def faster(name):
