@@ -73,6 +73,7 @@ def _narrowed(column: pd.Series) -> pa.Array:
     """A column as it is stored: in single precision where that holds every number exactly."""
     values = column.to_numpy()
     if values.dtype == np.float64:
+        values = np.where(np.isnan(values), np.nan, values)  # the sign of 0 / 0 differs between processes
         with np.errstate(over="ignore"):
             single = values.astype(np.float32)
         if np.array_equal(single.astype(np.float64), values, equal_nan=True):

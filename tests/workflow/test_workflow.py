@@ -157,7 +157,7 @@ def test_more_seeds_train_only_the_new_block(finished: Path) -> None:
 def test_edited_mathematics_retrains_what_uses_it(finished: Path) -> None:
     """Only PPO clips its ratio; both runs take the steps of Adam."""
     package = finished.parent / "checkout/pgbench"
-    with edited(package / "functional/objectives.py", "1.0 - epsilon", "1.0 - 2.0 * epsilon"):
+    with edited(package / "functional/objectives.py", "1.0 - below", "1.0 - 2.0 * below"):
         assert planned_jobs(smoke(finished, "--dry-run"))["train"] == 2
     with edited(package / "networks/adam.py", "1.0 - first", "1.0 - 2.0 * first"):
         assert planned_jobs(smoke(finished, "--dry-run"))["train"] == 4
