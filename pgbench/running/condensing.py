@@ -1,6 +1,6 @@
 """From everything that training recorded to what a block keeps.
 
-Episodes are kept as they are. Of the metrics the block keeps a history of about a hundred updates, which shows how
+Episodes are kept as they are. Of the metrics the block keeps a history of about seventy updates, which shows how
 they went, and statistics over all updates that were measured, which scores are made of.
 """
 
@@ -17,7 +17,7 @@ from pgbench.training.iteration import Outcome
 
 FIRST_UPDATES = 20
 """Updates that the history begins with. The score `iteration_20` needs the ends of the first twenty."""
-HISTORY_PARTS = 100
+HISTORY_PARTS = 50
 """Equal parts of the budget, of each of which the history has one update."""
 
 
