@@ -68,8 +68,9 @@ def test_the_history_has_the_first_updates_the_last_and_one_of_each_part(metrics
 
 
 def test_a_short_training_keeps_every_update(metrics):
-    short = metrics[metrics["iteration"] < 60]
-    spread = short.assign(step=(short["iteration"] + 1) * BUDGET // 60)
+    count = HISTORY_PARTS - FIRST_UPDATES
+    short = metrics[metrics["iteration"] < count]
+    spread = short.assign(step=(short["iteration"] + 1) * BUDGET // count)
     pd.testing.assert_frame_equal(history(spread, BUDGET), spread.reset_index(drop=True))
 
 
