@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from helpers.places import CHECKOUT
 from helpers.recorder import Recorder
+from helpers.representatives import fits
 from pgbench import __main__ as command_line
 from pgbench.costs import growth
 from pgbench.methods import components, lineage, naming, paths, runs
@@ -149,7 +150,10 @@ def test_a_runs_arguments_describe_that_run(
         algorithm = paths.with_values(member.algorithm, overrides)
     except (KeyError, ValidationError):  # a choice that this member does not have, or does not go with
         reject()
-    run = Run(algorithm=algorithm, environment="CartPole-v1", steps=1000, evaluation=evaluation)
+    # HalfCheetah's actions are real numbers, for members that choose how a Gaussian's are drawn or given.
+    discrete = member.name.startswith("replay") or fits(member.name, "discrete")
+    environment = "CartPole-v1" if discrete and algorithm.details.actions == "clipped" else "HalfCheetah-v5"
+    run = Run(algorithm=algorithm, environment=environment, steps=1000, evaluation=evaluation)
     with pytest.MonkeyPatch.context() as monkeypatch:
         trained = Recorder(monkeypatch, "pgbench.running.block", "train_block")
         arguments = [*naming.training_arguments(run), "--seeds", "0-0", "--name", naming.run_name(run)]
