@@ -129,13 +129,13 @@ def test_methods_on_whole_episodes_learn_the_bandit(name):
 
 @pytest.mark.parametrize("name", members("fixed_horizon"))
 def test_methods_on_a_fixed_horizon_learn_the_bandit(name):
-    """The best of three batches: where all rewards are alike, a trust region still steps its full length."""
-    steps = 1280 if "update.optimiser.learning_rate" in faster(name) else 2560
+    """A wide trust region ends sooner: once all rewards are alike, full steps follow the critic's last error."""
+    is_wide = getattr(lineage.LINEAGE[name].algorithm.update, "delta", 0.0) > 0.01
+    steps = 1280 if is_wide or "update.optimiser.learning_rate" in faster(name) else 2560
     history = records(
         small(name, **faster(name), **{"networks.hidden": (16,)}), [0, 1], "Bandit-v0", steps=steps
     )
-    means = [np.mean([e.episodic_return for e in r.episodes]) for r in history[-3:]]
-    assert max(means) > 0.95
+    assert np.mean([e.episodic_return for e in history[-1].episodes]) > 0.95
 
 
 @pytest.mark.parametrize("name", members("replay_buffer"))
