@@ -42,8 +42,6 @@ VISIBLE: Mapping[str, Any] = {
     "baseline.fit.learning_rate": 0.005,
     "baseline.fit.optimiser.learning_rate": 0.02,
     "baseline.fit.optimiser.epsilon": 0.001,
-    "baseline.fit.optimiser.decay.smallest": 0.015,
-    "baseline.fit.optimiser.decay.largest": 0.03,
     "surrogate.epsilon": 0.02,
     "surrogate.target": 0.1,
     "surrogate.epsilon_high": 0.03,
@@ -59,22 +57,30 @@ VISIBLE: Mapping[str, Any] = {
     "update.final_delta": 0.1,
     "update.solver.steps": 2,
     "update.solver.damping": 0.001,
+    "update.line_search.backtracks": 2,
+    "update.line_search.least_gain": 0.9,
     "update.optimiser.learning_rate": 0.02,
     "update.optimiser.epsilon": 0.001,
-    "update.optimiser.decay.smallest": 0.015,
-    "update.optimiser.decay.largest": 0.03,
+    "update.optimiser.decay.target": 0.0015,
+    "update.optimiser.decay.band": 1.2,
+    "update.optimiser.decay.factor": 1.1,
+    "update.optimiser.decay.smallest": 0.0185,
+    "update.optimiser.decay.largest": 0.0215,
     "details.observation_normalisation.clip": 0.5,
     "details.observation_normalisation.minimum_variance": 1.0,
     "details.reward_scaling.clip": 0.2,
     "details.reward_offset": 0.5,
     "details.time_limit": 3,
     "details.value_clip": 0.01,
-    "details.max_gradient_norm": 0.01,
+    "details.max_gradient_norm": 2.0,
 }
 """Numbers whose effect a tiny training shows. A leaf that is not named here keeps its default."""
 
-KEPT = (None, 1)
-"""Values of a member that say something that `VISIBLE` must not overwrite: off, and one."""
+VISIBLE_IN_EPOCHS = {**VISIBLE, "update.optimiser.decay.target": 0.012}
+"""The same for updates of several epochs, which move the policy further than a single step."""
+
+KEPT = (None, 1, ())
+"""Values that say something that `VISIBLE` must not overwrite: off, one, and nothing."""
 
 
 class Brief(gymnasium.Env):
@@ -120,18 +126,19 @@ def register() -> None:
 
 def visible(algorithm: Algorithm) -> Algorithm:
     """The algorithm with numbers whose effect a tiny training shows."""
-    return Algorithm.model_validate(_shown(algorithm.model_dump(), ""))
+    numbers = VISIBLE_IN_EPOCHS if algorithm.update.kind == "minibatch_epochs" else VISIBLE
+    return Algorithm.model_validate(_shown(algorithm.model_dump(), "", numbers))
 
 
-def _shown(fields: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """The fields of a specification at a path, with the numbers of `VISIBLE` wherever they say something else."""
+def _shown(fields: Mapping[str, Any], prefix: str, numbers: Mapping[str, Any] = VISIBLE) -> dict[str, Any]:
+    """The fields of a specification at a path, with visible numbers wherever they say something else."""
     shown = {}
     for name, value in fields.items():
         path = f"{prefix}{name}"
         if isinstance(value, Mapping):
-            shown[name] = _shown(value, f"{path}.")
+            shown[name] = _shown(value, f"{path}.", numbers)
         else:
-            shown[name] = VISIBLE[path] if path in VISIBLE and value not in KEPT else value
+            shown[name] = numbers[path] if path in numbers and value not in KEPT else value
     return shown
 
 
@@ -179,7 +186,8 @@ def _numbers(kind: type, bounds: Sequence[Any], present: float | None, path: str
         tried = [number, 1, 2 * number]
     else:
         tried = [number, number / 100, 100 * number] if number else [number, 0.1, 0.9]
-        tried += [0.5 * (1 + number)] if not _within(100 * number, bounds) else []
+        far = all(_within(value, bounds) for value in (number / 100, 100 * number))
+        tried += [] if far else [0.5 * (1 + number)]
     yield from (value for value in tried if _within(value, bounds))
 
 
@@ -228,6 +236,7 @@ def contexts() -> list[Algorithm]:
                 continue
             if (other := changed(member, path, value)) is not None:
                 made.add(change)
+                other = visible(other)
                 found.setdefault(other.digest, other)
     return list(found.values())
 

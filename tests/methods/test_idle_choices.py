@@ -9,6 +9,8 @@ from pgbench.methods.lineage import LINEAGE
 ONE = {"data.episodes": 1}
 RATIOS = (c.TrajectoryRatio(), c.CausalRatio(), c.PerDecisionRatio())
 BOUNDS = (c.ClippedRatio(), c.ClippedRatio(pessimistic=False), c.FixedPenalty(), c.AdaptivePenalty())
+TOTAL = {"advantage": c.TotalReturn()}
+TRUST = {"surrogate": c.ImportanceRatio(), "update": c.TrustRegion()}
 WHOLE = {"update.epochs": 1, "update.minibatch_size": 2048}
 
 REFUSED = [
@@ -60,6 +62,14 @@ REFUSED = [
         "hidden_gain has no effect",
     ),
     ("reinforce", {"networks.initialisation": c.Orthogonal(value_gain=2.0)}, "value_gain has no effect"),
+    ("reinforce", {"networks.initialisation": c.UnitColumns(value_gain=2.0)}, "value_gain has no effect"),
+    (
+        "reinforce",
+        {"networks.hidden": (), "networks.initialisation": c.UnitColumns(hidden_gain=2.0)},
+        "hidden_gain has no effect",
+    ),
+    ("replay_expected_value", {"details.actions": "raw"}, "subtracts 'expected_value' sums over discrete"),
+    ("replay_all_actions", {"details.actions": "raw"}, "advantage.action 'all' sums over discrete"),
     (
         "reward_to_go",
         {"update": c.NaturalGradient(), "details.max_gradient_norm": 0.5},
@@ -88,6 +98,9 @@ REFUSED = [
     ("ppo", {"details.time_limit": 1}, "leaves episodes of one step"),
     ("average_baseline", {"details.advantage_normalisation": "batch"}, "one number for all advantages"),
     ("optimal_baseline", {"details.advantage_normalisation": "batch"}, "one number for all advantages"),
+    ("leave_one_out", TOTAL | {"details.advantage_normalisation": "batch"}, "one number for all advantages"),
+    ("leave_one_out", TOTAL | {"update": c.NaturalGradient()}, "does not depend on the unit of advantages"),
+    ("leave_one_out", TOTAL | TRUST, "does not depend on the unit of advantages"),
     # An episode that began in an earlier rollout has no whole return here.
     ("fixed_horizon", {"advantage": c.TotalReturn()}, "'total_return' needs whole episodes"),
 ]
@@ -118,6 +131,12 @@ NEIGHBOURS = [
     ("fixed_horizon", {"data.steps": 5, "advantage": c.NStep(n=5), "baseline.target": c.NStepTarget(n=5)}),
     ("derived_discount", {"baseline": c.AverageReturn(), "details.advantage_normalisation": "batch"}),
     ("timestep_baseline", {"details.advantage_normalisation": "batch"}),
+    ("leave_one_out", {"advantage": c.RewardToGo(), "details.advantage_normalisation": "batch"}),
+    ("leave_one_out", {"advantage": c.RewardToGo()} | TRUST),
+    ("leave_one_out", TOTAL | {"update": c.NaturalAscent()}),
+    ("leave_one_out", TOTAL | TRUST | {"details.entropy_bonus": 0.01}),
+    ("learned_value", {"networks.initialisation": c.UnitColumns(value_gain=2.0)}),
+    ("replay_second_action", {"details.actions": "raw"}),
 ]
 
 

@@ -10,6 +10,8 @@ from pgbench.methods.compatibility.of_critics import SECOND_ORDER
 
 LOOK_FURTHER = (c.RewardToGo, c.GAE, c.MonteCarloTarget, c.LambdaTarget)
 """Estimates that look at all steps that follow."""
+WITH_GAINS = (c.Orthogonal, c.UnitColumns)
+"""Initialisations with a gain for each kind of layer."""
 
 
 def faults(choices: Choices) -> Iterator[str]:
@@ -19,6 +21,7 @@ def faults(choices: Choices) -> Iterator[str]:
     yield from _without_steps(choices)
     yield from _reach(choices)
     yield from _constant(choices)
+    yield from _multiple(choices)
 
 
 def _without_hidden_layers(choices: Choices) -> Iterator[str]:
@@ -31,7 +34,7 @@ def _without_hidden_layers(choices: Choices) -> Iterator[str]:
         yield "networks.shared has no layers to share: set it to false, or give networks.hidden units"
     start = networks.initialisation
     of_critic = networks.critic is not None and networks.critic.hidden
-    if isinstance(start, c.Orthogonal) and start.hidden_gain != c.Orthogonal().hidden_gain and not of_critic:
+    if isinstance(start, WITH_GAINS) and start.hidden_gain != type(start)().hidden_gain and not of_critic:
         yield (
             "networks.initialisation.hidden_gain has no effect without hidden layers: "
             "leave it out, or give networks.hidden units"
@@ -42,7 +45,7 @@ def _without_critic(choices: Choices) -> Iterator[str]:
     if isinstance(choices.baseline, c.LearnedValue | c.LearnedActionValue):
         return
     start, update = choices.networks.initialisation, choices.update
-    if isinstance(start, c.Orthogonal) and start.value_gain != c.Orthogonal().value_gain:
+    if isinstance(start, WITH_GAINS) and start.value_gain != type(start)().value_gain:
         yield "networks.initialisation.value_gain has no effect without a critic: leave it out"
     if choices.details.max_gradient_norm is not None and isinstance(update, SECOND_ORDER):
         yield (
@@ -95,9 +98,27 @@ def _reach(choices: Choices) -> Iterator[str]:
 def _constant(choices: Choices) -> Iterator[str]:
     """Normalisation subtracts the mean of the advantages, and with it whatever all of them have in common."""
     baseline, details = choices.baseline, choices.details
-    is_constant = isinstance(baseline, c.AverageReturn | c.OptimalConstant)
+    is_constant = isinstance(baseline, c.AverageReturn | c.OptimalConstant) or _is_multiple_of_average(
+        choices
+    )
     if is_constant and choices.discount == "from_the_action" and details.advantage_normalisation is not None:
         yield (
             f"baseline '{baseline.kind}' is one number for all advantages, and details.advantage_normalisation "
             "subtracts their mean: set baseline to 'no_baseline', or leave the normalisation out"
         )
+
+
+def _multiple(choices: Choices) -> Iterator[str]:
+    """A factor that all advantages share changes no step whose length the update decides itself."""
+    is_free = isinstance(choices.update, c.NaturalGradient | c.TrustRegion)
+    if _is_multiple_of_average(choices) and is_free and not choices.details.entropy_bonus:
+        yield (
+            "baseline 'leave_one_out' of n total returns leaves n / (n − 1) times what 'average_return' leaves, "
+            f"and update '{choices.update.kind}' does not depend on the unit of advantages: "
+            "set baseline to 'average_return'"
+        )
+
+
+def _is_multiple_of_average(choices: Choices) -> bool:
+    """Whether the other episodes' average leaves a multiple of what the average of all leaves."""
+    return isinstance(choices.baseline, c.LeaveOneOut) and isinstance(choices.advantage, c.TotalReturn)
