@@ -4,11 +4,12 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 RULES := Snakefile workflows/rules
 
-.PHONY: help venv quick full test test-faults test-slurm bench format clean
+.PHONY: help venv quick full report test test-faults test-slurm bench format clean
 
 help:
 	@echo "make quick    replicate some studies at a small budget; minutes"
 	@echo "make full     replicate every study at the papers' own budgets; about a week on two cores"
+	@echo "make report   the pages of all that is published, without training; into reports/published"
 	@echo "make test     format, lint, types, workflow, tests"
 	@echo "make test-faults  the faults and fuzz tests that take longer; about ten minutes"
 	@echo "make test-slurm   the workflow on Slurm, which it installs and starts on this host; needs root"
@@ -29,6 +30,12 @@ quick: venv
 
 full: venv
 	$(BIN)/snakemake --cores $(CORES)
+
+# What is published, without training anything: the studies whose blocks are all there.
+report: venv
+	$(BIN)/python -m pgbench restore
+	@studies=$$($(BIN)/python -m pgbench published --complete) && \
+	$(BIN)/snakemake --cores $(CORES) --config preset=paper reports=reports/published "studies=$$studies"
 
 test: venv
 	$(BIN)/ruff format --check .

@@ -31,8 +31,8 @@ for study in PLANS:
         name:
             study
         input:
-            html=f"reports/{study}.html",
-            markdown=f"reports/{study}.md",
+            html=f"{PAGES}/{study}.html",
+            markdown=f"{PAGES}/{study}.md",
             tracked=tracked([PLANS[study]]),
 
 

@@ -26,6 +26,7 @@ from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.paths import difference
 from pgbench.methods.runs import Run
+from pgbench.report import published_verbs
 from pgbench.running import verbs
 from pgbench.storage.layout import PLAN, RESULTS, Layout
 from pgbench.studies import catalogue
@@ -157,6 +158,9 @@ def train(
 
 app.command()(verbs.evaluate)
 app.command()(verbs.watch)
+app.command()(published_verbs.publish)
+app.command()(published_verbs.restore)
+app.command("published")(published_verbs.print_published)
 
 
 @app.command()

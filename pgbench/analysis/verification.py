@@ -32,7 +32,7 @@ class VerifiedResult:
         place: its directory.
         state: `invalid` if a file is missing, altered or contradicts another.
         reproducible: whether this code, with these versions, on this processor, would give the same bytes.
-        remark: what is wrong, or why the bytes could differ.
+        remark: what is wrong or left out, or why the bytes could differ.
         unchanged: whether the code that its run reaches is as it was; None where no run is known.
     """
 
@@ -99,8 +99,9 @@ def verify_block(directory: Path, now: Provenance) -> VerifiedResult:
         return VerifiedResult(directory, "invalid", False, "; ".join(contradictions))
     code = digests.of_run(block.record.run)
     obstacles = list(_obstacles(block.record, now, code))
+    remarks = ["published without its policies"] if block.record.policies_left_out else []
     unchanged = block.record.code_digest == code
-    return VerifiedResult(directory, "valid", not obstacles, "; ".join(obstacles), unchanged)
+    return VerifiedResult(directory, "valid", not obstacles, "; ".join([*remarks, *obstacles]), unchanged)
 
 
 def verify_study(directory: Path, results_directory: Path) -> VerifiedResult:

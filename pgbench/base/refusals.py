@@ -66,8 +66,7 @@ def _known_keys(models: list[type[BaseModel]], location: tuple[int | str, ...]) 
     return [name for model in models for name in model.model_fields if name != "kind"]
 
 
-def _quote(value: Any) -> str:
-    text = repr(value)
+def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 1]}…"
 
 
@@ -76,21 +75,20 @@ def explain(error: ValidationError, where: str, model: type[BaseModel]) -> Refus
     lines = []
     for fault in error.errors(include_url=False):
         location = fault["loc"]
-        key = ".".join(str(part) for part in location)
+        key = ".".join(_shortened(str(part)) for part in location)
         if fault["type"] == "extra_forbidden":
             hint = nearest(str(location[-1]), _known_keys([model], location[:-1]))
             lines.append(f"{where}: unknown key '{key}'; {hint}")
         elif fault["type"] == "union_tag_invalid":
             tags = [tag.strip(" '") for tag in fault["ctx"]["expected_tags"].split(",")]
-            lines.append(
-                f"{where}: '{key}' cannot be '{fault['ctx']['tag']}'; {nearest(fault['ctx']['tag'], tags)}"
-            )
+            tag = fault["ctx"]["tag"]
+            lines.append(f"{where}: '{key}' cannot be '{_shortened(tag)}'; {nearest(tag, tags)}")
         elif fault["type"] == "too_short" and fault["ctx"]["actual_length"] == 0:
             lines.append(f"{where}: '{key}' is empty; it must hold at least one entry")
         elif fault["type"] == "missing":
             lines.append(f"{where}: the key '{key}' is missing")
         else:
             message = fault["msg"].removeprefix("Value error, ")
-            at = f"'{key}' is {_quote(fault['input'])}: " if key else ""
+            at = f"'{key}' is {_shortened(repr(fault['input']))}: " if key else ""
             lines.append(f"{where}: {at}{message}")
     return Refusal(*lines)

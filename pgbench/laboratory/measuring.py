@@ -14,6 +14,7 @@ from pgbench.figures.style import STYLE, Drawing, render
 from pgbench.laboratory.modules import MODULES
 from pgbench.laboratory.records import RECORD, Performed
 from pgbench.laboratory.statements import MeasurementResult, as_table
+from pgbench.storage import digests
 from pgbench.storage.files import replacing, write_table, write_text
 from pgbench.storage.provenance import provenance
 from pgbench.studies.catalogue import CATALOGUE, SIZES
@@ -58,6 +59,7 @@ def write(name: str, preset: str, seed: int, directory: Path) -> None:
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / RECORD).unlink(missing_ok=True)
+    code = digests.of_measurement(name)  # before measuring: the checkout may be edited meanwhile
     start = time.monotonic()
     result = perform(name, preset, seed)
     figure = drawing(name, result)
@@ -70,5 +72,5 @@ def write(name: str, preset: str, seed: int, directory: Path) -> None:
         with replacing(directory / f"figure.{ending}") as temporary:
             temporary.write_bytes(content)
     facts: dict[str, Any] = {"provenance": provenance(), "size": SIZES[preset], "seconds": seconds}
-    record = Performed(measurement=CATALOGUE[name], preset=preset, seed=seed, **facts)
+    record = Performed(measurement=CATALOGUE[name], preset=preset, seed=seed, code_digest=code, **facts)
     write_text(directory / RECORD, record.model_dump_json(indent=2) + "\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from pydantic import NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, ValidationError
 
 from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
@@ -24,6 +24,7 @@ class Performed(Specification):
     size: Size
     seed: NonNegativeInt
     seconds: NonNegativeFloat
+    code_digest: str = Field(description="Digest of the code that the measurement reaches.")
     provenance: Provenance
 
 

@@ -153,6 +153,6 @@ def load(directory: Path) -> TrainedReplicas:
     """See `calls.load_block`."""
     block = blocks.read_block(directory)
     record = block.record
-    kept = None if record.policy is None else blocks.policies_of(directory, record)
+    kept = blocks.policies_of(directory, record) if record.has_policies else None
     tables = BlockTables(block.replicas, block.episodes, block.metrics, block.evaluations)
     return TrainedReplicas(record.run, record.seeds, tables, kept)

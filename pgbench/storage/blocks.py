@@ -113,6 +113,16 @@ class BlockRecord(History):
         exclude_if=lambda value: value is None,
         description="SHA-256 of the file with the policies; none if the tables were not trained but simulated.",
     )
+    policies_left_out: bool = Field(
+        False,
+        exclude_if=lambda value: not value,
+        description="Whether the block was published without the file with the policies, most of its bytes.",
+    )
+
+    @property
+    def has_policies(self) -> bool:
+        """Whether the file with the policies belongs to the block."""
+        return self.policy is not None and not self.policies_left_out
 
 
 @dataclass(frozen=True)
@@ -223,8 +233,8 @@ def read_block(directory: Path, name: str | None = None) -> Block:
         ) from None
     if name not in (None, record.name):
         raise Refusal(f"{directory / RECORD}: belongs to the run '{record.name}', not to '{name}'; {REMEDY}")
-    if record.policy is not None:
-        check_file(directory / POLICY, record.policy, REMEDY)
+    if record.has_policies:
+        check_file(directory / POLICY, str(record.policy), REMEDY)
     block = Block(**{name: _read(directory, name, record) for name in FILES}, record=record)
     path, replicas = directory / FILES["replicas"], block.replicas.set_index("seed")
     if replicas.index.tolist() != sorted(record.seeds):
@@ -248,6 +258,10 @@ def policies_of(directory: Path, record: BlockRecord) -> KeptPolicies:
     """
     if record.policy is None:
         raise Refusal(f"{directory}: has no policies: its tables were not trained but simulated")
+    if record.policies_left_out:
+        raise Refusal(
+            f"{directory}: was published without its policies; delete this directory and train the block again"
+        )
     return read_policies(directory / POLICY, REMEDY)
 
 

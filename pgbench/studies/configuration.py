@@ -47,6 +47,9 @@ class Configuration(Specification):
     job_megabytes: PositiveInt = Field(
         2000, description="Memory of a job that trains, in 10⁶ bytes; a cluster ends a job that needs more."
     )
+    reports: Annotated[str, Field(min_length=1)] = Field(
+        "reports", description="The folder that receives the pages."
+    )
     presets: dict[FileName, Preset]
     tracking: Literal["wandb"] | None = Field(
         None,

@@ -31,6 +31,7 @@ MADE = {
     "metrics.parquet",
     "evaluations.parquet",
     "policy.safetensors",
+    "contents.csv",
 }
 """What the workflow makes, or the reader: it need not be there."""
 CHARTS = {"charts", "losses"}

@@ -154,6 +154,37 @@ def test_more_seeds_train_only_the_new_block(finished: Path) -> None:
     }
 
 
+def test_published_blocks_are_restored_and_not_trained(finished: Path, tmp_path: Path) -> None:
+    """Snakemake takes them for its own: they are trained again when their code changes, and only then."""
+
+    def pgbench(verb: str, *arguments: str) -> str:
+        command = [sys.executable, "-m", "pgbench", verb, "--configuration", "smoke.yaml", "--preset", "tiny"]
+        run = subprocess.run(
+            [*command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    def jobs() -> dict[str, int]:
+        run = snakemake(
+            tmp_path, "--configfile", "smoke.yaml", "--dry-run", checkout=finished.parent / "checkout"
+        )
+        assert run.returncode == 0, run.stdout
+        return planned_jobs(run.stdout)
+
+    shutil.copytree(DATA, tmp_path, dirs_exist_ok=True)
+    assert pgbench("publish", "--results", str(finished / "results")).startswith("4 copied")
+    assert jobs()["train"] == 4
+    assert pgbench("published", "--complete") == "[tiny]\n"
+    assert pgbench("restore") == "4 copied\n"
+    assert "train" not in jobs()
+    assert jobs()["gather"] == 1
+    package = finished.parent / "checkout/pgbench"
+    with edited(package / "functional/objectives.py", "1.0 - below", "1.0 - 2.0 * below"):
+        assert jobs()["train"] == 2
+    assert pgbench("restore") == "4 there already\n"
+
+
 def test_edited_mathematics_retrains_what_uses_it(finished: Path) -> None:
     """Only PPO clips its ratio; both runs take the steps of Adam."""
     package = finished.parent / "checkout/pgbench"

@@ -115,11 +115,11 @@ BLOCK_FILES = (
     "episodes.parquet",
     "metrics.parquet",
     "evaluations.parquet",
-    "policy.safetensors",
 )
 # A preset that the laboratory does not know measures as much as `standard`.
 LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"
 MEASURED = str(LAYOUT.measurement(LABORATORY_PRESET, "{measurement}"))
+PAGES = CONFIGURATION.reports
 TABLES = str(LAYOUT.study(CONFIGURATION.preset, "{study}"))
 
 

@@ -33,9 +33,9 @@ rule laboratory:
         measurements=expand(rules.laboratory_measurement.output.record, measurement=CONFIGURATION.laboratory),
         templates=TEMPLATES,
     output:
-        html="reports/laboratory.html",
-        markdown="reports/laboratory.md",
-        figures=directory("reports/figures/laboratory"),
+        html=f"{PAGES}/laboratory.html",
+        markdown=f"{PAGES}/laboratory.md",
+        figures=directory(f"{PAGES}/figures/laboratory"),
     log:
         LAYOUT.log("laboratory", "page"),
     conda:

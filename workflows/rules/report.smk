@@ -11,17 +11,17 @@ rule page:
         references=REFERENCES,
         templates=TEMPLATES,
     output:
-        html="reports/{study}.html",
-        markdown="reports/{study}.md",
+        html=f"{PAGES}/{{study}}.html",
+        markdown=f"{PAGES}/{{study}}.md",
         figures=report(
-            directory("reports/figures/{study}"),
+            directory(f"{PAGES}/figures/{{study}}"),
             patterns=["{figure}.svg"],
             caption="../report/captions/figure.rst",
             category="{study}",
             labels={"figure": "{figure}"},
         ),
         tables=report(
-            directory("reports/tables/{study}"),
+            directory(f"{PAGES}/tables/{{study}}"),
             patterns=["{table}.csv"],
             caption="../report/captions/table.rst",
             category="{study}",
@@ -52,9 +52,9 @@ rule index:
         laboratory=rules.laboratory.output.html if CONFIGURATION.laboratory else [],
         templates=TEMPLATES,
     output:
-        html="reports/index.html",
-        markdown="reports/index.md",
-        tables=directory("reports/tables/index"),
+        html=f"{PAGES}/index.html",
+        markdown=f"{PAGES}/index.md",
+        tables=directory(f"{PAGES}/tables/index"),
     log:
         LAYOUT.log("index", "page"),
     localrule: True

@@ -8,7 +8,6 @@ rule train:
         episodes=f"{BLOCK}/episodes.parquet",
         metrics=f"{BLOCK}/metrics.parquet",
         evaluations=f"{BLOCK}/evaluations.parquet",
-        policy=f"{BLOCK}/policy.safetensors",
     log:
         LAYOUT.log("train", "{run}/{block}"),
     benchmark:

@@ -1,0 +1,149 @@
+"""The verbs of the command line for published blocks: those that the repository keeps."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pgbench.base import wording
+from pgbench.base.places import CHECKOUT
+from pgbench.base.refusals import Breakdown, Refusal
+from pgbench.base.yaml_files import read_yaml
+from pgbench.laboratory import published_measurements
+from pgbench.laboratory.records import RECORD as MEASUREMENT
+from pgbench.storage import published_blocks
+from pgbench.storage.layout import RECORD, RESULTS, Layout
+from pgbench.storage.published_blocks import CONTENTS, PUBLISHED, Copy
+from pgbench.studies import catalogue
+from pgbench.studies.configuration import parse_configuration, study_files
+from pgbench.studies.plans import StudyPlan, plan_studies
+
+Results = Annotated[Path, typer.Option(help="The results folder, with runs/ in it.")]
+Published = Annotated[Path, typer.Option(help="The folder of the published blocks.")]
+Configured = Annotated[Path, typer.Option(help="The configuration, which names the studies.")]
+Preset = Annotated[str, typer.Option(help="The preset whose blocks are meant.")]
+CONFIGURATION = Path("workflows", "config.yaml")
+PAPER = "paper"
+
+
+def publish(
+    results: Results = RESULTS,
+    into: Published = PUBLISHED,
+    policies: Annotated[bool, typer.Option("--policies", help="With the trained policies.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Also in place of other results.")] = False,
+    configuration: Configured = CONFIGURATION,
+    preset: Preset = PAPER,
+) -> None:
+    """Copy finished blocks and measurements to what is published, with a table of contents."""
+    copies = published_blocks.publish(results, into, policies=policies, replace=replace)
+    variants: dict[str, list[str]] = {}
+    for plan in _plans(configuration, preset):
+        for planned in plan.runs:
+            variants.setdefault(planned.name, []).append(f"{plan.name}: {planned.variant}")
+    published_blocks.write_contents(into, variants)
+    copies += published_measurements.publish(results, into, preset, catalogue.CATALOGUE)
+    print(f"{_counts(copies)}; {into / CONTENTS} lists the blocks")
+    _name(
+        copies,
+        "differs",
+        "another result of this name is published; say --replace to publish this one instead",
+    )
+
+
+def restore(
+    source: Annotated[
+        Path, typer.Option("--published", help="The folder of the published blocks.")
+    ] = PUBLISHED,
+    configuration: Configured = CONFIGURATION,
+    preset: Preset = PAPER,
+) -> None:
+    """Put what is published into results/, so that the workflow makes only what is missing."""
+    wanted = dict.fromkeys(block for plan in _plans(configuration, preset) for block in plan.blocks())
+    copies = published_blocks.restore(source, RESULTS, wanted)
+    measured = published_measurements.restore(source, RESULTS, preset, catalogue.CATALOGUE)
+    layout = Layout()
+    files = [layout.block(copy.block) / RECORD for copy in copies if copy.outcome == "copied"]
+    files += [
+        layout.measurement(preset, copy.block) / MEASUREMENT for copy in measured if copy.outcome == "copied"
+    ]
+    _tell_snakemake(files, configuration, preset)
+    print(_counts([*copies, *measured]))
+    _name(
+        [*copies, *measured], "other code", "this code would not reproduce it, so the workflow makes it again"
+    )
+
+
+def print_published(
+    source: Annotated[
+        Path, typer.Option("--published", help="The folder of the published blocks.")
+    ] = PUBLISHED,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Only the names of the studies that are complete, as a list.")
+    ] = False,
+    configuration: Configured = CONFIGURATION,
+    preset: Preset = PAPER,
+) -> None:
+    """Say how much of each study is published."""
+    hours = {
+        f"{directory.parent.name}/{directory.name}": record.seconds / 3600
+        for directory, record in published_blocks.records(source)
+    }
+    plans = _plans(configuration, preset)
+    if complete:
+        names = [plan.name for plan in plans if set(plan.blocks()) <= hours.keys()]
+        if not names:
+            raise Refusal(f"{source}: holds all blocks of no study, so there is nothing to report")
+        print(f"[{', '.join(names)}]")
+        return
+    rows = []
+    for plan in plans:
+        blocks = plan.blocks()
+        there = [block for block in blocks if block in hours]
+        spent = sum(hours[block] for block in there)
+        rows.append((plan.name, f"{len(there)} of {len(blocks)}", f"{spent:.1f}"))
+    print(wording.text_table(("study", "blocks published", "core hours"), rows))
+    print(f"\n{wording.count(len(hours), 'block')}, {sum(hours.values()):.1f} core hours")
+
+
+def _plans(configuration: Path, preset: str) -> list[StudyPlan]:
+    """The plans of the configured studies under a preset."""
+    values = read_yaml(configuration) | {"preset": preset}
+    chosen = parse_configuration(values, str(configuration))
+    return list(plan_studies(chosen, study_files(chosen, configuration.parent / "studies")).values())
+
+
+def _tell_snakemake(files: Sequence[Path], configuration: Path, preset: str) -> None:
+    """Let Snakemake note with which parameters and code these were made, as if it had made them.
+
+    It makes a result again when these change, but only if it knows them.
+    """
+    if not files:
+        return
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--cores", "1"]
+    command += ["--configfile", str(configuration), "--config", f"preset={preset}"]
+    command += ["--touch", "--forcerun", "train", "laboratory_measurement"]
+    command += ["--quiet", "rules", "progress", "--", *map(str, files)]
+    noted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if noted.returncode != 0:
+        raise Breakdown(
+            f"restore: Snakemake could not take note of what was restored:\n{noted.stderr.strip()}"
+        )
+
+
+def _counts(copies: Sequence[Copy]) -> str:
+    """How many blocks had each outcome, in words."""
+    counted = Counter(copy.outcome for copy in copies)
+    return wording.enumeration([f"{number} {outcome}" for outcome, number in counted.items()]) or "no blocks"
+
+
+def _name(copies: Sequence[Copy], outcome: str, meaning: str) -> None:
+    """Name the blocks with an outcome that a person should know of."""
+    for copy in copies:
+        if copy.outcome == outcome:
+            print(f"{copy.block}: {meaning}", file=sys.stderr)
