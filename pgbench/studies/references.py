@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, assert_never
 
 import scipy  # type: ignore[import-untyped]
 from pydantic import (
@@ -38,6 +38,8 @@ StatisticName = Literal[
     "normalised",
     "deterministic_evaluation",
     "maximum_of_evaluations",
+    "evaluation_at_step",
+    "last_tenth",
     "curve_end",
     "smoothed_curve",
     "unknown",
@@ -48,9 +50,30 @@ STATISTICS: dict[StatisticName, str] = {
     "normalised": "last_100, scaled over environments: untrained 0, best 1; the source does not say which best",
     "deterministic_evaluation": "evaluation episodes with the mean action, after training",
     "maximum_of_evaluations": "the best evaluation during training",
+    "evaluation_at_step": "evaluation episodes at that step of a longer training",
+    "last_tenth": "mean of the training returns that were logged in the last tenth of the steps",
     "curve_end": "the end of a learning curve, read off a graph",
     "smoothed_curve": "a point of a learning curve that was smoothed before it was drawn",
     "unknown": "the source does not say, or it was not found there",
+}
+
+SpreadKind = Literal[
+    "none",
+    "ci_95",
+    "standard_deviation",
+    "population_deviation",
+    "standard_error",
+    "over_episodes",
+    "unknown",
+]
+SPREADS: dict[SpreadKind, str] = {
+    "none": "no spread is published",
+    "ci_95": "a 95 % interval of the mean",
+    "standard_deviation": "standard deviation over n seeds, with n − 1 in its denominator",
+    "population_deviation": "standard deviation over n seeds, with n in its denominator, as NumPy computes it",
+    "standard_error": "standard error of the mean over seeds",
+    "over_episodes": "standard deviation over the episodes of one run, which says nothing of seeds",
+    "unknown": "the source does not say what its ± means",
 }
 
 
@@ -70,11 +93,7 @@ class PublishedScore(Specification):
     )
     statistic: StatisticName
     value: FiniteFloat
-    spread_kind: Literal[
-        "none", "ci_95", "standard_deviation", "standard_error", "over_episodes", "unknown"
-    ] = Field(
-        description="What the spread is: over seeds, except `over_episodes`, which says nothing about seeds."
-    )
+    spread_kind: SpreadKind = Field(description="What the spread is, as `SPREADS` explains it.")
     spread: NonNegativeFloat | None = None
     low: FiniteFloat | None = Field(None, description="Lower end of a published 95 % interval.")
     high: FiniteFloat | None = Field(None, description="Upper end of a published 95 % interval.")
@@ -96,19 +115,31 @@ class PublishedScore(Specification):
         return self
 
     @property
+    def error(self) -> float | None:
+        """The standard error of the mean over seeds; None if nothing is published from which it follows."""
+        match self.spread_kind:
+            case "ci_95":
+                return (self.high - self.low) / (2 * float(scipy.special.ndtri(0.975)))  # type: ignore[operator]
+            case "standard_error":
+                return self.spread
+            case "standard_deviation" | "population_deviation":
+                if self.spread is None or self.seeds is None or self.seeds < 2:
+                    return None
+                counted = self.seeds if self.spread_kind == "standard_deviation" else self.seeds - 1
+                return float(self.spread / counted**0.5)
+            case "none" | "over_episodes" | "unknown":
+                return None
+            case _:
+                assert_never(self.spread_kind)
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the mean over seeds: as published, else Student's from the spread, if any."""
         if self.low is not None and self.high is not None:
             return self.low, self.high
-        if self.spread is None or self.seeds is None or self.seeds < 2:
+        error = self.error
+        if error is None or self.seeds is None or self.seeds < 2:
             return None
-        match self.spread_kind:
-            case "standard_deviation":
-                error = self.spread / self.seeds**0.5
-            case "standard_error":
-                error = self.spread
-            case _:
-                return None
         # SciPy loads `special` at its first use; nothing else needs it before training begins.
         width = float(scipy.special.stdtrit(self.seeds - 1, 0.975)) * error
         return self.value - width, self.value + width

@@ -2,12 +2,14 @@
 
 import re
 
+import numpy as np
 import pytest
 from scipy import stats
 
 from pgbench.base.places import REFERENCES
 from pgbench.base.refusals import Refusal
 from pgbench.studies.references import (
+    SPREADS,
     STATISTICS,
     PublishedScore,
     citation,
@@ -51,6 +53,7 @@ def directory(tmp_path):
 def test_the_suites_own_references_are_valid(references):
     assert len(references) > 400
     assert {reference.statistic for reference in references.values()} <= set(STATISTICS)
+    assert {reference.spread_kind for reference in references.values()} <= set(SPREADS)
 
 
 def test_published_numbers_are_carried_over(references):
@@ -61,16 +64,41 @@ def test_published_numbers_are_carried_over(references):
 
 
 def test_the_interval_of_a_spread_is_students(directory):
-    reference = read_references(directory(ROW, ROW | {"id": "b", "spread_kind": "standard_error"}))
-    assert reference["a"].interval == pytest.approx(stats.t.interval(0.95, 3, 10, 1.0))
-    assert reference["b"].interval == pytest.approx(stats.t.interval(0.95, 3, 10, 2.0))
+    kinds = {"a": "standard_deviation", "b": "standard_error", "c": "population_deviation"}
+    reference = read_references(directory(*(ROW | {"id": id_, "spread_kind": kinds[id_]} for id_ in kinds)))
+    for id_, error in {"a": 1.0, "b": 2.0, "c": 2 / 3**0.5}.items():
+        assert reference[id_].error == pytest.approx(error)
+        assert reference[id_].interval == pytest.approx(stats.t.interval(0.95, 3, 10, error))
+
+
+def test_the_error_of_a_published_interval_is_that_of_the_normal_distribution():
+    interval = {"spread_kind": "ci_95", "spread": None, "low": "9.02", "high": "10.98", "seeds": None}
+    reference = PublishedScore.model_validate(ROW | interval)
+    assert reference.error == pytest.approx(0.5, rel=1e-4)
+    assert reference.interval == (9.02, 10.98)
+
+
+@pytest.mark.parametrize("samples", [3, 10])
+def test_both_deviations_give_the_error_of_the_mean(directory, samples):
+    scores = np.random.default_rng(0).normal(size=samples)
+    spreads = {"population_deviation": np.std(scores), "standard_deviation": np.std(scores, ddof=1)}
+    for kind, spread in spreads.items():
+        row = ROW | {"spread_kind": kind, "spread": str(spread), "seeds": str(samples)}
+        assert read_references(directory(row))["a"].error == pytest.approx(stats.sem(scores))
 
 
 @pytest.mark.parametrize(
-    "changes", [{"spread_kind": "over_episodes"}, {"spread_kind": "unknown"}, {"seeds": "1"}]
+    "changes",
+    [
+        {"spread_kind": "over_episodes"},
+        {"spread_kind": "unknown"},
+        {"seeds": "1"},
+        {"spread_kind": "population_deviation", "seeds": ""},
+    ],
 )
-def test_a_spread_that_says_nothing_of_seeds_gives_no_interval(directory, changes):
-    assert read_references(directory(ROW | changes))["a"].interval is None
+def test_a_spread_that_says_nothing_of_seeds_gives_no_error(directory, changes):
+    reference = read_references(directory(ROW | changes))["a"]
+    assert (reference.error, reference.interval) == (None, None)
 
 
 @pytest.mark.parametrize(
