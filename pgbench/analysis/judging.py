@@ -139,7 +139,7 @@ def judge(plan: StudyPlan, scores: pd.DataFrame, references: Mapping[str, Publis
     """
     counted = comparable.with_diverged(scores)
     claims = plan.study.claims
-    hypotheses = {name: hypothesis(claim, references) for name, claim in claims.items()}
+    hypotheses = {name: hypothesis(claim, plan.study.margins, references) for name, claim in claims.items()}
     outcomes = {name: _examine(plan, claim, hypotheses[name], counted) for name, claim in claims.items()}
     corrected, level = _correct(outcomes)
     verdicts = [

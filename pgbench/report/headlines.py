@@ -21,6 +21,7 @@ class Headline:
     Attributes:
         name: the study's name.
         question: what it asks.
+        about: what was said, by whom, and how it is tested here; none where the study does not say.
         reduced: what the preset leaves out; none if it leaves out nothing.
         methods: what was trained, at which cost.
         outcome: how the comparisons with the variant before came out; none where there are none.
@@ -28,6 +29,7 @@ class Headline:
 
     name: str
     question: str
+    about: str | None
     reduced: str | None
     methods: str
     outcome: str | None
@@ -38,6 +40,7 @@ def headline(tables: StudyTables) -> Headline:
     return Headline(
         name=tables.plan.name,
         question=tables.plan.study.question,
+        about=tables.plan.study.about,
         reduced=_reduction(tables),
         methods=_methods(tables),
         outcome=_outcome(tables.effects),

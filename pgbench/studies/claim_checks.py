@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.methods.algorithm import Algorithm
-from pgbench.studies.claims import AgainstReference, Claim, Hypothesis, hypothesis
+from pgbench.studies.claims import AgainstReference, Claim, Hypothesis, hypothesis, margin
 from pgbench.studies.references import PublishedScore, read_papers, read_references, world
 from pgbench.studies.scores import NORMALISED, metric_score, unrecorded
 from pgbench.studies.study import Study
@@ -40,7 +40,7 @@ def check_claims(study: Study, algorithms: Mapping[str, Algorithm], where: str) 
     Raises:
         Refusal: a line for each fault, naming the claim, the key and the nearest spelling.
     """
-    if not study.claims:
+    if not study.claims and not study.margins:
         return
     known = Known(study, algorithms, read_references(), read_papers())
     lines = [
@@ -48,6 +48,7 @@ def check_claims(study: Study, algorithms: Mapping[str, Algorithm], where: str) 
         for name, claim in study.claims.items()
         for fault in _faults(claim, known)
     ]
+    lines = lines or [f"{where}: {fault}" for fault in _unused_margins(study)]
     if lines:
         raise Refusal("\n".join(lines))
 
@@ -59,19 +60,24 @@ def _faults(claim: Claim, known: Known) -> Iterator[str]:
     unknown += _unknown("there is no reference", claim.references, references)
     unknown += _unknown("the study has no environment", claim.environments or (), study.environments)
     unknown += _unknown("the study has no variant", claim.published, algorithms)
-    if not unknown:
-        tested = hypothesis(claim, references)
-        compared = dict.fromkeys(label for pair in tested.pairs for label in pair if label is not None)
-        unknown += _unknown("the study has no variant", compared, algorithms)
     if unknown:
         yield from unknown
+        return
+    try:
+        tested = hypothesis(claim, study.margins, references)
+    except ValueError as fault:
+        yield str(fault)
+        return
+    compared = dict.fromkeys(label for pair in tested.pairs for label in pair if label is not None)
+    if absent := [*_unknown("the study has no variant", compared, algorithms)]:
+        yield from absent
         return
     unrecorded_scores = unrecorded(study.evaluation, study.reference)
     if claim.score in unrecorded_scores:
         remedy = unrecorded_scores[claim.score]
         yield f"the runs do not record what the score '{claim.score}' is made of: {remedy}"
     if isinstance(claim, AgainstReference):
-        yield from _reference_faults(claim, references[claim.reference], study.environments)
+        yield from _reference_faults(claim, references[claim.reference], study)
     yield from _pair_faults(tested, algorithms)
     yield from _unit_faults(claim, tested, study.environments)
 
@@ -80,10 +86,22 @@ def _unknown(fault: str, names: Iterable[str], known: Collection[str]) -> Iterat
     return (f"{fault} '{name}'; {nearest(name, known)}" for name in names if name not in known)
 
 
-def _reference_faults(
-    claim: AgainstReference, reference: PublishedScore, environments: Mapping[str, int]
-) -> Iterator[str]:
+def _unused_margins(study: Study) -> Iterator[str]:
+    """Margins that no claim uses; most are misspelt scores."""
+    used = {
+        (claim.score, found.of)
+        for claim in study.claims.values()
+        if (found := margin(claim, study.margins)) is not None
+    }
+    for score, units in study.margins.items():
+        for unit in units:
+            if (score, unit) not in used:
+                yield f"margins: no claim uses '{score}: {{{unit}: …}}'; leave it out"
+
+
+def _reference_faults(claim: AgainstReference, reference: PublishedScore, study: Study) -> Iterator[str]:
     """Why a published score cannot judge the runs; the report tells differences that do not prevent it."""
+    environments = study.environments
     if reference.statistic == "unknown":
         yield (
             f"the statistic of '{reference.id}' is not known, so nothing can be judged by it; "
@@ -99,8 +117,11 @@ def _reference_faults(
     if budgets != {reference.steps}:
         spent = ", ".join(f"{steps:,}" for steps in sorted(budgets))
         yield f"'{reference.id}' was measured at {reference.steps:,} steps, the study's runs at {spent}"
-    if reference.interval is None and claim.margin is None:
-        yield f"no spread over seeds is published for '{reference.id}', so the claim needs a margin"
+    if reference.interval is None and margin(claim, study.margins) is None:
+        yield (
+            f"no spread over seeds is published for '{reference.id}', so the claim needs a margin, such as "
+            f"'{claim.score}: {{comparator: 0.1}}' under 'margins'"
+        )
 
 
 def _pair_faults(tested: Hypothesis, algorithms: Mapping[str, Algorithm]) -> Iterator[str]:

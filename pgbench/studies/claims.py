@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Literal, NamedTuple, Self, assert_never
+from typing import Annotated, Any, Literal, NamedTuple, assert_never
 
-from pydantic import BeforeValidator, Field, FiniteFloat, PositiveFloat, model_validator
+from pydantic import BeforeValidator, Field, FiniteFloat, PositiveFloat
 
 from pgbench.base.specification import Specification
 from pgbench.studies.references import PublishedScore
@@ -29,16 +29,21 @@ class Source(Specification):
     where: str = Field(min_length=1, description="Section, table or figure.")
 
 
-class Margin(Specification):
-    """The smallest difference that matters.
+Margins = dict[Score, Annotated[dict[Unit, PositiveFloat], Field(min_length=1)]]
+"""Score → unit → the smallest difference that matters, once for all claims of a study.
 
-    Environments differ in the scale of their returns, so with several environments the margin must be a fraction:
-    of the absolute value of the comparator's mean score, or of the environment's range. The range is the mean
-    score of the study's best variant in that environment, less that of the untrained policy.
-    """
+Environments differ in the scale of their returns, so with several environments a margin must be a fraction: of the
+absolute value of the comparator's mean score, or of the environment's range. The range is the mean score of the
+study's best variant in that environment, less that of the untrained policy. Claims share their margins, so two that
+cannot both be true cannot both be replicated.
+"""
 
-    size: PositiveFloat
-    of: Unit = Field(description="score: in units of the score; comparator, range: a fraction of these.")
+
+class Margin(NamedTuple):
+    """The smallest difference that matters to a claim: its size, in its unit."""
+
+    size: float
+    of: Unit
 
 
 def _one_or_several(value: Any) -> Any:
@@ -68,39 +73,45 @@ class _Common(Specification):
         return tuple(reference for ids in self.published.values() for reference in ids)
 
 
-class Directional(_Common):
+class _WithMargin(_Common):
+    """What claims with a margin say."""
+
+    unit: Unit | None = Field(
+        None,
+        description="Which of the study's margins for the score is meant; left out where there is one. "
+        "score: in units of the score; comparator, range: a fraction of these.",
+    )
+
+
+class Directional(_WithMargin):
     """One variant scores higher than another, by more than the margin."""
 
     kind: Literal["directional"] = "directional"
     higher: NonEmpty
     lower: NonEmpty
-    margin: Margin
 
 
-class Equivalence(_Common):
+class Equivalence(_WithMargin):
     """A variant scores as its comparator does: the difference is less than the margin in either direction."""
 
     kind: Literal["equivalence"] = "equivalence"
     variant: NonEmpty
     comparator: NonEmpty
-    margin: Margin
 
 
-class Ordering(_Common):
+class Ordering(_WithMargin):
     """Each variant scores higher than the next, by more than the margin."""
 
     kind: Literal["ordering"] = "ordering"
     order: Annotated[tuple[NonEmpty, ...], Field(min_length=2, description="From the highest to the lowest.")]
-    margin: Margin
 
 
-class Optimum(_Common):
+class Optimum(_WithMargin):
     """The best of a sweep is among some of its variants: one of these beats each of the others."""
 
     kind: Literal["optimum"] = "optimum"
     best: Annotated[tuple[NonEmpty, ...], Field(min_length=1, description="Where the claim finds the best.")]
     others: Annotated[tuple[NonEmpty, ...], Field(min_length=1, description="The rest of the sweep.")]
-    margin: Margin
 
 
 class Level(_Common):
@@ -112,29 +123,18 @@ class Level(_Common):
     level: FiniteFloat = Field(description="In units of the score.")
 
 
-class AgainstReference(_Common):
-    """A variant's mean score lies within, above or below a published interval, widened by the margin."""
+class AgainstReference(_WithMargin):
+    """A variant's mean score lies within, above or below a published interval, widened by the margin, if any."""
 
     kind: Literal["reference"] = "reference"
     variant: NonEmpty
     relation: Literal["within", "above", "below"]
     reference: NonEmpty = Field(description="Id of a row in workflows/references.")
-    margin: Margin | None = Field(
-        None, description="In units of the score, or a fraction of the published score (comparator)."
-    )
 
     @property
     def references(self) -> tuple[str, ...]:
         """Ids of the published scores that the claim names."""
         return (self.reference, *super().references)
-
-    @model_validator(mode="after")
-    def _margin_has_a_meaning(self) -> Self:
-        if self.margin is not None and self.margin.of == "range":
-            raise ValueError(
-                "the margin of a published score must be of the score or of the comparator, not of the range"
-            )
-        return self
 
 
 Claim = Annotated[
@@ -170,29 +170,60 @@ class Hypothesis(NamedTuple):
         return (pair for group in self.groups for pair in group)
 
 
-def hypothesis(claim: Claim, references: Mapping[str, PublishedScore]) -> Hypothesis:
+def margin(claim: Claim, margins: Margins) -> Margin | None:
+    """The margin of a claim among those of its study; None for a claim without one.
+
+    Raises:
+        ValueError: if the study does not say which it is; the message is a clause that says what to write.
+    """
+    if isinstance(claim, Level):
+        return None
+    known = margins.get(claim.score, {})
+    meant = {unit: size for unit, size in known.items() if claim.unit in (None, unit)}
+    if isinstance(claim, AgainstReference):
+        meant.pop("range", None)  # a published score has none
+        if not meant and claim.unit is None:
+            return None
+    if len(meant) > 1:
+        raise ValueError(
+            f"the margins of '{claim.score}' have several units; say which by 'unit: {min(meant)}'"
+        )
+    if not meant:
+        unit = claim.unit or ("comparator" if isinstance(claim, AgainstReference) else "range")
+        raise ValueError(
+            f"the study has no such margin; write the smallest difference that matters under 'margins', "
+            f"such as '{claim.score}: {{{unit}: 0.1}}'"
+        )
+    ((unit, size),) = meant.items()
+    return Margin(size, unit)
+
+
+def hypothesis(claim: Claim, margins: Margins, references: Mapping[str, PublishedScore]) -> Hypothesis:
     """The hypothesis that a claim stands for.
 
     Args:
         claim: of any kind.
+        margins: those of its study.
         references: published scores by id; they must hold the score that the claim is about, if there is one.
     """
+    found = margin(claim, margins)
+    size, unit = found or Margin(0.0, "score")
     match claim:
-        case Directional(higher=higher, lower=lower, margin=margin):
-            return Hypothesis(((Pair(higher, lower),),), margin.size, math.inf, margin.of)
-        case Equivalence(variant=variant, comparator=comparator, margin=margin):
-            return Hypothesis(((Pair(variant, comparator),),), -margin.size, margin.size, margin.of)
-        case Ordering(order=order, margin=margin):
+        case Directional(higher=higher, lower=lower):
+            return Hypothesis(((Pair(higher, lower),),), size, math.inf, unit)
+        case Equivalence(variant=variant, comparator=comparator):
+            return Hypothesis(((Pair(variant, comparator),),), -size, size, unit)
+        case Ordering(order=order):
             steps = tuple((Pair(higher, lower),) for higher, lower in pairwise(order))
-            return Hypothesis(steps, margin.size, math.inf, margin.of)
-        case Optimum(best=best, others=others, margin=margin):
+            return Hypothesis(steps, size, math.inf, unit)
+        case Optimum(best=best, others=others):
             groups = tuple(tuple(Pair(one, other) for one in best) for other in others)
-            return Hypothesis(groups, margin.size, math.inf, margin.of)
+            return Hypothesis(groups, size, math.inf, unit)
         case Level(variant=variant, side=side, level=level):
             low, high = _on_side(side, level, level)
             return Hypothesis(((Pair(variant, None),),), low, high, "score")
-        case AgainstReference(variant=variant, relation=relation, reference=reference, margin=margin):
-            low, high = _on_side(relation, *_widened(references[reference], margin))
+        case AgainstReference(variant=variant, relation=relation, reference=reference):
+            low, high = _on_side(relation, *_widened(references[reference], found))
             return Hypothesis(((Pair(variant, None),),), low, high, "score")
         case _:
             assert_never(claim)

@@ -17,7 +17,7 @@ from pgbench.base.specification import Specification
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.lookup import member, override
 from pgbench.methods.runs import MAXIMAL_BLOCK, Evaluation, Reference
-from pgbench.studies.claims import Claim, Source
+from pgbench.studies.claims import Claim, Margins, Source
 
 
 def file_name(name: str) -> str:
@@ -48,6 +48,12 @@ class Study(Specification):
     """A question, and the comparison that answers it."""
 
     question: Label = Field(description="What the study asks, as one sentence.")
+    about: str | None = Field(
+        None,
+        min_length=1,
+        description="A paragraph for a newcomer: what was said, by whom, why it matters, how it is tested here, "
+        "and what is different from the paper.",
+    )
     parent: str = Field(description="The member of the lineage that variants override.")
     seeds: Replicas = Field(10, description="Replicas of each run, seeds 0, 1, …")
     environments: Annotated[dict[str, Steps], Field(min_length=1)] = Field(
@@ -65,6 +71,9 @@ class Study(Specification):
     )
     source: Source | None = Field(
         None, description="The publication that the study replicates; none if it replicates no single one."
+    )
+    margins: Margins = Field(
+        {}, description="Score → unit → the smallest difference that matters, for all claims about the score."
     )
     claims: dict[ClaimId, Claim] = Field({}, description="Id → a published statement, and how it is tested.")
 

@@ -35,13 +35,20 @@ MEANS = {"A": 100.0, "B": 60.0, "C": 20.0}
 
 
 def a_plan(claims, spent=None, seeds=SEEDS):
+    written = {name: COMMON | claim for name, claim in claims.items()}
+    margins = {}
+    for claim in written.values():
+        if (margin := claim.pop("margin", None)) is not None:
+            units = margins.setdefault(claim["score"], {})
+            assert units.setdefault(margin["of"], margin["size"]) == margin["size"]
     study = Study(
         question="Does it judge?",
         parent="ppo",
         seeds=SEEDS,
         environments={"CartPole-v1": 1000, "Acrobot-v1": 1000},
         variants=VARIANTS,
-        claims={name: COMMON | claim for name, claim in claims.items()},
+        margins=margins,
+        claims=written,
     )
     presets = {"here": Preset(seeds=seeds, steps=spent)}
     configuration = Configuration(preset="here", studies=["invented"], block_size=10, presets=presets)
@@ -174,7 +181,7 @@ def test_more_claims_need_more_evidence():
     p = alone["p"].item()
     assert 0.025 < p < 0.05  # decided alone, not beside a claim that is open
     assert alone["verdict"].item() == "replicated"
-    open_claim = directional("A", "B", **ONE) | {"margin": {"size": 16 / 90, "of": "range"}}
+    open_claim = level("above", 100.0)  # where A is
     both = judge(a_plan({"a": directional("A", "B", **ONE), "b": open_claim}), scores, {}).verdicts
     assert both["verdict"].tolist() == ["inconclusive", "inconclusive"]
     assert both["p_adjusted"].iloc[0] == pytest.approx(2 * p)
@@ -281,7 +288,7 @@ def test_a_claim_on_an_environment_that_the_preset_leaves_out_is_not_judged():
 
 
 def test_a_claim_that_the_preset_leaves_out_does_not_weaken_the_others():
-    there = directional("A", "C") | {"environments": ["Acrobot-v1"], "margin": {"size": 1.0, "of": "range"}}
+    there = level("above", -1000.0) | {"environments": ["Acrobot-v1"]}  # where A is
     plan = a_plan({"here": directional("A", "B", **ONE), "there": there})
     left_out = plan.model_copy(update={"left_out": ("Acrobot-v1",)})
     both = judge(plan, invented(), {}).verdicts.set_index("claim")

@@ -22,7 +22,7 @@ from pgbench.studies.configuration import parse_configuration, study_files
 from pgbench.studies.plans import StudyPlan, plan_studies
 
 YAML = blocks("yaml")
-KEYS = ("question", "claims", "evaluation", "reference")
+KEYS = ("question", "margins", "evaluation", "reference")
 """What a block begins with that is a study, or a part of one; any other holds variants."""
 STUDY = {
     "question": "Does clipping help?",
@@ -53,11 +53,10 @@ def test_a_study_is_a_study(tmp_path: Path, block: Block) -> None:
     assert sorted((run.variant, run.environment) for run in plan.runs) == sorted(expected)
 
 
-@pytest.mark.parametrize("block", beginning_with("claims", "evaluation", "reference"), ids=str)
+@pytest.mark.parametrize("block", beginning_with("margins", "evaluation", "reference"), ids=str)
 def test_a_part_of_a_study_is_one(tmp_path: Path, block: Block) -> None:
     plan = planned(tmp_path, yaml.safe_dump(STUDY, sort_keys=False) + block.text)
-    (key,) = yaml.safe_load(block.text)
-    assert getattr(plan.study, key)
+    assert all(getattr(plan.study, key) for key in yaml.safe_load(block.text))
 
 
 @pytest.mark.parametrize("block", [block for block in YAML if not block.text.startswith(KEYS)], ids=str)

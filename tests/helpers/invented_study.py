@@ -22,6 +22,11 @@ DIVERGED_AT = 12_000
 
 
 PAPER = {"paper": "schulman2017ppo", "where": "Table 1 & <more>"}
+MARGINS = {
+    "last_100": {"range": 0.05},
+    "area_under_curve": {"comparator": 0.05},
+    "deterministic_evaluation": {"range": 0.05},
+}
 CLAIMS = {
     "ppo-is-best": {
         "statement": "PPO is <best>.",
@@ -30,7 +35,6 @@ CLAIMS = {
         "higher": "PPO",
         "lower": "baseline",
         "score": "last_100",
-        "margin": {"size": 0.05, "of": "range"},
         "published": {"PPO": "ppo-figure3-ppo-clip-0.2-halfcheetah-v1-1m"},
         "caveat": "Invented | numbers.",
     },
@@ -41,7 +45,6 @@ CLAIMS = {
         "variant": "togo <& *co*|",
         "comparator": "REINFORCE",
         "score": "area_under_curve",
-        "margin": {"size": 0.05, "of": "comparator"},
         "environments": ["CartPole-v1"],
     },
     "silent": {
@@ -81,7 +84,6 @@ CLAIMS = {
         "higher": "PPO",
         "lower": "baseline",
         "score": "deterministic_evaluation",
-        "margin": {"size": 0.05, "of": "range"},
         "environments": ["CartPole-v1"],
         "published": {"PPO": ["zoo-ppo-cartpole-v1-100k", "cleanrl-ppo-cartpole-v1-500k"]},
     },
@@ -101,6 +103,8 @@ def plan():
             "baseline": {"parent": "average_baseline"},
             "PPO": {"parent": "ppo", "gamma": 0.98},
         },
+        about="Somebody said so. Here it is invented.",
+        margins=MARGINS,
         claims=CLAIMS,
         evaluation=Evaluation(episodes=3, times=4),
     )

@@ -18,7 +18,6 @@ CLAIM = {
     "higher": "clipped",
     "lower": "not clipped",
     "score": "last_100",
-    "margin": {"size": 0.1, "of": "range"},
 }
 STUDY = {
     "question": "Does clipping help?",
@@ -26,6 +25,7 @@ STUDY = {
     "environments": {"CartPole-v1": 500_000, "Acrobot-v1": 500_000},
     "variants": {"clipped": {}, "again": {}, "not clipped": {"parent": "no_clip"}},
 }
+MARGINS = {"last_100": {"range": 0.1}}
 ON_CARTPOLE = {"environments": ["CartPole-v1"]}
 REFERENCE = {
     **{key: CLAIM[key] for key in ("statement", "source", "score")},
@@ -39,10 +39,13 @@ REFERENCE = {
 
 @pytest.fixture
 def load(tmp_path):
-    def write_and_load(changes, base=CLAIM, study=STUDY):
+    def write_and_load(changes, base=CLAIM, study=STUDY, margins=None):
         path = tmp_path / "study.yaml"
         claim = {key: value for key, value in (base | changes).items() if value is not None}
-        path.write_text(yaml.safe_dump(study | {"claims": {"it-helps": claim}}), encoding="utf-8")
+        if margins is None:
+            margins = {claim["score"]: {"range": 0.1}} if base is CLAIM else {}
+        written = study | {"margins": margins, "claims": {"it-helps": claim}}
+        path.write_text(yaml.safe_dump(written), encoding="utf-8")
         return load_study(path)
 
     return write_and_load
@@ -89,11 +92,10 @@ def test_a_claim_is_loaded(load, base):
         ({"score": "mean(reference_cosine)"}, "say 'reference: {every: 10}' in the study"),
         ({"score": "mean(kl)"}, "the range is one of returns, not of 'mean(kl)'"),
         (
-            {"margin": {"size": 5, "of": "score"}},
-            "would average 'last_100' over environments of different scales",
+            {"unit": "comparator"},
+            "no such margin; write the smallest difference that matters under 'margins'",
         ),
-        ({"margin": {"size": 0, "of": "range"}}, "greater than 0"),
-        ({"margin": None}, "the key 'claims.it-helps.directional.margin' is missing"),
+        ({"margin": 0.1}, "unknown key 'claims.it-helps.directional.margin'"),
         ({"kind": "direction"}, "cannot be 'direction'; did you mean 'directional'?"),
         ({"hihger": "clipped"}, "unknown key 'claims.it-helps.directional.hihger'; did you mean 'higher'?"),
     ],
@@ -101,6 +103,41 @@ def test_a_claim_is_loaded(load, base):
 def test_a_claim_that_cannot_be_judged_is_refused_by_name(load, changes, message):
     with pytest.raises(Refusal, match=re.escape(message)):
         load(changes)
+
+
+@pytest.mark.parametrize(
+    ("margins", "message"),
+    [
+        ({"last_100": {"score": 5}}, "would average 'last_100' over environments of different scales"),
+        ({"last_100": {"range": 0}}, "greater than 0"),
+        ({"last_100": {}}, "'margins.last_100' is empty"),
+        ({"last_100": {"rage": 0.1}}, "'margins.last_100.rage"),
+        ({"last_10": {"range": 0.1}}, "there is no such score; did you mean 'last_100'?"),
+        ({}, "such as 'last_100: {range: 0.1}'"),
+        ({"last_100": {"range": 0.1, "comparator": 0.1}}, "several units; say which by 'unit: comparator'"),
+        (MARGINS | {"maximum": {"range": 0.1}}, "margins: no claim uses 'maximum: {range: …}'; leave it out"),
+    ],
+)
+def test_margins_that_no_claim_can_use_are_refused(load, margins, message):
+    with pytest.raises(Refusal, match=re.escape(message)):
+        load({}, margins=margins)
+
+
+def test_a_claim_says_which_of_several_margins_it_means(tmp_path):
+    claims = {"one": CLAIM | {"unit": "range"}, "other": CLAIM | {"unit": "comparator"}}
+    margins = {"last_100": {"range": 0.1, "comparator": 0.2}}
+    study = Study.model_validate(STUDY | {"claims": claims, "margins": margins})
+    tested = [hypothesis(claim, study.margins, {}) for claim in study.claims.values()]
+    assert [(each.low, each.unit) for each in tested] == [(0.1, "range"), (0.2, "comparator")]
+
+
+def test_opposite_claims_cannot_both_hold():
+    """They share their margin, so no effect lies in both regions."""
+    equal = {key: value for key, value in CLAIM.items() if key not in ("higher", "lower")}
+    equal |= {"kind": "equivalence", "variant": "clipped", "comparator": "not clipped"}
+    study = Study.model_validate(STUDY | {"claims": {"more": CLAIM, "same": equal}, "margins": MARGINS})
+    more, same = (hypothesis(claim, study.margins, {}) for claim in study.claims.values())
+    assert same.high <= more.low
 
 
 @pytest.mark.parametrize("score", ["deterministic_evaluation", "maximum_of_evaluations"])
@@ -123,10 +160,7 @@ def test_sampled_actions_make_no_deterministic_evaluation(load):
         ({"score": "maximum"}, "another statistic (last_100) than the score 'maximum'"),
         ({"environments": ["Acrobot-v1"]}, "is about CartPole, the claim about Acrobot"),
         ({"reference": "ppo-table1-clip-eps-0.2"}, "another statistic (normalised)"),
-        (
-            {"margin": {"size": 1, "of": "range"}},
-            "the margin of a published score must be of the score or of the comparator",
-        ),
+        ({"unit": "range"}, "no such margin; write the smallest difference that matters"),
     ],
 )
 def test_a_published_score_that_nothing_can_be_judged_by_is_refused(load, changes, message):
@@ -158,7 +192,7 @@ def test_a_published_score_without_spread_needs_a_margin(load):
     }
     with pytest.raises(Refusal, match="no spread over seeds is published"):
         load(table_1, REFERENCE, study)
-    assert load(table_1 | {"margin": {"size": 0.1, "of": "score"}}, REFERENCE, study)
+    assert load(table_1, REFERENCE, study, {"normalised_by_best_run": {"score": 0.1}})
 
 
 def test_every_fault_is_named_at_once(load):
@@ -170,7 +204,11 @@ def test_every_fault_is_named_at_once(load):
 def test_a_repeated_id_is_refused(tmp_path):
     path = tmp_path / "study.yaml"
     claims = yaml.safe_dump({"twice": CLAIM})
-    text = yaml.safe_dump(STUDY) + "claims:\n" + "\n".join(f"  {line}" for line in (claims * 2).splitlines())
+    text = (
+        yaml.safe_dump(STUDY | {"margins": MARGINS})
+        + "claims:\n"
+        + "\n".join(f"  {line}" for line in (claims * 2).splitlines())
+    )
     path.write_text(text, encoding="utf-8")
     with pytest.raises(Refusal, match="the key 'twice' appears twice"):
         load_study(path)
@@ -211,7 +249,7 @@ def test_the_suites_own_studies_are_usable(path):
             ),
         ),
         (
-            {"kind": "level", "variant": "a", "side": "below", "level": 3, "margin": None},
+            {"kind": "level", "variant": "a", "side": "below", "level": 3},
             Hypothesis(((Pair("a", None),),), -float("inf"), 3.0, "score"),
         ),
     ],
@@ -224,5 +262,5 @@ def test_each_kind_says_where_which_effects_lie(claim, expected):
             for key, value in fields.items()
             if key not in ("higher", "lower") and value is not None
         }
-    study = Study.model_validate(STUDY | {"claims": {"it": fields}})
-    assert hypothesis(study.claims["it"], {}) == expected
+    study = Study.model_validate(STUDY | {"claims": {"it": fields}, "margins": MARGINS})
+    assert hypothesis(study.claims["it"], study.margins, {}) == expected
