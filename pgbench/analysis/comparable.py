@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pgbench.studies.scores import NORMALISED, RETURNS, Score
+from pgbench.studies.scores import RETURNS, Score
 
 
 def untrained(scores: pd.DataFrame) -> pd.Series:
@@ -27,11 +27,10 @@ def with_diverged(scores: pd.DataFrame) -> pd.DataFrame:
     if not diverged.any():
         return scores
     environments, base = scores["environment"], untrained(scores)
-    floors: dict[str, pd.Series] = dict.fromkeys(RETURNS, base) | dict.fromkeys(NORMALISED, 0.0 * base)
     columns = {}
-    for score in floors.keys() & set(scores):
+    for score in RETURNS.keys() & set(scores):
         worst = scores.groupby("environment")[score].min()
-        lowest = environments.map(worst.combine(floors[score], np.fmin))
+        lowest = environments.map(worst.combine(base, np.fmin))
         columns[score] = scores[score].mask(diverged, lowest)
     return scores.assign(**columns)
 
@@ -45,19 +44,3 @@ def ranges(scores: pd.DataFrame, score: Score) -> pd.Series:
     """
     means = scores.groupby(["environment", "variant"], sort=False)[score].mean()
     return means.groupby("environment", sort=False).max() - untrained(scores)
-
-
-def normalised(scores: pd.DataFrame) -> pd.DataFrame:
-    """The scores with two more columns: both readings of PPO's Table 1 (Schulman et al. 2017, section 6.1).
-
-    In each environment `last_100` is scaled so that the untrained policy has 0 and the best 1; the best is the best
-    replica, or the mean of the best variant. NaN if nothing was better than the untrained policy.
-    """
-    base = scores["environment"].map(untrained(scores))
-    last = with_diverged(scores)[["environment", "last_100"]].groupby("environment")["last_100"].max()
-    best = {
-        "normalised_by_best_run": scores["environment"].map(last) - base,
-        "normalised_by_best_setting": scores["environment"].map(ranges(with_diverged(scores), "last_100")),
-    }
-    columns = {name: (scores["last_100"] - base) / span.where(span > 0) for name, span in best.items()}
-    return scores.assign(**columns)

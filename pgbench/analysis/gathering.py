@@ -22,7 +22,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 
-from pgbench.analysis import comparable, judging, summaries
+from pgbench.analysis import judging, summaries, variant_scores
 from pgbench.analysis.replicas import Replica, metric_scores, replicas_of, scores_of
 from pgbench.analysis.study_tables import RunProvenance, StudyProvenance
 from pgbench.base.refusals import Refusal
@@ -60,7 +60,7 @@ def gather(plan: StudyPlan, results: Path, destination: Path) -> None:
     replicas = [replica for one in trained for replica in replicas_of(*one)]
     claimed = dict.fromkeys(claim.score for claim in plan.study.claims.values())
     rows = [scores_of(replica) | metric_scores(replica, claimed) for replica in replicas]
-    scores = comparable.normalised(pd.DataFrame(rows))
+    scores = variant_scores.with_variant_scores(pd.DataFrame(rows), replicas)
     tables = {
         "episodes": _episode_table(trained),
         "curves": _curve_table(replicas),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pgbench.analysis.statistics import Array
 from pgbench.storage.blocks import REPLICAS, Block, Status, ended_within
 from pgbench.studies.plans import PlannedRun
-from pgbench.studies.scores import EVALUATIONS, RETURNS, Score, metric_score, unrecorded
+from pgbench.studies.scores import RETURNS, Score, metric_score, unrecorded
 
 GRID_POINTS = 100
 """Points of a curve."""
@@ -43,6 +43,7 @@ class Replica:
         ends: the steps at the end of kept iterations: number of the iteration, from 1 → steps.
         statistics: of its metrics, such as `mean(kl)`; see `storage.blocks.BlockTables`.
         evaluated: the mean return of each evaluation, in their order; NaN where it is not finite or cut.
+        evaluated_at: the steps that it had trained for at each evaluation, `[evaluations]`.
     """
 
     planned: PlannedRun
@@ -54,6 +55,7 @@ class Replica:
     ends: Mapping[int, int]
     statistics: Mapping[str, float]
     evaluated: Array
+    evaluated_at: Integers
 
     @property
     def diverged(self) -> bool:
@@ -80,6 +82,19 @@ class Replica:
         """Mean return of the episodes before the first update; if none ended before it, the first episode's."""
         before = self.ended_in(1)
         return _mean(before if len(before) else self.returns[:1])
+
+    @property
+    def evaluation_curve(self) -> Array:
+        """The mean return of the evaluation that stands for each part of the budget, `[times]`.
+
+        An update that completes several parts is followed by one evaluation, which stands for all of them.
+        """
+        evaluation, budget = self.planned.run.evaluation, self.planned.run.steps
+        if evaluation is None or not len(self.evaluated):
+            return self.evaluated[:0]
+        ends = np.arange(1, evaluation.times + 1) * budget
+        first = np.searchsorted(self.evaluated_at * evaluation.times, ends)
+        return self.evaluated[np.minimum(first, len(self.evaluated) - 1)]
 
     @cached_property
     def curve(self) -> tuple[Integers, Array]:
@@ -131,6 +146,7 @@ def replicas_of(planned: PlannedRun, block: Block) -> Iterable[Replica]:
             ends={0: 0, **dict(zip((kept["iteration"] + 1).tolist(), kept["step"].tolist(), strict=True))},
             statistics={str(name): value for name, value in row.items() if name not in REPLICAS.columns},
             evaluated=evaluation_means(block.evaluations.iloc[of_evaluations]),
+            evaluated_at=np.unique(block.evaluations["step"].iloc[of_evaluations]),
         )
 
 
@@ -190,15 +206,10 @@ def scores_of(replica: Replica) -> dict[str, Any]:
 
 
 def _evaluation_scores(replica: Replica) -> dict[str, float]:
-    """The scores `EVALUATIONS`; NaN where the run was not evaluated for it, or if the replica diverged."""
-    if replica.diverged or not len(replica.evaluated):
-        return dict.fromkeys(EVALUATIONS, np.nan)
-    scores = {
-        "deterministic_evaluation": float(replica.evaluated[-1]),
-        "maximum_of_evaluations": float(np.max(replica.evaluated)),
-    }
-    missing = unrecorded(replica.planned.run.evaluation)
-    return {score: np.nan if score in missing else value for score, value in scores.items()}
+    """The scores of evaluations that a replica has alone; NaN where its run was not evaluated for them."""
+    evaluated = "deterministic_evaluation" not in unrecorded(replica.planned.run.evaluation)
+    known = evaluated and not replica.diverged and len(replica.evaluated)
+    return {"deterministic_evaluation": float(replica.evaluated[-1]) if known else np.nan}
 
 
 def metric_scores(replica: Replica, scores: Iterable[Score]) -> dict[str, float]:

@@ -37,7 +37,7 @@ StatisticName = Literal[
     "last_100",
     "normalised",
     "deterministic_evaluation",
-    "maximum_of_evaluations",
+    "maximum_of_mean_curve",
     "evaluation_at_step",
     "last_tenth",
     "curve_end",
@@ -47,9 +47,9 @@ StatisticName = Literal[
 
 STATISTICS: dict[StatisticName, str] = {
     "last_100": "mean return of the last 100 training episodes",
-    "normalised": "last_100, scaled over environments: untrained 0, best 1; the source does not say which best",
+    "normalised": "last_100, scaled over environments: random policy 0, best 1; it is not said which best",
     "deterministic_evaluation": "evaluation episodes with the mean action, after training",
-    "maximum_of_evaluations": "the best evaluation during training",
+    "maximum_of_mean_curve": "evaluations during training: the best over time of the mean over seeds",
     "evaluation_at_step": "evaluation episodes at that step of a longer training",
     "last_tenth": "mean of the training returns that were logged in the last tenth of the steps",
     "curve_end": "the end of a learning curve, read off a graph",

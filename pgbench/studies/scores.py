@@ -16,7 +16,7 @@ from pgbench.methods.runs import Evaluation, Reference
 
 EVALUATIONS: dict[str, str] = {
     "deterministic_evaluation": "mean return of the last evaluation, with the mean action",
-    "maximum_of_evaluations": "highest mean return of an evaluation during training",
+    "maximum_of_mean_curve": "the best over time of the mean over seeds of an evaluation's mean return",
 }
 """Scores of evaluation episodes, with their meanings; `unrecorded` says which runs have them."""
 
@@ -29,16 +29,22 @@ RETURNS: dict[str, str] = {
 }
 """Scores in units of the environment's return, with their meanings."""
 
+NORMALISED_SEEDS = 3
+"""Seeds of each setting in PPO's Table 1."""
 NORMALISED: dict[str, str] = {
-    "normalised_by_best_run": "last_100, scaled so that the untrained policy has 0 and the best replica 1",
+    "normalised_by_best_run": (
+        "last_100 of every three seeds, scaled so that the untrained policy has 0 and the best of their replicas 1"
+    ),
     "normalised_by_best_setting": (
-        "last_100, scaled so that the untrained policy has 0 and the mean of the best variant 1"
+        "last_100 of every three seeds, scaled so that the untrained policy has 0 and the best variant's mean 1"
     ),
 }
 """Scores without an environment's scale, with their meanings.
 
 PPO's Table 1 (Schulman et al. 2017, section 6.1) does not say whether "the best result" is a run or the mean of a
-setting, so both readings are computed. Both depend on the study's variants.
+setting, so both readings are computed. Both depend on the study's variants. The best of several means, and of
+several runs, grows with noise: the more seeds, the higher the former reading and the lower the latter. Both are
+therefore the mean over all choices of as many seeds as the table has, `NORMALISED_SEEDS`.
 """
 
 REFERENCE_METRICS: dict[str, str] = {

@@ -34,9 +34,3 @@ def test_a_range_is_of_the_best_variant_and_counts_its_failures():
     )
     # A has 20 and, where it was lost, the untrained policy's 2: a mean of 11.
     assert comparable.ranges(comparable.with_diverged(scores), "last_100")["E"] == 13.0 - 2.0
-
-
-def test_nothing_is_normalised_where_nothing_was_learned():
-    scores = table(variant=["A", "B"], status=["scored"] * 2, untrained=[5.0, 5.0], last_100=[4.0, 3.0])
-    normalised = comparable.normalised(scores)
-    assert normalised[["normalised_by_best_run", "normalised_by_best_setting"]].isna().all(axis=None)

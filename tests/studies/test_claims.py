@@ -84,7 +84,7 @@ def test_a_claim_is_loaded(load, base):
             "the runs do not record what the score 'deterministic_evaluation' is made of: say "
             "'evaluation: {episodes: 10}' in the study",
         ),
-        ({"score": "maximum_of_evaluations"}, "say 'evaluation: {episodes: 10}' in the study"),
+        ({"score": "maximum_of_mean_curve"}, "say 'evaluation: {episodes: 10}' in the study"),
         ({"score": "last_10"}, "there is no such score; did you mean 'last_100'?"),
         ({"score": "mean(kll)"}, "there is no such score; did you mean 'mean(kl)'?"),
         ({"score": "final(kl)"}, "there is no such score; did you mean"),
@@ -140,14 +140,14 @@ def test_opposite_claims_cannot_both_hold():
     assert same.high <= more.low
 
 
-@pytest.mark.parametrize("score", ["deterministic_evaluation", "maximum_of_evaluations"])
+@pytest.mark.parametrize("score", ["deterministic_evaluation", "maximum_of_mean_curve"])
 def test_a_study_that_evaluates_has_claims_about_that(load, score):
     assert load({"score": score}, study=STUDY | {"evaluation": {"episodes": 10}})
 
 
 def test_sampled_actions_make_no_deterministic_evaluation(load):
     study = STUDY | {"evaluation": {"episodes": 10, "actions": "sampled"}}
-    assert load({"score": "maximum_of_evaluations"}, study=study)
+    assert load({"score": "maximum_of_mean_curve"}, study=study)
     with pytest.raises(Refusal, match=r"say 'mean' for 'evaluation\.actions' in the study"):
         load({"score": "deterministic_evaluation"}, study=study)
 

@@ -165,7 +165,7 @@ def test_only_the_same_statistic_is_comparable(references):
     assert kinds["last_100"] == {"last_100"}
     assert kinds["normalised"] == {"normalised_by_best_run", "normalised_by_best_setting"}
     assert kinds["deterministic_evaluation"] == {"deterministic_evaluation"}
-    assert kinds["maximum_of_evaluations"] == {"maximum_of_evaluations"}
+    assert kinds["maximum_of_mean_curve"] == {"maximum_of_mean_curve"}
     assert kinds["curve_end"] == kinds["unknown"] == set()
 
 
