@@ -2,23 +2,23 @@
 
 In each environment, the scores of equal seeds are subtracted, because replicas of equal seeds share random streams.
 The difference is divided by the environment's unit: 1, the comparator's mean, or the range. An effect over several
-environments is the plain mean of their effects; each environment is a stratum with its variance. Units count as
-known. If two variants do not have the same seeds, they are two independent samples.
+environments is the plain mean of their effects; each environment is a stratum with its variance. A unit that is
+measured has an error, too: `inference.ratio` counts it, seed by seed. Which variant is best, and so defines the
+range, counts as known. If not all variants have the same seeds, each is a sample of its own.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-import numpy as np
 import pandas as pd
 
-from pgbench.analysis import comparable, inference
-from pgbench.analysis.inference import Contrast
-from pgbench.analysis.statistics import Array
-from pgbench.studies.claims import Pair, Unit
+from pgbench.analysis import inference
+from pgbench.analysis.inference import Contrast, Parts
+from pgbench.studies.claims import Comparison, Unit
 from pgbench.studies.scores import NORMALISED, Score
 
 FEWEST_SEEDS = 3
@@ -35,24 +35,21 @@ class Stratum:
 
     Attributes:
         environment: its id.
-        samples: the differences by seed, or the scores of each variant, in units of the score.
-        signs: the factor of each sample's mean.
-        scale: the unit in that environment, in units of the score.
+        samples: what each seed, or each replica of each variant, contributes to the difference and to its unit, in
+            units of the score.
         diverged: replicas that count as the worst.
         missing: replicas without a score.
     """
 
     environment: str
-    samples: tuple[Array, ...]
-    signs: tuple[float, ...]
-    scale: float
+    samples: tuple[Parts, ...]
     diverged: int
     missing: int
 
     @property
     def seeds(self) -> int:
         """Replicas of each variant; the smaller number, if they differ."""
-        return min(map(len, self.samples))
+        return min(len(sample.effect) for sample in self.samples)
 
     @property
     def paired(self) -> bool:
@@ -60,16 +57,21 @@ class Stratum:
         return len(self.samples) == 1
 
     @property
+    def scale(self) -> float:
+        """The unit in that environment, in units of the score."""
+        return float(sum(sample.unit.mean() for sample in self.samples))
+
+    @property
     def contrast(self) -> Contrast:
         """The effect in units of the score."""
-        return inference.contrast(self.samples, self.signs)
+        return inference.contrast([sample.effect for sample in self.samples], [1.0] * len(self.samples))
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A variant's score, less a comparator's where there is one, over environments."""
+    """A variant's score, less a comparator's where there is one, or less another effect, over environments."""
 
-    pair: Pair
+    compared: Comparison
     strata: tuple[Stratum, ...]
 
     @property
@@ -80,10 +82,7 @@ class Effect:
     @property
     def contrast(self) -> Contrast:
         """The mean over environments, in the unit."""
-        share = 1.0 / len(self.strata)
-        samples = [sample for stratum in self.strata for sample in stratum.samples]
-        weights = [share * sign / stratum.scale for stratum in self.strata for sign in stratum.signs]
-        return inference.contrast(samples, weights)
+        return inference.ratio([stratum.samples for stratum in self.strata])
 
     @property
     def alike(self) -> bool:
@@ -91,81 +90,97 @@ class Effect:
         return float(self.contrast.error) == 0.0
 
 
-def effect(scores: pd.DataFrame, score: Score, pair: Pair, environments: Sequence[str], unit: Unit) -> Effect:
+def effect(
+    scores: pd.DataFrame, score: Score, compared: Comparison, environments: Sequence[str], unit: Unit
+) -> Effect:
     """Measure an effect.
 
     Args:
         scores: one row a replica; replicas that diverged have their substitute score.
         score: the score to compare.
-        pair: two variants, or one alone.
+        compared: two variants, one alone, or two differences of variants.
         environments: the environments of the effect.
         unit: what differences are divided by.
 
     Raises:
         Unjudgeable: if an environment has too few replicas with a score, or its unit is not above zero.
     """
-    return Effect(pair, tuple(_stratum(scores, score, pair, name, unit) for name in environments))
+    return Effect(compared, tuple(_stratum(scores, score, compared, name, unit) for name in environments))
 
 
-def _stratum(scores: pd.DataFrame, score: Score, pair: Pair, environment: str, unit: Unit) -> Stratum:
+def _stratum(
+    scores: pd.DataFrame, score: Score, compared: Comparison, environment: str, unit: Unit
+) -> Stratum:
     in_environment = scores[scores["environment"] == environment]
-    labels = [label for label in pair if label is not None]
-    compared = in_environment[in_environment["variant"].isin(labels)]
-    columns = [
-        compared.loc[compared["variant"] == label].set_index("seed")[score].dropna() for label in labels
-    ]
-    seeds = min(map(len, columns))
+    weights = compared.weights
+    compared_rows = in_environment[in_environment["variant"].isin(weights)]
+    seeds = min(len(_by_seed(in_environment, label, score)) for label in weights)
     if seeds < FEWEST_SEEDS:
         raise Unjudgeable(
             f"{seeds} replicas with the score '{score}' on {environment}; at least {FEWEST_SEEDS} are needed"
         )
-    samples, signs = _samples(columns)
+    in_units, rest = _unit(in_environment, score, compared, unit)
+    parts = [
+        _parts(_by_seed(in_environment, label, score), weights.get(label, 0.0), in_units.get(label, 0.0))
+        for label in {**weights, **in_units}
+    ]
     return Stratum(
         environment=environment,
-        samples=samples,
-        signs=signs,
-        scale=_scale(in_environment, score, columns[-1].to_numpy(), unit),
-        diverged=int((compared["status"] == "diverged").sum()),
-        missing=int(compared[score].isna().sum()),
+        samples=_joined([*parts, _parts(rest, 0.0, 1.0)]),
+        diverged=int((compared_rows["status"] == "diverged").sum()),
+        missing=int(compared_rows[score].isna().sum()),
     )
 
 
-def _samples(columns: Sequence[pd.Series]) -> tuple[tuple[Array, ...], tuple[float, ...]]:
-    """Differences by seed if both variants have the same seeds; else the scores of each variant."""
-    if len(columns) == 2 and set(columns[0].index) == set(columns[1].index):
-        return ((columns[0] - columns[1]).to_numpy(),), (1.0,)
-    return tuple(column.to_numpy() for column in columns), (1.0, -1.0)[: len(columns)]
+def _by_seed(scores: pd.DataFrame, variant: str, score: Score) -> pd.Series:
+    """Seed → the score of a variant in one environment, without replicas that have none."""
+    return scores[scores["variant"] == variant].set_index("seed")[score].dropna().sort_index()
 
 
-def _scale(scores: pd.DataFrame, score: Score, comparator: Array, unit: Unit) -> float:
-    """The unit in one environment, in units of the score; `comparator` holds the comparator's scores."""
-    environment = scores["environment"].iloc[0]
+def _parts(column: pd.Series, effect: float, unit: float) -> pd.DataFrame:
+    """Seed → what the replicas contribute to the effect and to its unit."""
+    return pd.DataFrame({"effect": effect * column, "unit": unit * column})
+
+
+def _joined(columns: Sequence[pd.DataFrame]) -> tuple[Parts, ...]:
+    """The sums by seed, if all have the same seeds; else each column is a sample of its own."""
+    paired = len({frozenset(column.index) for column in columns}) == 1
+    samples = [sum(columns[1:], columns[0])] if paired else columns
+    return tuple(Parts(sample["effect"].to_numpy(), sample["unit"].to_numpy()) for sample in samples)
+
+
+def _unit(
+    scores: pd.DataFrame, score: Score, compared: Comparison, unit: Unit
+) -> tuple[dict[str, float], pd.Series]:
+    """The unit in one environment: variants and the factors of their means, and what is added to these, by seed."""
+    environment, last = scores["environment"].iloc[0], list(compared.weights)[-1]
+    of_last = _by_seed(scores, last, score)
     match unit:
         case "score":
-            return 1.0
+            return {}, pd.Series(1.0, of_last.index)
         case "comparator":
-            size = abs(float(comparator.mean()))
-            if size == 0.0:
+            mean = float(of_last.mean())
+            if mean == 0.0:
                 raise Unjudgeable(
                     f"the comparator's mean is zero on {environment}, so nothing is a fraction of it"
                 )
-            return size
+            return {last: math.copysign(1.0, mean)}, 0.0 * of_last
         case "range":
-            return _range(scores, score)
+            best, untrained = _range(scores, score)
+            return {best: 1.0}, -untrained
         case _:
             assert_never(unit)
 
 
-def _range(scores: pd.DataFrame, score: Score) -> float:
-    """The best variant's mean less the untrained policy's, if the best variant certainly is better."""
+def _range(scores: pd.DataFrame, score: Score) -> tuple[str, pd.Series]:
+    """The best variant, if it certainly is better than the untrained policy, and the untrained return by seed."""
+    best = str(scores.groupby("variant")[score].mean().idxmax())
+    of_best = _by_seed(scores, best, score)
+    untrained = scores.groupby("seed")["untrained"].mean().reindex(of_best.index).dropna()
     if score in NORMALISED:  # the untrained policy has 0
-        scores = scores.assign(untrained=0.0)
-    environment = scores["environment"].iloc[0]
-    best_variant = scores.groupby("variant")[score].mean().idxmax()
-    best = scores.loc[scores["variant"] == best_variant, score].dropna()
-    span = float(comparable.ranges(scores, score).iloc[0])
-    error = best.std(ddof=1) / np.sqrt(len(best)) if len(best) > 1 else np.inf
-    low, _ = inference.interval(Contrast(np.asarray(span), np.asarray(error), np.asarray(len(best) - 1.0)))
-    if not low > 0:
+        untrained = 0.0 * untrained
+    gain = (of_best - untrained).dropna().to_numpy()
+    if not (len(gain) and inference.mean(gain).low > 0):
+        environment = scores["environment"].iloc[0]
         raise Unjudgeable(f"no variant is certainly better than the untrained policy on {environment}")
-    return span
+    return best, untrained

@@ -25,6 +25,9 @@ MOST_SEEDS = 10_000
 """The largest number of seeds that is searched for."""
 
 
+_ZERO = np.zeros(())
+
+
 class Contrast(NamedTuple):
     """A weighted sum of means, as estimated from samples.
 
@@ -32,11 +35,21 @@ class Contrast(NamedTuple):
         value: the estimate.
         error: its standard error.
         freedom: degrees of freedom of the error.
+        covariance: of the estimate with its unit, as a share of the unit; 0 for a unit that is known.
+        unit_variance: of the unit, as a share of it; 0 for a unit that is known.
     """
 
     value: Array
     error: Array
     freedom: Array
+    covariance: Array = _ZERO
+    unit_variance: Array = _ZERO
+
+    def error_at(self, truth: float) -> Array:
+        """The standard error if the true value is this: that of the estimate less so many units (Fieller 1954)."""
+        shift = truth - self.value
+        variance = self.error**2 - 2 * shift * self.covariance + shift**2 * self.unit_variance
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
 def contrast(samples: Sequence[Array], weights: Sequence[float]) -> Contrast:
@@ -59,21 +72,72 @@ def contrast(samples: Sequence[Array], weights: Sequence[float]) -> Contrast:
     least = min(len(sample) for sample in samples) - 1.0
     # If nothing varies, the degrees of freedom do not matter.
     satterthwaite = np.divide(total**2, spread, out=np.full_like(total, least), where=total > 0)
-    return Contrast(np.asarray(value), np.sqrt(total), (satterthwaite + least) / 2)
+    known = np.zeros_like(total)
+    return Contrast(np.asarray(value), np.sqrt(total), (satterthwaite + least) / 2, known, known)
+
+
+class Parts(NamedTuple):
+    """What each replica of a sample contributes to an effect, and to the unit of the effect: `[replicas, …]`."""
+
+    effect: Array
+    unit: Array
+
+
+def ratio(strata: Sequence[Sequence[Parts]]) -> Contrast:
+    """The mean over strata of effects in their units, where effect and unit are sums of means of the same samples.
+
+    The unit is an estimate, too, and so is its covariance with the effect. For one stratum the test of a bound is
+    Fieller's (1954): it tests the effect less so many units, replica by replica. For several, it moves the
+    estimates of all strata by the same amount, until their mean is the bound.
+
+    Args:
+        strata: for each the independent samples.
+    """
+    share = 1.0 / len(strata)
+    value, parts = _ZERO, []
+    for samples in strata:
+        effect = sum(sample.effect.mean(axis=0) for sample in samples)
+        unit = sum(sample.unit.mean(axis=0) for sample in samples)
+        value = value + share * effect / unit
+        # Less the effect in units, which leaves what the error of the ratio consists of.
+        parts += [
+            Parts(share * (one.effect - effect / unit * one.unit) / unit, share * one.unit / unit)
+            for one in samples
+        ]
+    rest = contrast([one.effect for one in parts], [1.0] * len(parts))
+    covariance, unit_variance = (
+        np.asarray(sum(_covariance(getattr(one, name), one.unit) / len(one.unit) for one in parts))
+        for name in ("effect", "unit")
+    )
+    return Contrast(np.asarray(value), rest.error, rest.freedom, covariance, unit_variance)
+
+
+def _covariance(x: Array, y: Array) -> Array:
+    """Of two samples, over replicas."""
+    return np.asarray(((x - x.mean(axis=0)) * (y - y.mean(axis=0))).sum(axis=0) / (len(x) - 1))
 
 
 def tail(effect: Contrast, bound: float) -> Array:
     """One-sided p-value of "the true value is at most the bound"; 1 minus it is the p-value of "at least"."""
     distance = effect.value - bound
+    error = effect.error_at(bound) if np.isfinite(bound) else effect.error
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(distance == 0, 0.0, distance / effect.error)
-    return np.asarray(stdtr(effect.freedom, -ratio))
+        statistic = np.where(distance == 0, 0.0, distance / error)
+    return np.asarray(stdtr(effect.freedom, -statistic))
 
 
 def interval(effect: Contrast, alpha: float = ALPHA) -> tuple[Array, Array]:
-    """The two-sided interval of level 1 − α."""
-    width = stdtrit(effect.freedom, 1 - alpha / 2) * effect.error
-    return effect.value - width, effect.value + width
+    """The two-sided interval of level 1 − α: every value that `tail` does not reject at α / 2.
+
+    It is infinite if the unit of the effect may be zero.
+    """
+    square = stdtrit(effect.freedom, 1 - alpha / 2) ** 2
+    rest = 1 - square * effect.unit_variance
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = -square * effect.covariance / rest
+        width = np.sqrt(middle**2 + square * effect.error**2 / rest)
+    low, high = (np.where(rest > 0, effect.value + middle + side * width, side * np.inf) for side in (-1, 1))
+    return low, high
 
 
 def mean(sample: Array, alpha: float = ALPHA) -> Estimate:
@@ -111,23 +175,28 @@ def between(effect: Contrast, low: float, high: float) -> PValues:
     return PValues(np.maximum(above, below), np.minimum(1 - above, 1 - below))
 
 
-def combine(groups: Sequence[Sequence[PValues]]) -> PValues:
-    """P-values of "in every group, at least one hypothesis holds", from those of each hypothesis.
+def at_least(needed: int, hypotheses: Sequence[PValues]) -> PValues:
+    """P-values of "at least so many of the hypotheses hold", from those of each, however they depend on each other.
 
-    A finding that needs all of its parts has the largest of their p-values (Berger 1982). A finding that needs one
-    of its parts has the smallest of their p-values times the number of parts (Bonferroni).
+    At least k of n findings are right with the p-value (n − k + 1) · p₍ₖ₎; p₍ₖ₎ is the k-th smallest of theirs
+    (Benjamini and Heller 2008). For k = n it is the largest (Berger 1982), for k = 1 the smallest n times
+    (Bonferroni). The opposite is that at least n − k + 1 of the hypotheses fail.
     """
 
-    def any_of(values: Sequence[Array]) -> Array:
-        return np.asarray(np.minimum(1.0, len(values) * np.minimum.reduce(list(values))))
+    def bound(count: int, values: Sequence[Array]) -> Array:
+        spare = len(values) - count + 1
+        return np.asarray(np.minimum(1.0, spare * np.sort(np.stack(values), axis=0)[count - 1]))
 
-    def all_of(values: Sequence[Array]) -> Array:
-        return np.asarray(np.maximum.reduce(list(values)))
-
+    against = len(hypotheses) - needed + 1
     return PValues(
-        all_of([any_of([each.holds for each in group]) for group in groups]),
-        any_of([all_of([each.fails for each in group]) for group in groups]),
+        bound(needed, [each.holds for each in hypotheses]),
+        bound(against, [each.fails for each in hypotheses]),
     )
+
+
+def combine(groups: Sequence[Sequence[PValues]]) -> PValues:
+    """P-values of "in every group, at least one hypothesis holds", from those of each hypothesis."""
+    return at_least(len(groups), [at_least(1, group) for group in groups])
 
 
 def two_sided(holds: Array, fails: Array) -> Array:

@@ -17,7 +17,7 @@ is not among those corrected for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,9 +29,10 @@ from pgbench.analysis.effects import Effect, Unjudgeable
 from pgbench.analysis.published import published_scores
 from pgbench.methods.runs import seeds_of
 from pgbench.storage.table_format import TableFormat
-from pgbench.studies.claims import AgainstReference, Claim, Hypothesis, hypothesis
+from pgbench.studies.claims import AgainstReference, AtLeast, Claim, Hypothesis, hypothesis
 from pgbench.studies.plans import StudyPlan
 from pgbench.studies.references import PublishedScore
+from pgbench.studies.scores import Score
 
 REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_JUDGED = (
     "replicated",
@@ -88,13 +89,13 @@ class Evidence:
     """What the results say about a claim: its effects, and the p-values of the two opposite findings.
 
     Attributes:
-        groups: the effects, grouped as the claim's hypothesis groups them.
+        effects: those that the claim's hypothesis compares, each where it was measured.
         decisive: the effect that the p-values depend on.
         holds: p-value of the finding that the claim holds.
         fails: p-value of the finding that it fails.
     """
 
-    groups: tuple[tuple[Effect, ...], ...]
+    effects: tuple[Effect, ...]
     decisive: Effect
     holds: float
     fails: float
@@ -157,32 +158,46 @@ def judge(plan: StudyPlan, scores: pd.DataFrame, references: Mapping[str, Publis
 def _examine(plan: StudyPlan, claim: Claim, tested: Hypothesis, scores: pd.DataFrame) -> Evidence | NotJudged:
     """The evidence on a claim, or why there is none."""
     environments = claim.environments or tuple(plan.study.environments)
-    if absent := [environment for environment in environments if environment in plan.left_out]:
+    absent = [environment for environment in environments if environment in plan.left_out]
+    if isinstance(claim.across, AtLeast) and claim.environments is None:
+        absent = list(plan.left_out)  # fewer environments would make another claim
+    if absent:
         return NotJudged(f"the preset {plan.preset} leaves out {', '.join(absent)}", left_out=True)
     if isinstance(claim, AgainstReference) and (plan.left_out or share_of_steps(plan, claim) < 1):
         reason = "a published score is compared at its own steps and environments only"
         return NotJudged(reason, left_out=True)
     worlds = [environments] if claim.across == "mean" else [(each,) for each in environments]
+    needed = claim.across.at_least if isinstance(claim.across, AtLeast) else len(worlds)
     try:
-        groups = tuple(
-            tuple(effects.effect(scores, claim.score, pair, world, tested.unit) for pair in group)
-            for world in worlds
-            for group in tested.groups
-        )
+        return _combined([_weigh(scores, claim.score, world, tested) for world in worlds], needed)
     except Unjudgeable as obstacle:
         return NotJudged(str(obstacle), left_out=False)
-    return _weigh(groups, tested)
 
 
-def _weigh(groups: tuple[tuple[Effect, ...], ...], tested: Hypothesis) -> Evidence:
-    """The p-values of a claim, and the effect that they depend on: the strongest effect of the weakest group."""
+def _weigh(scores: pd.DataFrame, score: Score, environments: Sequence[str], tested: Hypothesis) -> Evidence:
+    """The evidence in some environments together; it depends on the strongest effect of the weakest group."""
+    groups = [
+        [effects.effect(scores, score, compared, environments, tested.unit) for compared in group]
+        for group in tested.groups
+    ]
     findings = [
         [inference.between(one.contrast, tested.low, tested.high) for one in group] for group in groups
     ]
     holds, fails = map(float, inference.combine(findings))
     weakest = max(range(len(groups)), key=lambda group: min(float(each.holds) for each in findings[group]))
     strongest = min(range(len(groups[weakest])), key=lambda one: float(findings[weakest][one].holds))
-    return Evidence(groups, groups[weakest][strongest], holds, fails)
+    every = tuple(one for group in groups for one in group)
+    return Evidence(every, groups[weakest][strongest], holds, fails)
+
+
+def _combined(worlds: Sequence[Evidence], needed: int) -> Evidence:
+    """The evidence that a claim holds in so many worlds; it depends on the one that is this many-th in strength."""
+    found = inference.at_least(
+        needed, [inference.PValues(np.asarray(one.holds), np.asarray(one.fails)) for one in worlds]
+    )
+    decisive = sorted(worlds, key=lambda one: one.holds)[needed - 1].decisive
+    every = tuple(effect for one in worlds for effect in one.effects)
+    return Evidence(every, decisive, float(found.holds), float(found.fails))
 
 
 def _correct(outcomes: Mapping[str, Evidence | NotJudged]) -> tuple[dict[str, Corrected], float]:
@@ -214,7 +229,7 @@ def _description(plan: StudyPlan, name: str, claim: Claim) -> dict[str, Any]:
         "where": claim.source.where,
         "score": claim.score,
         "environments": " ".join(environments),
-        "across": claim.across,
+        "across": str(claim.across),
         "reservation": reservation(plan, claim),
         "caveat": claim.caveat or "",
     }
@@ -263,7 +278,7 @@ def _verdict(
     }
     if isinstance(outcome, NotJudged):
         counts = dict.fromkeys(("seeds", "diverged", "missing"), 0)
-        first = next(tested.pairs)
+        first = tested.groups[0][0]
         names = {"variant": first.variant, "comparator": first.comparator or ""}
         return shared | counts | names | {"verdict": NOT_JUDGED, "reason": outcome.reason}
     effect, contrast = outcome.decisive, outcome.decisive.contrast
@@ -274,8 +289,8 @@ def _verdict(
     return shared | {
         "verdict": verdict,
         "reason": _remarks(effect, tested, verdict, low, high),
-        "variant": effect.pair.variant,
-        "comparator": effect.pair.comparator or "",
+        "variant": effect.compared.variant,
+        "comparator": effect.compared.comparator or "",
         "effect": value,
         "low": low,
         "high": high,
@@ -289,36 +304,45 @@ def _verdict(
 
 def _remarks(decisive: Effect, tested: Hypothesis, verdict: str, low: float, high: float) -> str:
     """What a reader should know beside the numbers."""
-    remarks = []
-    if verdict == CONTRADICTED and decisive.pair.comparator is not None and math.isinf(tested.high):
-        if high < -tested.low:
-            remarks.append("the opposite is found")
-        elif low > -tested.low:
-            remarks.append("no difference that matters")
-        else:
-            remarks.append("not higher by the margin")
+    remarks = [remark] if (remark := _size(decisive, tested, verdict, low, high)) else []
     if decisive.alike:
         remarks.append("all seeds are alike, so rarer outcomes may have gone unseen")
     return "; ".join(remarks)
+
+
+def _size(decisive: Effect, tested: Hypothesis, verdict: str, low: float, high: float) -> str:
+    """What the interval of a difference says besides the verdict on a claim; often nothing."""
+    if decisive.compared.comparator is None or verdict not in (REPLICATED, CONTRADICTED):
+        return ""
+    matters = tested.high if math.isinf(tested.low) else abs(tested.low)
+    claimed_higher = math.isinf(tested.high)
+    if claimed_higher == (verdict == CONTRADICTED):  # the effect is not above what matters
+        if high < -matters:
+            return "the opposite is found" if claimed_higher else "lower, by more than matters"
+        if low > 0 or high < 0:
+            return f"{'higher' if low > 0 else 'lower'}, but by less than matters"
+        if claimed_higher:
+            return "no difference that matters" if low > -matters else "not higher by the margin"
+    return ""
 
 
 def _effect_rows(name: str, claim: Claim, outcome: Evidence | NotJudged) -> Iterable[dict[str, Any]]:
     """The claim's effects in each environment; none if it was not judged."""
     if isinstance(outcome, NotJudged):
         return
-    for effect in (effect for group in outcome.groups for effect in group):
+    for effect in outcome.effects:
         for stratum in effect.strata:
             contrast = stratum.contrast
             low, high = inference.interval(contrast)
             yield {
                 "claim": name,
-                "variant": effect.pair.variant,
-                "comparator": effect.pair.comparator or "",
+                "variant": effect.compared.variant,
+                "comparator": effect.compared.comparator or "",
                 "environment": stratum.environment,
                 "score": claim.score,
                 "decisive": effect is outcome.decisive,
                 "seeds": stratum.seeds,
-                "paired": stratum.paired and effect.pair.comparator is not None,
+                "paired": stratum.paired and effect.compared.comparator is not None,
                 "difference": float(contrast.value),
                 "low": float(low),
                 "high": float(high),

@@ -97,7 +97,7 @@ class ClaimRow(Finding):
         compared: the variants whose effect the verdict rests on.
         score: the score that is compared.
         environments: where it is compared.
-        across: `mean` or `each`: how several environments are put together.
+        across: on how many of the environments it must hold; empty for their mean.
         detectable: the smallest distance from the bound that this many seeds would show.
         settle: how many seeds would settle an inconclusive claim; else empty.
         diverged: how many replicas diverged; empty if none.
@@ -209,7 +209,7 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str], published: tuple[Publi
         compared=_compared(row),
         score=row["score"],
         environments=row["environments"].replace(" ", ", "),
-        across=row["across"],
+        across={"mean": "", "each": "each"}.get(row["across"], f"{row['across']} of them"),
         judged=judged,
         effect=_amount(row["effect"], row),
         interval=f"[{_amount(row['low'], row)}, {_amount(row['high'], row)}]" if judged else wording.MISSING,

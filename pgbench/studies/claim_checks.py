@@ -7,7 +7,16 @@ from typing import NamedTuple
 
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.methods.algorithm import Algorithm
-from pgbench.studies.claims import AgainstReference, Claim, Hypothesis, hypothesis, margin
+from pgbench.studies.claims import (
+    AgainstReference,
+    AtLeast,
+    Claim,
+    Effects,
+    Hypothesis,
+    Pair,
+    hypothesis,
+    margin,
+)
 from pgbench.studies.references import PublishedScore, read_papers, read_references, world
 from pgbench.studies.scores import NORMALISED, metric_score, unrecorded
 from pgbench.studies.study import Study
@@ -79,6 +88,7 @@ def _faults(claim: Claim, known: Known) -> Iterator[str]:
     if isinstance(claim, AgainstReference):
         yield from _reference_faults(claim, references[claim.reference], study)
     yield from _pair_faults(tested, algorithms)
+    yield from _kind_faults(claim, tested, study.environments)
     yield from _unit_faults(claim, tested, study.environments)
 
 
@@ -125,11 +135,26 @@ def _reference_faults(claim: AgainstReference, reference: PublishedScore, study:
 
 
 def _pair_faults(tested: Hypothesis, algorithms: Mapping[str, Algorithm]) -> Iterator[str]:
+    either_way: dict[frozenset[str | None], Pair] = {}
     for pair in tested.pairs:
+        either_way.setdefault(frozenset(pair), pair)
+    for pair in either_way.values():
         if pair.variant == pair.comparator:
             yield f"compares '{pair.variant}' with itself"
         elif pair.comparator is not None and algorithms[pair.variant] == algorithms[pair.comparator]:
             yield f"compares '{pair.variant}' with '{pair.comparator}', which are the same algorithm"
+
+
+def _kind_faults(claim: Claim, tested: Hypothesis, environments: Collection[str]) -> Iterator[str]:
+    """What only claims that compare effects, or count environments, can have wrong."""
+    if isinstance(claim, Effects):
+        if {*claim.larger} == {*claim.smaller}:
+            yield "compares an effect with itself; name other variants under 'smaller'"
+        if tested.unit == "comparator":
+            yield "compares two effects, which have no common comparator; give the margin of the range or the score"
+    count = len(claim.environments or environments)
+    if isinstance(claim.across, AtLeast) and claim.across.at_least > count:
+        yield f"across: must hold on {claim.across}, but is about {count}"
 
 
 def _unit_faults(claim: Claim, tested: Hypothesis, environments: Collection[str]) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Claims: what a paper says, as a comparison that can fail.
 
 A claim has a statement, a source, a score, and a kind, which says what is compared. Every kind is translated to one
-form, the `Hypothesis`: effects (a variant's score less another's, or alone) and the bounds between which they must
-lie. `pgbench.analysis.judging` judges hypotheses.
+form, the `Hypothesis`: effects (a variant's score less another's, or alone, or less another effect) and the bounds
+between which they must lie. `pgbench.analysis.judging` judges hypotheses.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, assert_never
 
-from pydantic import BeforeValidator, Field, FiniteFloat, PositiveFloat
+from pydantic import BeforeValidator, Field, FiniteFloat, PositiveFloat, PositiveInt
 
 from pgbench.base.specification import Specification
 from pgbench.studies.references import PublishedScore
@@ -50,6 +50,16 @@ def _one_or_several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+class AtLeast(Specification):
+    """On some of a claim's environments, whichever these are."""
+
+    at_least: PositiveInt = Field(description="On how many environments the claim must hold.")
+
+    def __str__(self) -> str:
+        """In words, such as "at least 3"."""
+        return f"at least {self.at_least}"
+
+
 class _Common(Specification):
     """What every claim says."""
 
@@ -59,8 +69,9 @@ class _Common(Specification):
     environments: Annotated[tuple[NonEmpty, ...], Field(min_length=1)] | None = Field(
         None, description="The study's environments that the claim is about; by default all."
     )
-    across: Literal["mean", "each"] = Field(
-        "mean", description="Whether it must hold on average over environments, or on each of them."
+    across: Literal["mean", "each"] | AtLeast = Field(
+        "mean",
+        description="Whether it must hold on average over environments, on each, or on at least k of them.",
     )
     published: dict[
         NonEmpty, Annotated[tuple[NonEmpty, ...], BeforeValidator(_one_or_several), Field(min_length=1)]
@@ -97,6 +108,22 @@ class Equivalence(_WithMargin):
     kind: Literal["equivalence"] = "equivalence"
     variant: NonEmpty
     comparator: NonEmpty
+
+
+class NotBetter(_WithMargin):
+    """A variant is worse than its comparator, as good, or better by less than the margin."""
+
+    kind: Literal["not_better"] = "not_better"
+    variant: NonEmpty
+    comparator: NonEmpty
+
+
+class Effects(_WithMargin):
+    """Two variants differ more than two others: |A − B| exceeds |C − D| by more than the margin."""
+
+    kind: Literal["effects"] = "effects"
+    larger: tuple[NonEmpty, NonEmpty] = Field(description="The two variants that differ more.")
+    smaller: tuple[NonEmpty, NonEmpty] = Field(description="The two variants that differ less.")
 
 
 class Ordering(_WithMargin):
@@ -138,7 +165,8 @@ class AgainstReference(_WithMargin):
 
 
 Claim = Annotated[
-    Directional | Equivalence | Ordering | Optimum | Level | AgainstReference, Field(discriminator="kind")
+    Directional | Equivalence | NotBetter | Effects | Ordering | Optimum | Level | AgainstReference,
+    Field(discriminator="kind"),
 ]
 
 
@@ -147,6 +175,54 @@ class Pair(NamedTuple):
 
     variant: str
     comparator: str | None
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Variant → the factor of its mean score."""
+        return {self.variant: 1.0} | ({} if self.comparator is None else {self.comparator: -1.0})
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The differences that this is made of."""
+        return (self,)
+
+    @property
+    def reverse(self) -> Pair:
+        """The same two variants, subtracted the other way round."""
+        assert self.comparator is not None
+        return Pair(self.comparator, self.variant)
+
+
+class Excess(NamedTuple):
+    """One effect less another."""
+
+    larger: Pair
+    smaller: Pair
+
+    @property
+    def variant(self) -> str:
+        """The first effect, in words."""
+        return f"({self.larger.variant} − {self.larger.comparator})"
+
+    @property
+    def comparator(self) -> str:
+        """The second effect, in words."""
+        return f"({self.smaller.variant} − {self.smaller.comparator})"
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The differences that this is made of."""
+        return self.larger, self.smaller
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Variant → the factor of its mean score; a variant that cancels out is left out."""
+        larger, smaller = self.larger.weights, self.smaller.weights
+        sums = {label: larger.get(label, 0.0) - smaller.get(label, 0.0) for label in {**larger, **smaller}}
+        return {label: weight for label, weight in sums.items() if weight}
+
+
+Comparison = Pair | Excess
 
 
 class Hypothesis(NamedTuple):
@@ -159,15 +235,15 @@ class Hypothesis(NamedTuple):
         unit: what effects are divided by.
     """
 
-    groups: tuple[tuple[Pair, ...], ...]
+    groups: tuple[tuple[Comparison, ...], ...]
     low: float
     high: float
     unit: Unit
 
     @property
     def pairs(self) -> Iterator[Pair]:
-        """Every effect in the groups."""
-        return (pair for group in self.groups for pair in group)
+        """Every difference that the effects in the groups are made of."""
+        return (pair for group in self.groups for one in group for pair in one.pairs)
 
 
 def margin(claim: Claim, margins: Margins) -> Margin | None:
@@ -208,25 +284,41 @@ def hypothesis(claim: Claim, margins: Margins, references: Mapping[str, Publishe
     """
     found = margin(claim, margins)
     size, unit = found or Margin(0.0, "score")
+    groups: tuple[tuple[Comparison, ...], ...]
     match claim:
         case Directional(higher=higher, lower=lower):
-            return Hypothesis(((Pair(higher, lower),),), size, math.inf, unit)
+            groups, (low, high) = ((Pair(higher, lower),),), (size, math.inf)
         case Equivalence(variant=variant, comparator=comparator):
-            return Hypothesis(((Pair(variant, comparator),),), -size, size, unit)
+            groups, (low, high) = ((Pair(variant, comparator),),), (-size, size)
+        case NotBetter(variant=variant, comparator=comparator):
+            groups, (low, high) = ((Pair(variant, comparator),),), (-math.inf, size)
+        case Effects(larger=larger, smaller=smaller):
+            groups, (low, high) = _excesses(Pair(*larger), Pair(*smaller)), (size, math.inf)
         case Ordering(order=order):
-            steps = tuple((Pair(higher, lower),) for higher, lower in pairwise(order))
-            return Hypothesis(steps, size, math.inf, unit)
+            groups = tuple((Pair(higher, lower),) for higher, lower in pairwise(order))
+            low, high = size, math.inf
         case Optimum(best=best, others=others):
             groups = tuple(tuple(Pair(one, other) for one in best) for other in others)
-            return Hypothesis(groups, size, math.inf, unit)
+            low, high = size, math.inf
         case Level(variant=variant, side=side, level=level):
-            low, high = _on_side(side, level, level)
-            return Hypothesis(((Pair(variant, None),),), low, high, "score")
+            groups, (low, high) = ((Pair(variant, None),),), _on_side(side, level, level)
         case AgainstReference(variant=variant, relation=relation, reference=reference):
+            groups, unit = ((Pair(variant, None),),), "score"
             low, high = _on_side(relation, *_widened(references[reference], found))
-            return Hypothesis(((Pair(variant, None),),), low, high, "score")
         case _:
             assert_never(claim)
+    return Hypothesis(groups, low, high, unit)
+
+
+def _excesses(larger: Pair, smaller: Pair) -> tuple[tuple[Excess, ...], ...]:
+    """|x| > |y| + m, without absolute values: for both y and −y, one of x − y and −x − y is above m.
+
+    |x| is the larger of x and −x, and must exceed y + m as well as −y + m.
+    """
+    return tuple(
+        tuple(Excess(either, other) for either in (larger, larger.reverse))
+        for other in (smaller, smaller.reverse)
+    )
 
 
 def _on_side(side: Literal["within", "above", "below"], low: float, high: float) -> tuple[float, float]:

@@ -91,6 +91,14 @@ def equivalence(size):
     return {"kind": "equivalence", "variant": "A", "comparator": "B", "margin": margin}
 
 
+def not_better(variant, comparator):
+    return {"kind": "not_better", "variant": variant, "comparator": comparator, "margin": SHARE}
+
+
+def effects_of(larger, smaller):
+    return {"kind": "effects", "larger": list(larger), "smaller": list(smaller), "margin": SHARE}
+
+
 def level(side, value):
     return {"kind": "level", "variant": "A", "side": side, "level": value, **ONE}
 
@@ -110,6 +118,15 @@ def reference(relation, **more):
         ({"kind": "ordering", "order": ["A", "C", "B"], "margin": SHARE}, "contradicted"),
         ({"kind": "optimum", "best": ["A", "C"], "others": ["B"], "margin": SHARE}, "replicated"),
         ({"kind": "optimum", "best": ["B"], "others": ["A", "C"], "margin": SHARE}, "contradicted"),
+        (not_better("B", "A"), "replicated"),
+        (not_better("A", "B"), "contradicted"),
+        (effects_of("AC", "AB"), "replicated"),
+        (effects_of("CA", "BA"), "replicated"),
+        (effects_of("BC", "CA"), "contradicted"),
+        (effects_of("AB", "BC"), "contradicted"),
+        (directional("A", "B", across={"at_least": 1}), "replicated"),
+        (directional("A", "B", across={"at_least": 2}), "replicated"),
+        (directional("B", "A", across={"at_least": 1}), "contradicted"),
         (level("above", 90.0), "replicated"),
         (level("above", 110.0), "contradicted"),
         (level("below", 110.0), "replicated"),
@@ -128,21 +145,81 @@ def test_a_margin_decides():
     scores = invented({"A": 103.0, "B": 100.0, "C": 20.0}, spread=1.0)
     sharp = directional("A", "B") | {"margin": {"size": 0.01, "of": "range"}}
     assert verdict(sharp, scores)["verdict"] == "replicated"
-    row = verdict(directional("A", "B"), scores)
+    row = verdict(directional("A", "B"), invented({"A": 100.0, "B": 100.0, "C": 20.0}))
     assert (row["verdict"], row["reason"]) == ("contradicted", "no difference that matters")
     assert verdict(directional("C", "B"), scores)["reason"] == "the opposite is found"
 
 
-def test_effect_and_interval_are_students_t_of_scaled_differences():
+def test_what_an_interval_says_besides_the_verdict():
+    """An effect that is certain, but below the margin, is told from none."""
+    little = "higher, but by less than matters"
+    close = invented({"A": 104.0, "B": 100.0, "C": 20.0}, spread=0.5)
+    row = verdict(directional("A", "B"), close)
+    assert (row["verdict"], row["reason"]) == ("contradicted", little)
+    for claim in (equivalence(0.1), not_better("A", "B")):
+        row = verdict(claim, close)
+        assert (row["verdict"], row["reason"]) == ("replicated", little)
+    row = verdict(not_better("B", "A"), close)
+    assert (row["verdict"], row["reason"]) == ("replicated", "lower, but by less than matters")
+    assert verdict(not_better("C", "A"), close)["reason"] == "lower, by more than matters"
+    assert verdict(equivalence(0.1), invented({"A": 100.0, "B": 100.0, "C": 20.0}))["reason"] == ""
+
+
+def test_two_effects_are_compared_seed_by_seed():
+    scores = invented()
+    judged = judge(a_plan({"only": effects_of("CA", "BA") | ONE}), scores, {})
+    row = judged.verdicts.iloc[0]
+    here = scores[scores["environment"] == "CartPole-v1"].pivot(
+        index="seed", columns="variant", values="last_100"
+    )
+    assert (row["variant"], row["comparator"]) == ("(A − C)", "(A − B)")
+    assert row["effect"] == pytest.approx((80 - 40) / 90)
+    by_seed = here["B"] - here["C"] - 0.1 * (here["A"] - 10.0)
+    assert row["p"] == pytest.approx(2 * stats.ttest_1samp(by_seed, 0.0).pvalue)  # of two signs
+    decisive = judged.claims[judged.claims["decisive"]]
+    assert (len(judged.claims), len(decisive)) == (4, 1)
+    assert decisive["difference"].item() == pytest.approx(40.0)
+    assert decisive["paired"].item()
+
+
+def on_acrobot_too(b):
+    """A beats B on CartPole; on Acrobot B has this mean, and A has 100."""
+    scores = invented()
+    there = (scores["variant"] == "B") & (scores["environment"] == "Acrobot-v1")
+    scores.loc[there, "last_100"] += 10.0 * (b - 60.0)
+    return scores
+
+
+@pytest.mark.parametrize(("needed", "expected"), [(1, "replicated"), (2, "contradicted")])
+def test_a_claim_holds_on_at_least_so_many_environments(needed, expected):
+    row = verdict(directional("A", "B", across={"at_least": needed}), on_acrobot_too(b=120.0))
+    assert row["verdict"] == expected
+    assert row["across"] == f"at least {needed}"
+    assert row["effect"] == pytest.approx(40 / 90 if needed == 1 else -20 / 110)
+
+
+def test_fewer_environments_would_make_another_claim():
+    plan = a_plan({"only": directional("A", "B", across={"at_least": 1})})
+    study = plan.study.model_copy(update={"environments": {"CartPole-v1": 1000}})
+    runs = tuple(run for run in plan.runs if run.environment == "CartPole-v1")
+    plan = plan.model_copy(update={"study": study, "runs": runs, "left_out": ("Acrobot-v1",)})
+    row = judge(plan, invented(), {}).verdicts.iloc[0]
+    assert (row["verdict"], row["reason"]) == ("not judged", "the preset here leaves out Acrobot-v1")
+
+
+def test_effect_and_interval_are_students_t_of_differences_less_so_much_of_the_range():
     scores = invented()
     row = verdict(directional("A", "B", **ONE), scores)
     here = scores[scores["environment"] == "CartPole-v1"].pivot(
         index="seed", columns="variant", values="last_100"
     )
-    expected = stats.ttest_1samp((here["A"] - here["B"]) / 90.0, 0.1)  # the best is 100, the untrained 10
+    best_less_untrained = here["A"] - 10.0
+    expected = stats.ttest_1samp(here["A"] - here["B"] - 0.1 * best_less_untrained, 0.0)
     assert row["effect"] == pytest.approx(40 / 90)
-    assert [row["low"], row["high"]] == pytest.approx(list(expected.confidence_interval(0.95)))
     assert row["p"] == pytest.approx(expected.pvalue)
+    for end in (row["low"], row["high"]):
+        at_end = stats.ttest_1samp(here["A"] - here["B"] - end * best_less_untrained, 0.0)
+        assert at_end.pvalue == pytest.approx(0.05)
     assert row["seeds"] == SEEDS
 
 

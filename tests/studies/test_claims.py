@@ -7,7 +7,7 @@ import yaml
 
 from helpers.places import STUDIES
 from pgbench.base.refusals import Refusal
-from pgbench.studies.claims import Hypothesis, Pair, hypothesis
+from pgbench.studies.claims import Excess, Hypothesis, Pair, hypothesis
 from pgbench.studies.loading import load_study
 from pgbench.studies.study import Study
 
@@ -123,6 +123,40 @@ def test_margins_that_no_claim_can_use_are_refused(load, margins, message):
         load({}, margins=margins)
 
 
+EFFECTS = {
+    **{key: CLAIM[key] for key in ("statement", "source", "score")},
+    "kind": "effects",
+    "larger": ["clipped", "not clipped"],
+    "smaller": ["clipped", "unbounded"],
+}
+OTHERS = STUDY["variants"] | {"unbounded": {"parent": "fixed_horizon"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "margins", "message"),
+    [
+        ({"smaller": ["not clipped", "clipped"]}, {"range": 0.1}, "compares an effect with itself"),
+        ({"smaller": ["clipped", "again"]}, {"range": 0.1}, "'clipped' with 'again', which are the same"),
+        ({"smaller": ["clipped", "unbound"]}, {"range": 0.1}, "did you mean 'unbounded'?"),
+        ({"smaller": ["clipped"]}, {"range": 0.1}, "'claims.it-helps.effects.smaller"),
+        ({}, {"comparator": 0.1}, "compares two effects, which have no common comparator"),
+        ({"across": {"at_least": 3}}, {"range": 0.1}, "across: must hold on at least 3, but is about 2"),
+        ({"across": {"at_least": 0}}, {"range": 0.1}, "greater than 0"),
+        (
+            {"across": {"at_most": 1}},
+            {"range": 0.1},
+            "unknown key 'claims.it-helps.effects.across.AtLeast.at_most'",
+        ),
+        ({"across": "some"}, {"range": 0.1}, "across"),
+    ],
+)
+def test_effects_and_counts_that_cannot_be_judged_are_refused(load, changes, margins, message):
+    study = STUDY | {"variants": OTHERS}
+    assert load({}, EFFECTS, study, {"last_100": {"range": 0.1}})
+    with pytest.raises(Refusal, match=re.escape(message)):
+        load(changes, EFFECTS, study, {"last_100": margins})
+
+
 def test_a_claim_says_which_of_several_margins_it_means(tmp_path):
     claims = {"one": CLAIM | {"unit": "range"}, "other": CLAIM | {"unit": "comparator"}}
     margins = {"last_100": {"range": 0.1, "comparator": 0.2}}
@@ -234,6 +268,22 @@ def test_the_suites_own_studies_are_usable(path):
         (
             {"kind": "equivalence", "variant": "a", "comparator": "b"},
             Hypothesis(((Pair("a", "b"),),), -0.1, 0.1, "range"),
+        ),
+        (
+            {"kind": "not_better", "variant": "a", "comparator": "b"},
+            Hypothesis(((Pair("a", "b"),),), -float("inf"), 0.1, "range"),
+        ),
+        (
+            {"kind": "effects", "larger": ["a", "b"], "smaller": ["c", "d"]},
+            Hypothesis(
+                (
+                    (Excess(Pair("a", "b"), Pair("c", "d")), Excess(Pair("b", "a"), Pair("c", "d"))),
+                    (Excess(Pair("a", "b"), Pair("d", "c")), Excess(Pair("b", "a"), Pair("d", "c"))),
+                ),
+                0.1,
+                float("inf"),
+                "range",
+            ),
         ),
         (
             {"kind": "ordering", "order": ["a", "b", "c"]},
