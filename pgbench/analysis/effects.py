@@ -19,6 +19,7 @@ import pandas as pd
 from pgbench.analysis import inference
 from pgbench.analysis.inference import Contrast, Parts
 from pgbench.studies.claims import Comparison, Unit
+from pgbench.studies.references import PublishedScore
 from pgbench.studies.scores import NORMALISED, Score
 
 FEWEST_SEEDS = 3
@@ -69,10 +70,11 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Effect:
-    """A variant's score, less a comparator's where there is one, or less another effect, over environments."""
+    """A variant's score, less a comparator's, a published one or another effect, over environments."""
 
     compared: Comparison
     strata: tuple[Stratum, ...]
+    published: PublishedScore | None = None
 
     @property
     def seeds(self) -> int:
@@ -81,6 +83,28 @@ class Effect:
 
     @property
     def contrast(self) -> Contrast:
+        """The mean over environments, less the published score if there is one, in the unit."""
+        if self.published is None:
+            return self._own
+        return inference.difference(self._own, self.published.value, self.published_error)
+
+    @property
+    def published_error(self) -> float:
+        """The standard error of the published mean; 0 without one.
+
+        Where the publication prints a smaller spread over seeds than ours, or none, ours counts: a few seeds that
+        all found the same behaviour print a spread that means nothing.
+        """
+        if self.published is None:
+            return 0.0
+        printed = self.published.error or 0.0
+        if self.published.seeds is None:
+            return printed
+        deviation = float(self._own.error) * math.sqrt(self.seeds)
+        return max(printed, deviation / math.sqrt(self.published.seeds))
+
+    @property
+    def _own(self) -> Contrast:
         """The mean over environments, in the unit."""
         return inference.ratio([stratum.samples for stratum in self.strata])
 
@@ -91,7 +115,12 @@ class Effect:
 
 
 def effect(
-    scores: pd.DataFrame, score: Score, compared: Comparison, environments: Sequence[str], unit: Unit
+    scores: pd.DataFrame,
+    score: Score,
+    compared: Comparison,
+    environments: Sequence[str],
+    unit: Unit,
+    published: PublishedScore | None = None,
 ) -> Effect:
     """Measure an effect.
 
@@ -101,11 +130,13 @@ def effect(
         compared: two variants, one alone, or two differences of variants.
         environments: the environments of the effect.
         unit: what differences are divided by.
+        published: what is subtracted from the mean, in the unit.
 
     Raises:
         Unjudgeable: if an environment has too few replicas with a score, or its unit is not above zero.
     """
-    return Effect(compared, tuple(_stratum(scores, score, compared, name, unit) for name in environments))
+    strata = tuple(_stratum(scores, score, compared, name, unit) for name in environments)
+    return Effect(compared, strata, published)
 
 
 def _stratum(

@@ -117,6 +117,24 @@ def _covariance(x: Array, y: Array) -> Array:
     return np.asarray(((x - x.mean(axis=0)) * (y - y.mean(axis=0))).sum(axis=0) / (len(x) - 1))
 
 
+def difference(one: Contrast, other: float, error: float) -> Contrast:
+    """A contrast less an independent estimate, with the errors of both.
+
+    Welch's degrees of freedom. The other's error counts as no better known than the contrast's own: few published
+    replicas that happened to agree say little about the spread of many.
+
+    Args:
+        one: the contrast.
+        other: the estimate.
+        error: its standard error.
+    """
+    own, others = one.error**2, np.asarray(error**2)
+    total = own + others
+    squares = own**2 + others**2
+    welch = np.divide(total**2, squares, out=np.ones_like(total), where=squares > 0)
+    return Contrast(one.value - other, np.sqrt(total), one.freedom * welch)
+
+
 def tail(effect: Contrast, bound: float) -> Array:
     """One-sided p-value of "the true value is at most the bound"; 1 minus it is the p-value of "at least"."""
     distance = effect.value - bound
@@ -242,7 +260,9 @@ def detectable(effect: Contrast, alpha: float) -> Array:
     )
 
 
-def seeds_to_settle(effect: Contrast, seeds: int, distance: float, alpha: float) -> float:
+def seeds_to_settle(
+    effect: Contrast, seeds: int, distance: float, alpha: float, others_error: float = 0.0
+) -> float:
     """The seeds that would show, with probability `POWER`, a truth as far from the bound as the estimate is.
 
     Args:
@@ -250,13 +270,15 @@ def seeds_to_settle(effect: Contrast, seeds: int, distance: float, alpha: float)
         seeds: from which it was estimated.
         distance: of the estimate from the nearest bound, at least 0.
         alpha: two-sided level of the test.
+        others_error: the part of its error that is a publication's, which more seeds do not lessen.
 
     Returns:
         At least 2; infinite above `MOST_SEEDS`.
     """
 
     def enough(count: int) -> bool:
-        shrunk = effect.error * np.sqrt(seeds / count)
+        own = effect.error**2 - others_error**2
+        shrunk = np.sqrt(own * seeds / count + others_error**2)
         planned = Contrast(effect.value, shrunk, effect.freedom * (count - 1) / (seeds - 1))
         return bool(detectable(planned, alpha) <= distance)
 

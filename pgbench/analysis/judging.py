@@ -5,7 +5,8 @@ A claim says that its effect lies between two bounds. The verdict compares the i
 *Inconclusive*: neither. If A is said to beat B by more than a margin, the bounds are the margin and infinity: an
 interval wholly below the margin contradicts the claim, whether because A makes no difference or because B is
 better. If two variants are said to be equal, the bounds are the margin on either side, and *replicated* is the two
-one-sided tests.
+one-sided tests. If a variant is said to score what a publication printed, the effect is the difference of the two
+means, with the errors of both.
 
 A claim of several parts holds if all parts hold, and fails if one part fails (`inference.combine`). Holm's
 procedure corrects for the number of claims in a study: the probability that any of its verdicts is wrong is at
@@ -177,7 +178,10 @@ def _examine(plan: StudyPlan, claim: Claim, tested: Hypothesis, scores: pd.DataF
 def _weigh(scores: pd.DataFrame, score: Score, environments: Sequence[str], tested: Hypothesis) -> Evidence:
     """The evidence in some environments together; it depends on the strongest effect of the weakest group."""
     groups = [
-        [effects.effect(scores, score, compared, environments, tested.unit) for compared in group]
+        [
+            effects.effect(scores, score, compared, environments, tested.unit, tested.published)
+            for compared in group
+        ]
         for group in tested.groups
     ]
     findings = [
@@ -295,7 +299,9 @@ def _verdict(
         "low": low,
         "high": high,
         "detectable": float(inference.detectable(contrast, alpha)),
-        "seeds_to_settle": inference.seeds_to_settle(contrast, effect.seeds, distance, alpha),
+        "seeds_to_settle": inference.seeds_to_settle(
+            contrast, effect.seeds, distance, alpha, effect.published_error
+        ),
         "seeds": effect.seeds,
         "diverged": sum(stratum.diverged for stratum in effect.strata),
         "missing": sum(stratum.missing for stratum in effect.strata),

@@ -224,7 +224,8 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str], published: tuple[Publi
 
 def _compared(row: pd.Series) -> str:
     """The variant and its comparator, where it has one."""
-    return " − ".join(label for label in (row["variant"], row["comparator"]) if label)
+    comparator = "published score" if row.get("kind") == "reference" else row["comparator"]
+    return " − ".join(label for label in (row["variant"], comparator) if label)
 
 
 def _seeds_to_settle(row: pd.Series) -> str:

@@ -127,11 +127,13 @@ def _reference_faults(claim: AgainstReference, reference: PublishedScore, study:
     if budgets != {reference.steps}:
         spent = ", ".join(f"{steps:,}" for steps in sorted(budgets))
         yield f"'{reference.id}' was measured at {reference.steps:,} steps, the study's runs at {spent}"
-    if reference.interval is None and margin(claim, study.margins) is None:
+    if reference.error is None and reference.seeds is None:
         yield (
-            f"no spread over seeds is published for '{reference.id}', so the claim needs a margin, such as "
-            f"'{claim.score}: {{comparator: 0.1}}' under 'margins'"
+            f"neither an error nor the number of seeds is published for '{reference.id}', so nothing can be judged "
+            "by it; print it beside the scores with 'published'"
         )
+    if claim.across == "each" and len(claimed) > 1:
+        yield f"'{reference.id}' is an average over environments; leave out 'across: each'"
 
 
 def _pair_faults(tested: Hypothesis, algorithms: Mapping[str, Algorithm]) -> Iterator[str]:

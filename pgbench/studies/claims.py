@@ -151,7 +151,7 @@ class Level(_Common):
 
 
 class AgainstReference(_WithMargin):
-    """A variant's mean score lies within, above or below a published interval, widened by the margin, if any."""
+    """A variant's mean score is a published one (`within`), or lies above or below it, by the margin."""
 
     kind: Literal["reference"] = "reference"
     variant: NonEmpty
@@ -233,12 +233,14 @@ class Hypothesis(NamedTuple):
         low: lower bound, in the unit.
         high: upper bound, in the unit.
         unit: what effects are divided by.
+        published: the published score that is subtracted from each effect, if any.
     """
 
     groups: tuple[tuple[Comparison, ...], ...]
     low: float
     high: float
     unit: Unit
+    published: PublishedScore | None = None
 
     @property
     def pairs(self) -> Iterator[Pair]:
@@ -258,8 +260,6 @@ def margin(claim: Claim, margins: Margins) -> Margin | None:
     meant = {unit: size for unit, size in known.items() if claim.unit in (None, unit)}
     if isinstance(claim, AgainstReference):
         meant.pop("range", None)  # a published score has none
-        if not meant and claim.unit is None:
-            return None
     if len(meant) > 1:
         raise ValueError(
             f"the margins of '{claim.score}' have several units; say which by 'unit: {min(meant)}'"
@@ -285,6 +285,7 @@ def hypothesis(claim: Claim, margins: Margins, references: Mapping[str, Publishe
     found = margin(claim, margins)
     size, unit = found or Margin(0.0, "score")
     groups: tuple[tuple[Comparison, ...], ...]
+    published: PublishedScore | None = None
     match claim:
         case Directional(higher=higher, lower=lower):
             groups, (low, high) = ((Pair(higher, lower),),), (size, math.inf)
@@ -301,13 +302,15 @@ def hypothesis(claim: Claim, margins: Margins, references: Mapping[str, Publishe
             groups = tuple(tuple(Pair(one, other) for one in best) for other in others)
             low, high = size, math.inf
         case Level(variant=variant, side=side, level=level):
-            groups, (low, high) = ((Pair(variant, None),),), _on_side(side, level, level)
+            groups = ((Pair(variant, None),),)
+            low, high = (level, math.inf) if side == "above" else (-math.inf, level)
         case AgainstReference(variant=variant, relation=relation, reference=reference):
-            groups, unit = ((Pair(variant, None),),), "score"
-            low, high = _on_side(relation, *_widened(references[reference], found))
+            groups, published = ((Pair(variant, None),),), references[reference]
+            width = size * (abs(published.value) if unit == "comparator" else 1.0)
+            (low, high), unit = _on_side(relation, width), "score"
         case _:
             assert_never(claim)
-    return Hypothesis(groups, low, high, unit)
+    return Hypothesis(groups, low, high, unit, published)
 
 
 def _excesses(larger: Pair, smaller: Pair) -> tuple[tuple[Excess, ...], ...]:
@@ -321,21 +324,14 @@ def _excesses(larger: Pair, smaller: Pair) -> tuple[tuple[Excess, ...], ...]:
     )
 
 
-def _on_side(side: Literal["within", "above", "below"], low: float, high: float) -> tuple[float, float]:
-    match side:
+def _on_side(relation: Literal["within", "above", "below"], width: float) -> tuple[float, float]:
+    """The bounds of a difference from a published score."""
+    match relation:
         case "within":
-            return low, high
+            return -width, width
         case "above":
-            return high, math.inf
+            return width, math.inf
         case "below":
-            return -math.inf, low
+            return -math.inf, -width
         case _:
-            assert_never(side)
-
-
-def _widened(reference: PublishedScore, margin: Margin | None) -> tuple[float, float]:
-    low, high = reference.interval or (reference.value, reference.value)
-    if margin is None:
-        return low, high
-    width = margin.size * (abs(reference.value) if margin.of == "comparator" else 1.0)
-    return low - width, high + width
+            assert_never(relation)

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from pgbench.analysis.effects import effect
 from pgbench.analysis.judging import EFFECTS, VERDICTS, judge
 from pgbench.analysis.published import PUBLISHED
+from pgbench.studies.claims import Pair
 from pgbench.studies.configuration import Configuration, Preset
 from pgbench.studies.plans import plan_study
 from pgbench.studies.references import PublishedScore
@@ -16,6 +18,7 @@ SOURCE = {"paper": "schulman2017ppo", "where": "Table 1"}
 COMMON = {"statement": "It is so.", "source": SOURCE, "score": "last_100"}
 ONE = {"environments": ["CartPole-v1"]}
 SHARE = {"size": 0.1, "of": "range"}
+WIDE = {"size": 0.4, "of": "comparator"}
 SEEDS = 6
 PUBLISHED_SCORE = PublishedScore(
     id="known",
@@ -104,7 +107,8 @@ def level(side, value):
 
 
 def reference(relation, **more):
-    return {"kind": "reference", "variant": "A", "relation": relation, "reference": "known", **ONE, **more}
+    shared = {"kind": "reference", "variant": "A", "reference": "known", "margin": WIDE, **ONE}
+    return shared | {"relation": relation} | more
 
 
 @pytest.mark.parametrize(
@@ -325,10 +329,44 @@ def test_a_published_score_is_compared_at_its_own_steps_only():
     assert verdict(reference("within"))["mismatches"] == "environment: CartPole-v0, not CartPole-v1"
 
 
-def test_a_margin_widens_a_published_interval():
-    row = verdict(reference("within", margin={"size": 0.1, "of": "comparator"}))
-    assert (row["bound_low"], row["bound_high"]) == (80.0, 120.0)
-    assert verdict(reference("above", margin={"size": 5.0, "of": "score"}))["bound_low"] == 115.0
+def test_a_published_score_is_judged_by_the_difference():
+    scores = invented({"A": 104.0, "B": 60.0, "C": 20.0})
+    row = verdict(reference("within"), scores)
+    assert (row["bound_low"], row["bound_high"]) == (-40.0, 40.0)
+    error, published = 2.0 / SEEDS**0.5, 20.0 / (2 * stats.norm.ppf(0.975))
+    total = error**2 + published**2
+    freedom = (SEEDS - 1) * total**2 / (error**4 + published**4)
+    expected = stats.t.interval(0.95, freedom, 4.0, total**0.5)
+    assert row["effect"] == pytest.approx(4.0)
+    assert (row["low"], row["high"]) == pytest.approx(expected)
+    assert verdict(reference("above", margin={"size": 5.0, "of": "score"}), scores)["bound_low"] == 5.0
+    assert verdict(reference("below", margin={"size": 5.0, "of": "score"}), scores)["bound_high"] == -5.0
+
+
+@pytest.mark.parametrize(
+    ("printed", "error"),
+    [
+        ({"spread_kind": "standard_deviation", "spread": 9.0, "seeds": 3}, 9.0 / 3**0.5),
+        ({"spread_kind": "standard_deviation", "spread": 1.0, "seeds": 3}, 2.0 / 3**0.5),  # our own is larger
+        ({"spread_kind": "none", "seeds": 3}, 2.0 / 3**0.5),
+        ({"spread_kind": "over_episodes", "spread": 0.0, "seeds": 1}, 2.0),
+        ({"spread_kind": "standard_error", "spread": 0.1, "seeds": None}, 0.1),
+    ],
+)
+def test_the_error_of_a_published_score_is_not_below_what_our_spread_suggests(printed, error):
+    known = {**PUBLISHED_SCORE.model_dump(), "low": None, "high": None, **printed}
+    published = PublishedScore.model_validate(known)
+    found = effect(invented(), "last_100", Pair("A", None), ["CartPole-v1"], "score", published)
+    assert found.published_error == pytest.approx(error)
+    assert float(found.contrast.error) == pytest.approx((error**2 + 4.0 / SEEDS) ** 0.5)
+
+
+def test_more_of_our_seeds_do_not_lessen_a_published_error():
+    """The published error alone is 5: some number of seeds shows a difference below 40, and none one below 1."""
+    scores = invented(spread=60.0)
+    close = reference("within", margin={"size": 0.01, "of": "comparator"})
+    assert verdict(close, scores)["seeds_to_settle"] == np.inf
+    assert SEEDS < verdict(reference("within"), scores)["seeds_to_settle"] < 100
 
 
 def test_published_scores_stand_beside_the_studys_own():

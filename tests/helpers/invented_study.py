@@ -23,7 +23,7 @@ DIVERGED_AT = 12_000
 
 PAPER = {"paper": "schulman2017ppo", "where": "Table 1 & <more>"}
 MARGINS = {
-    "last_100": {"range": 0.05},
+    "last_100": {"range": 0.05, "comparator": 0.1},
     "area_under_curve": {"comparator": 0.05},
     "deterministic_evaluation": {"range": 0.05},
 }
@@ -35,6 +35,7 @@ CLAIMS = {
         "higher": "PPO",
         "lower": "baseline",
         "score": "last_100",
+        "unit": "range",
         "published": {"PPO": "ppo-figure3-ppo-clip-0.2-halfcheetah-v1-1m"},
         "caveat": "Invented | numbers.",
     },

@@ -7,8 +7,10 @@ import yaml
 
 from helpers.places import STUDIES
 from pgbench.base.refusals import Refusal
+from pgbench.studies import claim_checks
 from pgbench.studies.claims import Excess, Hypothesis, Pair, hypothesis
 from pgbench.studies.loading import load_study
+from pgbench.studies.references import PublishedScore, read_references
 from pgbench.studies.study import Study
 
 CLAIM = {
@@ -43,7 +45,7 @@ def load(tmp_path):
         path = tmp_path / "study.yaml"
         claim = {key: value for key, value in (base | changes).items() if value is not None}
         if margins is None:
-            margins = {claim["score"]: {"range": 0.1}} if base is CLAIM else {}
+            margins = {claim["score"]: {"range" if base is CLAIM else "comparator": 0.1}}
         written = study | {"margins": margins, "claims": {"it-helps": claim}}
         path.write_text(yaml.safe_dump(written), encoding="utf-8")
         return load_study(path)
@@ -195,6 +197,7 @@ def test_sampled_actions_make_no_deterministic_evaluation(load):
         ({"environments": ["Acrobot-v1"]}, "is about CartPole, the claim about Acrobot"),
         ({"reference": "ppo-table1-clip-eps-0.2"}, "another statistic (normalised)"),
         ({"unit": "range"}, "no such margin; write the smallest difference that matters"),
+        ({"reference": "cleanrl-ppo-acrobot-v1-500k"}, "is about Acrobot, the claim about CartPole"),
     ],
 )
 def test_a_published_score_that_nothing_can_be_judged_by_is_refused(load, changes, message):
@@ -208,25 +211,35 @@ def test_a_published_score_at_other_steps_is_refused(load):
         load({}, REFERENCE, study)
 
 
-def test_a_published_score_without_spread_needs_a_margin(load):
-    tasks = (
-        "HalfCheetah",
-        "Hopper",
-        "InvertedDoublePendulum",
-        "InvertedPendulum",
-        "Reacher",
-        "Swimmer",
-        "Walker2d",
-    )
-    study = STUDY | {"environments": {f"{task}-v5": 1_000_000 for task in tasks}}
-    table_1 = {
-        "reference": "ppo-table1-clip-eps-0.2",
-        "score": "normalised_by_best_run",
-        "environments": None,
-    }
-    with pytest.raises(Refusal, match="no spread over seeds is published"):
-        load(table_1, REFERENCE, study)
-    assert load(table_1, REFERENCE, study, {"normalised_by_best_run": {"score": 0.1}})
+TASKS = read_references()["ppo-table1-clip-eps-0.2"].environments
+TABLE_1 = {"reference": "ppo-table1-clip-eps-0.2", "score": "normalised_by_best_run", "environments": None}
+ON_TASKS = STUDY | {"environments": {task.replace("-v1", "-v5"): 1_000_000 for task in TASKS}}
+
+
+def test_a_published_score_without_spread_is_judged_by_our_own(load):
+    assert load(TABLE_1, REFERENCE, ON_TASKS)
+
+
+@pytest.mark.parametrize("relation", ["within", "above", "below"])
+def test_a_comparison_with_a_published_score_needs_a_margin(load, relation):
+    with pytest.raises(Refusal, match=r"such as 'last_100: \{comparator: 0.1\}'"):
+        load({"relation": relation}, REFERENCE, margins={})
+
+
+def test_a_published_average_is_compared_with_an_average(load):
+    with pytest.raises(Refusal, match="is an average over environments; leave out 'across: each'"):
+        load(TABLE_1 | {"across": "each"}, REFERENCE, ON_TASKS)
+
+
+@pytest.mark.parametrize(
+    "spread", [{"spread_kind": "none"}, {"spread_kind": "standard_deviation", "spread": 3.0}]
+)
+def test_a_published_score_of_unknown_error_and_seeds_is_refused(load, monkeypatch, spread):
+    known = read_references()[REFERENCE["reference"]].model_dump() | {"seeds": None, "spread": None} | spread
+    unknown = {known["id"]: PublishedScore.model_validate(known)}
+    monkeypatch.setattr(claim_checks, "read_references", lambda: unknown)
+    with pytest.raises(Refusal, match="neither an error nor the number of seeds is published"):
+        load({}, REFERENCE)
 
 
 def test_every_fault_is_named_at_once(load):
