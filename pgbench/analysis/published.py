@@ -21,8 +21,9 @@ PUBLISHED = TableFormat(
         **dict.fromkeys(
             ("claim", "variant", "reference", "paper", "where", "algorithm", "environments"), "str"
         ),
-        **dict.fromkeys(("statistic", "score", "mismatches", "note"), "str"),
+        **dict.fromkeys(("statistic", "spread_kind", "score", "mismatches", "note"), "str"),
         **dict.fromkeys(("published", "published_low", "published_high"), "float64"),
+        **dict.fromkeys(("published_spread", "published_seeds"), "float64"),
         **dict.fromkeys(("own", "own_low", "own_high"), "float64"),
     }
 )
@@ -86,12 +87,15 @@ def _compare(
         "algorithm": reference.algorithm,
         "environments": " ".join(environments),
         "statistic": reference.statistic,
+        "spread_kind": reference.spread_kind,
         "score": score,
         "mismatches": "; ".join(reference.mismatches(environments, score, steps)),
         "note": reference.note or "",
         "published": reference.value,
         "published_low": published_low,
         "published_high": published_high,
+        "published_spread": np.nan if reference.spread is None else reference.spread,
+        "published_seeds": np.nan if reference.seeds is None else reference.seeds,
         "own": mean,
         "own_low": low,
         "own_high": high,

@@ -13,7 +13,7 @@ import pandas as pd
 from pgbench.analysis import calibration, inference
 from pgbench.analysis.judging import INCONCLUSIVE, NOT_JUDGED, VERDICT_NAMES, Judgement
 from pgbench.base import wording
-from pgbench.studies.references import STATISTICS, citation
+from pgbench.studies.references import SPREADS, STATISTICS, citation
 from pgbench.studies.scores import meaning
 
 UNITS = {"score": "", "comparator": " of the comparator", "range": " of the range"}
@@ -31,6 +31,7 @@ class PublishedRow:
         score: what this study computed.
         published: the published number.
         published_interval: its interval, as far as the paper allows one.
+        published_spread: what the paper prints beside it, and over how many seeds; empty if neither is known.
         measured: this study's number.
         measured_interval: its interval.
         environments: where this study measured.
@@ -46,6 +47,7 @@ class PublishedRow:
     score: str
     published: str
     published_interval: str
+    published_spread: str
     measured: str
     measured_interval: str
     environments: str
@@ -139,7 +141,7 @@ class ClaimSection:
         calibration: how often intervals held the truth in simulations, as a clause; empty for one seed.
         effects: one row for each claim, pair of variants and environment.
         published: one row for each published score.
-        statistics: each published statistic, and its meaning.
+        statistics: each published statistic and each kind of published spread, and their meanings.
     """
 
     rows: tuple[ClaimRow, ...]
@@ -171,7 +173,10 @@ def claim_section(judgement: Judgement, papers: Mapping[str, str], seeds: int) -
         calibration=_calibration(seeds) if seeds > 1 else "",
         effects=tuple(_effect_row(row) for _, row in judgement.claims.iterrows()),
         published=tuple(_published_row(row, papers) for _, row in published.iterrows()),
-        statistics=tuple((name, STATISTICS[name]) for name in dict.fromkeys(published["statistic"])),
+        statistics=(
+            *((name, STATISTICS[name]) for name in dict.fromkeys(published["statistic"])),
+            *((kind, SPREADS[kind]) for kind in dict.fromkeys(published["spread_kind"]) if kind != "none"),
+        ),
     )
 
 
@@ -283,6 +288,21 @@ def _bounds(row: pd.Series) -> str:
     return f"from {_amount(low, row)} to {_amount(high, row)}{unit}"
 
 
+def _published_spread(row: pd.Series, places: int) -> str:
+    """What is printed beside a published number, and over how many seeds."""
+    parts = []
+    if row["spread_kind"] != "none":
+        printed = (
+            ""
+            if np.isnan(row["published_spread"])
+            else f"± {wording.number(row['published_spread'], places)} "
+        )
+        parts.append(f"{printed}({row['spread_kind']})")
+    if not np.isnan(row["published_seeds"]):
+        parts.append(wording.count(int(row["published_seeds"]), "seed"))
+    return ", ".join(parts)
+
+
 def _published_row(row: pd.Series, papers: Mapping[str, str]) -> PublishedRow:
     places = wording.decimals(np.array([row["published"], row["own"]]))
     return PublishedRow(
@@ -293,6 +313,7 @@ def _published_row(row: pd.Series, papers: Mapping[str, str]) -> PublishedRow:
         score=row["score"],
         published=wording.number(row["published"], places),
         published_interval=wording.interval(row["published_low"], row["published_high"], places),
+        published_spread=_published_spread(row, places),
         measured=wording.number(row["own"], places),
         measured_interval=wording.interval(row["own_low"], row["own_high"], places),
         environments=row["environments"].replace(" ", ", "),

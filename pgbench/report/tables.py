@@ -73,7 +73,7 @@ def _printed_claim_effects(rows: Sequence[ClaimEffectRow]) -> pd.DataFrame:
 def _printed_published(rows: Sequence[PublishedRow]) -> pd.DataFrame:
     cells = [
         (
-            *(row.variant, row.source, row.published, row.published_interval),
+            *(row.variant, row.source, row.published, row.published_spread, row.published_interval),
             *(row.measured, row.measured_interval, row.mismatches or "nothing found"),
         )
         for row in rows
@@ -82,6 +82,7 @@ def _printed_published(rows: Sequence[PublishedRow]) -> pd.DataFrame:
         "Variant",
         "Published as",
         "Published",
+        "Spread",
         "Interval",
         "This study",
         "Its interval",

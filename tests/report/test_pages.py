@@ -25,6 +25,7 @@ from pgbench.report.study_page import write_study
 from pgbench.report.study_view import study_view
 from pgbench.report.texts import table_captions
 from pgbench.studies.plans import StudyPlan
+from pgbench.studies.references import SPREADS
 
 VOID = {"meta", "link", "img", "br", "input"}
 
@@ -148,6 +149,14 @@ def test_missing_scores_are_shown(reports):
         assert "of 5 replicas: 5 no episode finished" in text
         assert "of 5 replicas: 1 diverged" in text
         assert "diverged after 12,000 steps" in text
+
+
+def test_a_published_score_stands_with_its_spread_and_what_that_is(reports):
+    for page in ("invented.html", "invented.md"):
+        text = words(reports / page)
+        assert "± 6.1 (population_deviation), 3 seeds" in text.replace("\\_", "_")
+        assert SPREADS["population_deviation"][1:] in text
+        assert "baseline − published score" in text
 
 
 CHANGES = {
