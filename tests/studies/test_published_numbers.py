@@ -79,7 +79,7 @@ def test_no_run_is_listed_twice():
 
 
 @pytest.mark.parametrize(
-    "source", ["cleanrl", "openrlbenchmark", "klip-ppo", "tianshou-ppo", "tianshou-at-step"]
+    "source", ["cleanrl", "openrlbenchmark", "klip-ppo", "tianshou-ppo", "tianshou-at-step", "spinningup"]
 )
 def test_numpys_deviations_are_population_deviations(source):
     rows = [row for row in REFERENCES.values() if row.id.startswith(f"{source}-")]
