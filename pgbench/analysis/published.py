@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from pgbench.analysis import inference
 from pgbench.analysis.effects import Unjudgeable, effect
 from pgbench.storage.table_format import TableFormat
-from pgbench.studies.claims import AgainstReference, Claim, Pair
+from pgbench.studies.claims import Pair
 from pgbench.studies.plans import StudyPlan
 from pgbench.studies.references import PublishedScore, world
 from pgbench.studies.scores import Score, unrecorded
@@ -21,7 +21,7 @@ PUBLISHED = TableFormat(
         **dict.fromkeys(
             ("claim", "variant", "reference", "paper", "where", "algorithm", "environments"), "str"
         ),
-        **dict.fromkeys(("statistic", "spread_kind", "score", "mismatches", "note"), "str"),
+        **dict.fromkeys(("statistic", "spread_kind", "score", "words", "mismatches", "note"), "str"),
         **dict.fromkeys(("published", "published_low", "published_high"), "float64"),
         **dict.fromkeys(("published_spread", "published_seeds"), "float64"),
         **dict.fromkeys(("own", "own_low", "own_high"), "float64"),
@@ -44,23 +44,19 @@ def published_scores(
     Returns:
         One row a claim and published score, in the format `PUBLISHED`. `own` is the same statistic if the study has
         it, else the claim's score. Intervals have the level 95 %; they are NaN where there is none. `mismatches`
-        names every respect in which the two measurements differ.
+        names every respect in which the two measurements differ. `words` is what the claim says of the number.
     """
     rows = (
-        {"claim": name, **_compare(plan, scores, claim.score, variant, references[reference])}
+        {
+            "claim": name,
+            "words": words,
+            **_compare(plan, scores, claim.score, variant, references[reference]),
+        }
         for name, claim in plan.study.claims.items()
-        for variant, reference in _named(claim)
+        for variant, reference, words in claim.quotes
         if _shared(plan, references[reference])
     )
     return PUBLISHED.table(rows)
-
-
-def _named(claim: Claim) -> Iterator[tuple[str, str]]:
-    """(variant, reference) for each published score that the claim names."""
-    named = [(variant, reference) for variant, ids in claim.published.items() for reference in ids]
-    if isinstance(claim, AgainstReference):
-        named.insert(0, (claim.variant, claim.reference))
-    return iter(dict.fromkeys(named))
 
 
 def _shared(plan: StudyPlan, reference: PublishedScore) -> list[str]:

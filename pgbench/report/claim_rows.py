@@ -35,6 +35,7 @@ class PublishedRow:
         measured: this study's number.
         measured_interval: its interval.
         environments: where this study measured.
+        words: what the claim says of the number, if it is of another algorithm or statistic.
         mismatches: how the two numbers differ as measurements, in full; empty if they do not.
         respects: the same as a list of nouns, such as "environment and steps".
         note: what a reader of the published number must know.
@@ -51,6 +52,7 @@ class PublishedRow:
     measured: str
     measured_interval: str
     environments: str
+    words: str
     mismatches: str
     respects: str
     note: str
@@ -317,6 +319,7 @@ def _published_row(row: pd.Series, papers: Mapping[str, str]) -> PublishedRow:
         measured=wording.number(row["own"], places),
         measured_interval=wording.interval(row["own_low"], row["own_high"], places),
         environments=row["environments"].replace(" ", ", "),
+        words=row["words"],
         mismatches=row["mismatches"],
         respects=wording.enumeration(re.findall(r"(\w+): ", row["mismatches"])),
         note=row["note"],

@@ -74,7 +74,8 @@ def _printed_published(rows: Sequence[PublishedRow]) -> pd.DataFrame:
     cells = [
         (
             *(row.variant, row.source, row.published, row.published_spread, row.published_interval),
-            *(row.measured, row.measured_interval, row.mismatches or "nothing found"),
+            *(row.measured, row.measured_interval),
+            "; ".join(filter(None, [row.words, row.mismatches])) or "nothing found",
         )
         for row in rows
     ]

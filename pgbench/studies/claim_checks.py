@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.methods.algorithm import Algorithm
+from pgbench.methods.compatibility.of_published_names import families, published_family
 from pgbench.studies.claims import (
     AgainstReference,
     AtLeast,
@@ -18,7 +19,7 @@ from pgbench.studies.claims import (
     margin,
 )
 from pgbench.studies.references import PublishedScore, read_papers, read_references, world
-from pgbench.studies.scores import NORMALISED, metric_score, unrecorded
+from pgbench.studies.scores import NORMALISED, SCORES, metric_score, unrecorded
 from pgbench.studies.study import Study
 
 
@@ -66,7 +67,8 @@ def _faults(claim: Claim, known: Known) -> Iterator[str]:
     """The names that do not exist; if all exist, what is wrong with the things that they name."""
     study, algorithms, references, papers = known
     unknown = [*_unknown("papers.bib has no entry", [claim.source.paper], papers)]
-    unknown += _unknown("there is no reference", claim.references, references)
+    quoted = [quote.reference for quote in claim.quotes]
+    unknown += _unknown("there is no reference", quoted, references)
     unknown += _unknown("the study has no environment", claim.environments or (), study.environments)
     unknown += _unknown("the study has no variant", claim.published, algorithms)
     if unknown:
@@ -87,6 +89,7 @@ def _faults(claim: Claim, known: Known) -> Iterator[str]:
         yield f"the runs do not record what the score '{claim.score}' is made of: {remedy}"
     if isinstance(claim, AgainstReference):
         yield from _reference_faults(claim, references[claim.reference], study)
+    yield from _quote_faults(claim, known)
     yield from _pair_faults(tested, algorithms)
     yield from _kind_faults(claim, tested, study.environments)
     yield from _unit_faults(claim, tested, study.environments)
@@ -132,8 +135,26 @@ def _reference_faults(claim: AgainstReference, reference: PublishedScore, study:
             f"neither an error nor the number of seeds is published for '{reference.id}', so nothing can be judged "
             "by it; print it beside the scores with 'published'"
         )
-    if claim.across == "each" and len(claimed) > 1:
-        yield f"'{reference.id}' is an average over environments; leave out 'across: each'"
+    if claim.across != "mean" and len(claimed) > 1:
+        yield f"'{reference.id}' is an average over environments; leave out 'across'"
+
+
+def _quote_faults(claim: Claim, known: Known) -> Iterator[str]:
+    """Published numbers of another statistic or algorithm than the variant's that no word says it of."""
+    recorded = {*SCORES} - unrecorded(known.study.evaluation).keys()
+    for variant, name, words in claim.quotes:
+        reference = known.references[name]
+        if words or (isinstance(claim, AgainstReference) and name == claim.reference):
+            continue
+        family = published_family(reference.algorithm)
+        others = [] if reference.scores & recorded else [f"another statistic ({reference.statistic})"]
+        if family is not None and family not in families(known.algorithms[variant]):
+            others.append(f"another algorithm ({reference.algorithm})")
+        if others:
+            yield (
+                f"published: '{name}' is of {' and '.join(others)} than '{variant}'; say so in words: "
+                f"'{variant}: {{{name}: …}}'"
+            )
 
 
 def _pair_faults(tested: Hypothesis, algorithms: Mapping[str, Algorithm]) -> Iterator[str]:

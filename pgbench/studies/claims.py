@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Literal, NamedTuple, assert_never
+from typing import Annotated, Literal, NamedTuple, assert_never
 
-from pydantic import BeforeValidator, Field, FiniteFloat, PositiveFloat, PositiveInt
+from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt
 
 from pgbench.base.specification import Specification
 from pgbench.studies.references import PublishedScore
@@ -46,8 +46,23 @@ class Margin(NamedTuple):
     of: Unit
 
 
-def _one_or_several(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+class Quote(NamedTuple):
+    """A published score that a claim prints beside a variant's own, with what must be said of it; often nothing."""
+
+    variant: str
+    reference: str
+    words: str
+
+
+PublishedIds = NonEmpty | Annotated[tuple[NonEmpty, ...] | dict[NonEmpty, NonEmpty], Field(min_length=1)]
+"""An id of a published score, several, or id → how the number is of another statistic or algorithm."""
+
+
+def _with_words(ids: PublishedIds) -> dict[str, str]:
+    """Id → words; empty words where there are none."""
+    if isinstance(ids, str):
+        ids = (ids,)
+    return ids if isinstance(ids, dict) else dict.fromkeys(ids, "")
 
 
 class AtLeast(Specification):
@@ -73,15 +88,21 @@ class _Common(Specification):
         "mean",
         description="Whether it must hold on average over environments, on each, or on at least k of them.",
     )
-    published: dict[
-        NonEmpty, Annotated[tuple[NonEmpty, ...], BeforeValidator(_one_or_several), Field(min_length=1)]
-    ] = Field({}, description="Variant → ids of published scores to print beside the variant's own score.")
+    published: dict[NonEmpty, PublishedIds] = Field(
+        {},
+        description="Variant → ids of published scores to print beside the variant's own score. A number of "
+        "another algorithm or statistic needs words that say so: id → words.",
+    )
     caveat: str | None = Field(None, min_length=1, description="How this test departs from the paper's.")
 
     @property
-    def references(self) -> tuple[str, ...]:
-        """Ids of the published scores that the claim names."""
-        return tuple(reference for ids in self.published.values() for reference in ids)
+    def quotes(self) -> tuple[Quote, ...]:
+        """The published scores that the claim names, with the variants that they stand beside."""
+        return tuple(
+            Quote(variant, reference, words)
+            for variant, ids in self.published.items()
+            for reference, words in _with_words(ids).items()
+        )
 
 
 class _WithMargin(_Common):
@@ -159,9 +180,10 @@ class AgainstReference(_WithMargin):
     reference: NonEmpty = Field(description="Id of a row in workflows/references.")
 
     @property
-    def references(self) -> tuple[str, ...]:
-        """Ids of the published scores that the claim names."""
-        return (self.reference, *super().references)
+    def quotes(self) -> tuple[Quote, ...]:
+        """The published scores that the claim names; the one that it is judged by is the first."""
+        judged_by = Quote(self.variant, self.reference, "")
+        return (judged_by, *(quote for quote in super().quotes if quote[:2] != judged_by[:2]))
 
 
 Claim = Annotated[

@@ -370,9 +370,10 @@ def test_more_of_our_seeds_do_not_lessen_a_published_error():
 
 
 def test_published_scores_stand_beside_the_studys_own():
-    claim = directional("A", "B", published={"A": "known", "B": ["known"]})
+    claim = directional("A", "B", published={"A": {"known": "so <so>"}, "B": ["known"]})
     published = judge(a_plan({"only": claim}, spent=500), invented(), {"known": PUBLISHED_SCORE}).published
     assert published["variant"].tolist() == ["A", "B"]
+    assert published["words"].tolist() == ["so <so>", ""]
     assert published["own"].tolist() == pytest.approx([100.0, 60.0])
     assert published["published_high"].tolist() == [110.0, 110.0]
     assert (

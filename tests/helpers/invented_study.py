@@ -36,7 +36,7 @@ CLAIMS = {
         "lower": "baseline",
         "score": "last_100",
         "unit": "range",
-        "published": {"PPO": "ppo-figure3-ppo-clip-0.2-halfcheetah-v1-1m"},
+        "published": {"PPO": {"ppo-figure3-ppo-clip-0.2-halfcheetah-v1-1m": "read off a <graph>"}},
         "caveat": "Invented | numbers.",
     },
     "no-difference": {
@@ -47,6 +47,16 @@ CLAIMS = {
         "comparator": "REINFORCE",
         "score": "area_under_curve",
         "environments": ["CartPole-v1"],
+    },
+    "ppo-matters-more": {
+        "statement": "PPO matters more than the baseline.",
+        "source": PAPER,
+        "kind": "effects",
+        "larger": ["PPO", "baseline"],
+        "smaller": ["baseline", "togo <& *co*|"],
+        "score": "last_100",
+        "unit": "range",
+        "across": {"at_least": 2},
     },
     "silent": {
         "statement": "It also learns where no episode ends.",

@@ -300,6 +300,22 @@ def test_a_claim_below_the_budget_says_so(reports):
         assert "at less than the paper’s budget: 40 % of the steps and 5 of 6 seeds" in text
 
 
+def test_a_claim_about_effects_on_some_environments_says_so(reports):
+    page = "".join(parse(reports / "invented.html").text)
+    assert re.search(r"\((PPO − baseline|baseline − PPO)\) − \(", page)
+    assert "CartPole-v1, HalfCheetah-v5, at least 2 of them" in page
+
+
+def test_words_about_a_published_number_stand_beside_it(reports):
+    """On the study's page, on the scoreboard, and in the table for a paper."""
+    for name in ("invented.html", "index.html"):
+        assert "read off a <graph>" in "".join(parse(reports / name).text)
+    for name in ("invented.md", "index.md"):
+        assert "read off a &lt;graph&gt;" in (reports / name).read_text(encoding="utf-8")
+    (table,) = reports.rglob("published-scores.tex")
+    assert "read off a" in table.read_text(encoding="utf-8")
+
+
 def test_the_papers_that_are_tested_are_cited(reports):
     for path in (reports / "invented.html", reports / "tables/invented/citation.bib"):
         text = words(path)

@@ -125,6 +125,60 @@ def test_margins_that_no_claim_can_use_are_refused(load, margins, message):
         load({}, margins=margins)
 
 
+@pytest.mark.parametrize(
+    ("variant", "name", "others"),
+    [
+        ("clipped", "huang-baselines-ppo2-cartpole-v1-500k", "another statistic (unknown)"),
+        ("clipped", "zoo-ppo-cartpole-v1-100k", "another statistic (deterministic_evaluation)"),
+        ("likelihood", "ppo-table1-no-clipping-or-penalty", "another algorithm (PPO No clipping or penalty)"),
+        ("trusting", "cleanrl-ppo-cartpole-v1-500k", "another algorithm (PPO)"),
+        ("plain", "cleanrl-ppo-cartpole-v1-500k", "another algorithm (PPO)"),
+        ("replayed", "cleanrl-ppo-cartpole-v1-500k", "another algorithm (PPO)"),
+        (
+            "clipped",
+            "cleanrl-rpo-rpo-alpha-0.5-pendulum-v1-8m",
+            "another statistic (unknown) and another algorithm (RPO alpha=0.5)",
+        ),
+    ],
+)
+def test_a_number_of_another_algorithm_or_statistic_needs_words(load, variant, name, others):
+    variants = {
+        "likelihood": {"surrogate": "log_likelihood"},
+        "trusting": {"parent": "trpo"},
+        "plain": {"parent": "reward_to_go"},
+        "replayed": {"parent": "replay"},
+    }
+    study = STUDY | {"variants": STUDY["variants"] | variants}
+    for ids in (name, [name]):
+        with pytest.raises(Refusal) as refusal:
+            load({"published": {variant: ids}}, study=study)
+        assert (
+            f"claim 'it-helps': published: '{name}' is of {others} than '{variant}'; say so in words: "
+            f"'{variant}: {{{name}: …}}'" in str(refusal.value)
+        )
+    words = "that of another method"
+    (claim,) = load({"published": {variant: {name: words}}}, study=study).claims.values()
+    assert claim.quotes == ((variant, name, words),)
+
+
+def test_a_number_of_the_same_algorithm_and_statistic_needs_none(load):
+    published = {
+        "clipped": ["cleanrl-ppo-cartpole-v1-500k", "ppo-table1-clip-eps-0.2"],
+        "not clipped": "ppo-table1-no-clipping-or-penalty",
+    }
+    (claim,) = load({"published": published}).claims.values()
+    assert [quote.words for quote in claim.quotes] == ["", "", ""]
+    study = STUDY | {"evaluation": {"episodes": 10}}
+    assert load({"published": {"clipped": "zoo-ppo-cartpole-v1-100k"}}, study=study)
+
+
+def test_the_number_that_judges_is_quoted_first(load):
+    published = {"clipped": ["zoo-ppo-cartpole-v1-100k", REFERENCE["reference"]]}
+    study = STUDY | {"evaluation": {"episodes": 10}}
+    (claim,) = load({"published": published}, REFERENCE, study).claims.values()
+    assert [quote.reference for quote in claim.quotes] == [REFERENCE["reference"], "zoo-ppo-cartpole-v1-100k"]
+
+
 EFFECTS = {
     **{key: CLAIM[key] for key in ("statement", "source", "score")},
     "kind": "effects",
@@ -227,7 +281,7 @@ def test_a_comparison_with_a_published_score_needs_a_margin(load, relation):
 
 
 def test_a_published_average_is_compared_with_an_average(load):
-    with pytest.raises(Refusal, match="is an average over environments; leave out 'across: each'"):
+    with pytest.raises(Refusal, match="is an average over environments; leave out 'across'"):
         load(TABLE_1 | {"across": "each"}, REFERENCE, ON_TASKS)
 
 

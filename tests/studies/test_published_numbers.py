@@ -97,13 +97,13 @@ QUOTING = [
     pytest.param(claim, id=f"{path.stem}-{name}")
     for path in sorted(STUDIES.glob("*.yaml"))
     for name, claim in load_study(path).claims.items()
-    if claim.references and _quoted(claim)
+    if claim.quotes and _quoted(claim)
 ]
 
 
 @pytest.mark.parametrize("claim", QUOTING)
 def test_a_statement_quotes_a_published_number_or_a_difference_of_two(claim):
-    values = [value(id_) for id_ in claim.references]
+    values = [value(quote.reference) for quote in claim.quotes]
     if not isinstance(claim, AgainstReference):
         values = [one - other for one, other in permutations(values, 2)]
     half_a_digit = 0.5 * 10.0 ** -len(_quoted(claim).partition(".")[2])
