@@ -18,6 +18,7 @@ from pgbench.studies.claims import (
     hypothesis,
     margin,
 )
+from pgbench.studies.opposite_claims import overlapping
 from pgbench.studies.references import PublishedScore, read_papers, read_references, world
 from pgbench.studies.scores import NORMALISED, SCORES, metric_score, unrecorded
 from pgbench.studies.study import Study
@@ -58,7 +59,7 @@ def check_claims(study: Study, algorithms: Mapping[str, Algorithm], where: str) 
         for name, claim in study.claims.items()
         for fault in _faults(claim, known)
     ]
-    lines = lines or [f"{where}: {fault}" for fault in _unused_margins(study)]
+    lines = lines or [f"{where}: {fault}" for fault in _faults_of_all(study, known.references)]
     if lines:
         raise Refusal("\n".join(lines))
 
@@ -97,6 +98,13 @@ def _faults(claim: Claim, known: Known) -> Iterator[str]:
 
 def _unknown(fault: str, names: Iterable[str], known: Collection[str]) -> Iterator[str]:
     return (f"{fault} '{name}'; {nearest(name, known)}" for name in names if name not in known)
+
+
+def _faults_of_all(study: Study, references: Mapping[str, PublishedScore]) -> Iterator[str]:
+    """What is wrong with claims together, each of which is right."""
+    yield from _unused_margins(study)
+    tested = {name: hypothesis(claim, study.margins, references) for name, claim in study.claims.items()}
+    yield from overlapping(study.claims, tested, study.environments)
 
 
 def _unused_margins(study: Study) -> Iterator[str]:
