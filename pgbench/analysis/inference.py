@@ -187,10 +187,17 @@ class PValues(NamedTuple):
 def between(effect: Contrast, low: float, high: float) -> PValues:
     """P-values of the findings that a contrast lies between two bounds, or beyond one; a bound may be infinite.
 
-    Two one-sided tests show that it lies between them (Schuirmann 1987).
+    Two one-sided tests show that it lies between them (Schuirmann 1987). With two bounds there are two ways to lie
+    beyond one, so the smaller p-value counts twice (Bonferroni).
     """
     above, below = tail(effect, low), 1 - tail(effect, high)
-    return PValues(np.maximum(above, below), np.minimum(1 - above, 1 - below))
+    beyond = bounds(low, high) * np.minimum(1 - above, 1 - below)
+    return PValues(np.maximum(above, below), np.minimum(1.0, beyond))
+
+
+def bounds(low: float, high: float) -> int:
+    """How many of two bounds are finite."""
+    return int(np.isfinite(low)) + int(np.isfinite(high))
 
 
 def at_least(needed: int, hypotheses: Sequence[PValues]) -> PValues:
@@ -217,19 +224,14 @@ def combine(groups: Sequence[Sequence[PValues]]) -> PValues:
     return at_least(len(groups), [at_least(1, group) for group in groups])
 
 
-def two_sided(holds: Array, fails: Array) -> Array:
-    """The p-value of the stronger of the two findings."""
-    return np.asarray(np.minimum(1.0, 2.0 * np.minimum(holds, fails)))
-
-
 class Decision(NamedTuple):
     """What Holm's procedure (1979) decides about a family of p-values.
 
     Attributes:
         adjusted: the adjusted p-values, which are compared with α.
         rejected: whether each null hypothesis is rejected.
-        level: α of the interval that agrees with every decision: it excludes the values of a null hypothesis if and
-            only if that hypothesis is rejected.
+        level: the α that agrees with every decision: a p-value is at most this if and only if its hypothesis is
+            rejected.
     """
 
     adjusted: Array
@@ -240,8 +242,11 @@ class Decision(NamedTuple):
 def holm(p: Array, alpha: float = ALPHA) -> Decision:
     """Holm's step-down procedure for the p-values of a family.
 
+    A claim is either true or false, so only one of its two findings can be wrong. The smaller of their one-sided
+    p-values therefore is its p-value, without a factor.
+
     Args:
-        p: two-sided p-values, `[…, family]`.
+        p: p-values, `[…, family]`.
         alpha: bound on the probability of any false rejection.
     """
     family = p.shape[-1]
@@ -254,10 +259,8 @@ def holm(p: Array, alpha: float = ALPHA) -> Decision:
 
 
 def detectable(effect: Contrast, alpha: float) -> Array:
-    """The distance from a bound at which this design finds the side of the truth with probability `POWER`."""
-    return np.asarray(
-        (stdtrit(effect.freedom, 1 - alpha / 2) + stdtrit(effect.freedom, POWER)) * effect.error
-    )
+    """The distance from a bound at which a one-sided test at α finds the side of the truth, in `POWER` of cases."""
+    return np.asarray((stdtrit(effect.freedom, 1 - alpha) + stdtrit(effect.freedom, POWER)) * effect.error)
 
 
 def seeds_to_settle(
@@ -269,7 +272,7 @@ def seeds_to_settle(
         effect: a single effect.
         seeds: from which it was estimated.
         distance: of the estimate from the nearest bound, at least 0.
-        alpha: two-sided level of the test.
+        alpha: level of the one-sided test.
         others_error: the part of its error that is a publication's, which more seeds do not lessen.
 
     Returns:

@@ -8,11 +8,12 @@ better. If two variants are said to be equal, the bounds are the margin on eithe
 one-sided tests. If a variant is said to score what a publication printed, the effect is the difference of the two
 means, with the errors of both.
 
-A claim of several parts holds if all parts hold, and fails if one part fails (`inference.combine`). Holm's
-procedure corrects for the number of claims in a study: the probability that any of its verdicts is wrong is at
-most `inference.ALPHA`. The intervals in the table have the level at which the procedure stopped, so they agree
-with the verdicts. A claim that could not be judged says why. A claim that the preset leaves out from the beginning
-is not among those corrected for.
+A claim of several parts holds if all parts hold, and fails if one part fails (`inference.combine`). Each finding is
+a one-sided test. Holm's procedure corrects for the number of claims in a study: the probability that any of its
+verdicts is wrong is at most `inference.ALPHA`. The interval of a claim has the level at which the claim was tested,
+corrected for its parts, so it agrees with the verdict. The intervals of a study do not hold all at once. A claim
+that could not be judged says why. A claim that the preset leaves out from the beginning is not among those
+corrected for.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Judgement(NamedTuple):
         verdicts: one row a claim, in the format `VERDICTS`. `effect` belongs to the decisive pair of variants, in
             `unit`. `detectable` is the distance from a bound at which an effect is found with a power of 80 %.
             `seeds_to_settle` is the number of seeds that would decide an effect as large as the estimated one; it
-            is infinite above `inference.MOST_SEEDS`.
+            is infinite above `inference.MOST_SEEDS`. `level` is that of the interval.
         claims: one row a claim, pair and environment, in the format `EFFECTS`.
         published: one row a claim and published score; see `published.published_scores`.
     """
@@ -94,17 +95,29 @@ class Evidence:
         decisive: the effect that the p-values depend on.
         holds: p-value of the finding that the claim holds.
         fails: p-value of the finding that it fails.
+        ways_to_hold: the tests of which any would show that the decisive effect's part holds.
+        ways_to_fail: the tests of which any would show that the claim fails.
     """
 
     effects: tuple[Effect, ...]
     decisive: Effect
     holds: float
     fails: float
+    ways_to_hold: int
+    ways_to_fail: int
 
     @property
     def p(self) -> float:
-        """The p-value of either finding."""
-        return float(inference.two_sided(np.asarray(self.holds), np.asarray(self.fails)))
+        """The p-value of the stronger of the two findings."""
+        return min(self.holds, self.fails)
+
+    def alpha(self, verdict: str, level: float) -> float:
+        """The α of each one-sided test that the decisive effect had to pass for a verdict, at Holm's level.
+
+        A claim that passed none was tested for both findings, at the stricter of the two.
+        """
+        ways = {REPLICATED: self.ways_to_hold, CONTRADICTED: self.ways_to_fail}
+        return level / ways.get(verdict, max(ways.values()))
 
 
 @dataclass(frozen=True)
@@ -190,8 +203,14 @@ def _weigh(scores: pd.DataFrame, score: Score, environments: Sequence[str], test
     holds, fails = map(float, inference.combine(findings))
     weakest = max(range(len(groups)), key=lambda group: min(float(each.holds) for each in findings[group]))
     strongest = min(range(len(groups[weakest])), key=lambda one: float(findings[weakest][one].holds))
-    every = tuple(one for group in groups for one in group)
-    return Evidence(every, groups[weakest][strongest], holds, fails)
+    return Evidence(
+        effects=tuple(one for group in groups for one in group),
+        decisive=groups[weakest][strongest],
+        holds=holds,
+        fails=fails,
+        ways_to_hold=len(groups[weakest]),
+        ways_to_fail=len(groups) * inference.bounds(tested.low, tested.high),
+    )
 
 
 def _combined(worlds: Sequence[Evidence], needed: int) -> Evidence:
@@ -199,13 +218,19 @@ def _combined(worlds: Sequence[Evidence], needed: int) -> Evidence:
     found = inference.at_least(
         needed, [inference.PValues(np.asarray(one.holds), np.asarray(one.fails)) for one in worlds]
     )
-    decisive = sorted(worlds, key=lambda one: one.holds)[needed - 1].decisive
-    every = tuple(effect for one in worlds for effect in one.effects)
-    return Evidence(every, decisive, float(found.holds), float(found.fails))
+    decisive = sorted(worlds, key=lambda one: one.holds)[needed - 1]
+    return Evidence(
+        effects=tuple(effect for one in worlds for effect in one.effects),
+        decisive=decisive.decisive,
+        holds=float(found.holds),
+        fails=float(found.fails),
+        ways_to_hold=(len(worlds) - needed + 1) * decisive.ways_to_hold,
+        ways_to_fail=needed * decisive.ways_to_fail,
+    )
 
 
 def _correct(outcomes: Mapping[str, Evidence | NotJudged]) -> tuple[dict[str, Corrected], float]:
-    """What Holm's procedure says of each claim, and α of the intervals that agree with it."""
+    """What Holm's procedure says of each claim, and the α with which its decisions agree."""
     p_values: dict[str, float] = {}
     for name, outcome in outcomes.items():
         if isinstance(outcome, Evidence):
@@ -273,11 +298,11 @@ def reservation(plan: StudyPlan, claim: Claim) -> str:
 
 
 def _verdict(
-    outcome: Evidence | NotJudged, tested: Hypothesis, corrected: Corrected, alpha: float
+    outcome: Evidence | NotJudged, tested: Hypothesis, corrected: Corrected, level: float
 ) -> dict[str, Any]:
     """The verdict and its numbers."""
     shared = {
-        **{"unit": tested.unit, "bound_low": tested.low, "bound_high": tested.high, "level": 1 - alpha},
+        **{"unit": tested.unit, "bound_low": tested.low, "bound_high": tested.high},
         **{"p": corrected.p, "p_adjusted": corrected.p_adjusted},
     }
     if isinstance(outcome, NotJudged):
@@ -286,10 +311,11 @@ def _verdict(
         names = {"variant": first.variant, "comparator": first.comparator or ""}
         return shared | counts | names | {"verdict": NOT_JUDGED, "reason": outcome.reason}
     effect, contrast = outcome.decisive, outcome.decisive.contrast
-    value, (low, high) = float(contrast.value), map(float, inference.interval(contrast, alpha))
-    distance = min(abs(value - bound) for bound in (tested.low, tested.high) if math.isfinite(bound))
     finding = REPLICATED if outcome.holds < outcome.fails else CONTRADICTED
     verdict = finding if corrected.rejected else INCONCLUSIVE
+    alpha = outcome.alpha(verdict, level)
+    value, (low, high) = float(contrast.value), map(float, inference.interval(contrast, 2 * alpha))
+    distance = min(abs(value - bound) for bound in (tested.low, tested.high) if math.isfinite(bound))
     return shared | {
         "verdict": verdict,
         "reason": _remarks(effect, tested, verdict, low, high),
@@ -298,6 +324,7 @@ def _verdict(
         "effect": value,
         "low": low,
         "high": high,
+        "level": 1 - 2 * alpha,
         "detectable": float(inference.detectable(contrast, alpha)),
         "seeds_to_settle": inference.seeds_to_settle(
             contrast, effect.seeds, distance, alpha, effect.published_error

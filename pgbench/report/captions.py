@@ -20,10 +20,9 @@ class Caption(NamedTuple):
 
 def study_caption(name: str, tables: StudyTables) -> Caption:
     """The caption of a figure of the whole study: `claims`, `final-scores` or `effects`."""
-    texts, verdicts = figure_texts(name), tables.judgement.verdicts
+    texts = figure_texts(name)
     numbers = texts.numbers.format_map(
         {
-            "corrected": wording.level(verdicts["level"].max()) if len(verdicts) else "",
             "level": wording.percent(1 - inference.ALPHA),
             "replicas": _replicas(tables),
             "steps": _budgets(tables),

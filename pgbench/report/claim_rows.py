@@ -138,7 +138,6 @@ class ClaimSection:
         rows: one row for each claim.
         count: how many claims there are, with the noun.
         tally: each verdict, and how many claims have it.
-        interval_level: the level of the corrected intervals; empty without claims.
         scores: each score that claims compare, and its meaning.
         calibration: how often intervals held the truth in simulations, as a clause; empty for one seed.
         effects: one row for each claim, pair of variants and environment.
@@ -149,7 +148,6 @@ class ClaimSection:
     rows: tuple[ClaimRow, ...]
     count: str
     tally: tuple[tuple[str, int], ...]
-    interval_level: str
     scores: tuple[tuple[str, str], ...]
     calibration: str
     effects: tuple[ClaimEffectRow, ...]
@@ -170,7 +168,6 @@ def claim_section(judgement: Judgement, papers: Mapping[str, str], seeds: int) -
         rows=claim_rows(judgement, papers),
         count=wording.count(len(verdicts), "claim"),
         tally=verdict_counts(verdicts["verdict"]),
-        interval_level=wording.level(verdicts["level"].max()) if len(verdicts) else "",
         scores=tuple((score, meaning(score)) for score in dict.fromkeys(verdicts["score"])),
         calibration=_calibration(seeds) if seeds > 1 else "",
         effects=tuple(_effect_row(row) for _, row in judgement.claims.iterrows()),
@@ -219,7 +216,7 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str], published: tuple[Publi
         across={"mean": "", "each": "each"}.get(row["across"], f"{row['across']} of them"),
         judged=judged,
         effect=_amount(row["effect"], row),
-        interval=f"[{_amount(row['low'], row)}, {_amount(row['high'], row)}]" if judged else wording.MISSING,
+        interval=_interval(row) if judged else wording.MISSING,
         claimed=_bounds(row),
         detectable=_amount(row["detectable"], row),
         seeds=wording.number(row["seeds"]),
@@ -227,6 +224,11 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str], published: tuple[Publi
         diverged=wording.count(row["diverged"], "replica") if row["diverged"] else "",
         published=published,
     )
+
+
+def _interval(row: pd.Series) -> str:
+    """The interval of a claim's effect, with its level."""
+    return f"[{_amount(row['low'], row)}, {_amount(row['high'], row)}] at {wording.level(row['level'])}"
 
 
 def _compared(row: pd.Series) -> str:

@@ -157,7 +157,6 @@ def _numbers(tables: StudyTables, claims: ClaimSection) -> dict[str, str]:
         "resamples": wording.number(statistics.RESAMPLES),
         "replicas": wording.count(replicas, "replica"),
         "coverage": wording.percent(_bootstrap_coverage(replicas)) if replicas > 1 else "",
-        "interval_level": claims.interval_level,
         "alpha": wording.percent(inference.ALPHA),
         "power": wording.percent(inference.POWER),
         "calibration": claims.calibration,

@@ -1,7 +1,8 @@
 """Verdicts on simulated experiments whose truth is known are wrong no more often than they promise.
 
-Every study has six claims. The worst truth is an effect on its bound: there, any verdict is an error. Errors are
-counted a study, as Holm's correction promises them.
+Every study has six claims. The worst truth is an effect a hair's breadth from its bound. On one side the claim is
+true and *contradicted* is wrong, on the other it is false and *replicated* is wrong. Errors are counted a study, as
+Holm's correction promises them.
 """
 
 import math
@@ -19,13 +20,15 @@ SAMPLING = 3.3 * math.sqrt(0.05 * 0.95 / STUDIES)
 def judged(groups, low, high):
     """Verdicts, as `claims.judge` reaches them: (replicated, contradicted)."""
     found = inference.combine([[inference.between(one, low, high) for one in group] for group in groups])
-    rejected = inference.holm(inference.two_sided(*found)).rejected
+    rejected = inference.holm(np.minimum(*found)).rejected
     return rejected & (found.holds < found.fails), rejected & (found.holds >= found.fails)
 
 
 def errors(replicated, contradicted):
-    """The share of studies with any verdict."""
-    return float(np.mean((replicated | contradicted).any(axis=-1)))
+    """The share of studies with a wrong verdict, if all claims are false, if all are true, or every other one."""
+    is_true = np.arange(CLAIMS) % 2 == 0
+    wrong = (replicated, contradicted, np.where(is_true, contradicted, replicated))
+    return max(float(np.mean(each.any(axis=-1))) for each in wrong)
 
 
 @pytest.fixture(scope="module", params=calibration.DISTRIBUTIONS)

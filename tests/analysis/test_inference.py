@@ -63,7 +63,7 @@ def test_between_is_the_two_one_sided_tests(rng):
     above = stats.ttest_1samp(sample, -0.2, alternative="greater").pvalue
     below = stats.ttest_1samp(sample, 0.3, alternative="less").pvalue
     assert findings.holds == pytest.approx(max(above, below))
-    assert findings.fails == pytest.approx(min(1 - above, 1 - below))
+    assert findings.fails == pytest.approx(min(1.0, 2 * min(1 - above, 1 - below)))
 
 
 def test_between_agrees_with_the_interval(rng):
@@ -71,7 +71,7 @@ def test_between_agrees_with_the_interval(rng):
     low, high = inference.interval(found, 0.1)
     findings = inference.between(found, -0.7, 0.4)
     assert ((findings.holds < 0.05) == ((low > -0.7) & (high < 0.4))).all()
-    assert ((findings.fails < 0.05) == ((high < -0.7) | (low > 0.4))).all()
+    assert ((findings.fails < 0.1) == ((high < -0.7) | (low > 0.4))).all()
 
 
 def test_all_groups_must_hold_and_in_each_one_suffices():
@@ -110,7 +110,7 @@ def test_a_truth_at_the_detectable_distance_is_found_four_times_in_five(rng):
         design = Contrast(np.zeros(()), np.asarray(error), np.asarray(seeds - 1.0))
         distance = inference.detectable(design, 0.05)
         found = inference.contrast([distance + rng.standard_normal((seeds, 20_000))], [1.0])
-        power = np.mean(inference.tail(found, 0.0) <= 0.025)
+        power = np.mean(inference.tail(found, 0.0) <= 0.05)
         assert power == pytest.approx(inference.POWER, abs=0.04)
 
 
@@ -118,7 +118,7 @@ def test_the_seeds_that_would_settle_it_do(rng):
     pilot = Contrast(np.asarray(0.8), np.asarray(1 / np.sqrt(5)), np.asarray(4.0))
     seeds = inference.seeds_to_settle(pilot, 5, 0.8, 0.05)
     found = inference.contrast([0.8 + rng.standard_normal((int(seeds), 20_000))], [1.0])
-    assert np.mean(inference.tail(found, 0.0) <= 0.025) == pytest.approx(inference.POWER, abs=0.03)
+    assert np.mean(inference.tail(found, 0.0) <= 0.05) == pytest.approx(inference.POWER, abs=0.03)
 
 
 def test_no_number_of_seeds_settles_an_effect_on_its_bound():

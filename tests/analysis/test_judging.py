@@ -142,7 +142,7 @@ def reference(relation, **more):
 )
 def test_clear_cases(claim, expected):
     assert verdict(claim)["verdict"] == expected
-    assert verdict(claim, invented(spread=60.0))["verdict"] == "inconclusive"
+    assert verdict(claim, invented(spread=90.0))["verdict"] == "inconclusive"
 
 
 def test_a_margin_decides():
@@ -179,7 +179,7 @@ def test_two_effects_are_compared_seed_by_seed():
     assert (row["variant"], row["comparator"]) == ("(A − C)", "(A − B)")
     assert row["effect"] == pytest.approx((80 - 40) / 90)
     by_seed = here["B"] - here["C"] - 0.1 * (here["A"] - 10.0)
-    assert row["p"] == pytest.approx(2 * stats.ttest_1samp(by_seed, 0.0).pvalue)  # of two signs
+    assert row["p"] == pytest.approx(stats.ttest_1samp(by_seed, 0.0).pvalue)  # one side, of two signs
     decisive = judged.claims[judged.claims["decisive"]]
     assert (len(judged.claims), len(decisive)) == (4, 1)
     assert decisive["difference"].item() == pytest.approx(40.0)
@@ -220,10 +220,10 @@ def test_effect_and_interval_are_students_t_of_differences_less_so_much_of_the_r
     best_less_untrained = here["A"] - 10.0
     expected = stats.ttest_1samp(here["A"] - here["B"] - 0.1 * best_less_untrained, 0.0)
     assert row["effect"] == pytest.approx(40 / 90)
-    assert row["p"] == pytest.approx(expected.pvalue)
+    assert row["p"] == pytest.approx(expected.pvalue / 2)
     for end in (row["low"], row["high"]):
         at_end = stats.ttest_1samp(here["A"] - here["B"] - end * best_less_untrained, 0.0)
-        assert at_end.pvalue == pytest.approx(0.05)
+        assert at_end.pvalue == pytest.approx(0.1)
     assert row["seeds"] == SEEDS
 
 
@@ -257,7 +257,7 @@ def test_the_decisive_pair_is_the_weakest_step():
 
 
 def test_more_claims_need_more_evidence():
-    scores = invented({"A": 100.0, "B": 84.0, "C": 20.0}, spread=3.4)
+    scores = invented({"A": 100.0, "B": 84.0, "C": 20.0}, spread=4.2)
     alone = judge(a_plan({"a": directional("A", "B", **ONE)}), scores, {}).verdicts
     p = alone["p"].item()
     assert 0.025 < p < 0.05  # decided alone, not beside a claim that is open
@@ -266,7 +266,7 @@ def test_more_claims_need_more_evidence():
     both = judge(a_plan({"a": directional("A", "B", **ONE), "b": open_claim}), scores, {}).verdicts
     assert both["verdict"].tolist() == ["inconclusive", "inconclusive"]
     assert both["p_adjusted"].iloc[0] == pytest.approx(2 * p)
-    assert both["level"].tolist() == [0.975, 0.975]
+    assert both["level"].tolist() == pytest.approx([0.95, 0.95])
 
 
 def test_a_replica_that_diverged_counts_as_the_worst():
@@ -336,7 +336,7 @@ def test_a_published_score_is_judged_by_the_difference():
     error, published = 2.0 / SEEDS**0.5, 20.0 / (2 * stats.norm.ppf(0.975))
     total = error**2 + published**2
     freedom = (SEEDS - 1) * total**2 / (error**4 + published**4)
-    expected = stats.t.interval(0.95, freedom, 4.0, total**0.5)
+    expected = stats.t.interval(0.9, freedom, 4.0, total**0.5)
     assert row["effect"] == pytest.approx(4.0)
     assert (row["low"], row["high"]) == pytest.approx(expected)
     assert verdict(reference("above", margin={"size": 5.0, "of": "score"}), scores)["bound_low"] == 5.0
