@@ -17,22 +17,20 @@ def untrained(scores: pd.DataFrame) -> pd.Series:
 
 
 def with_diverged(scores: pd.DataFrame) -> pd.DataFrame:
-    """The scores, in which a replica that diverged counts as the worst.
+    """The scores, in which a replica that diverged counts as the untrained policy, or as itself if that is worse.
 
-    Its score is the lowest of all replicas of the study in that environment, or the untrained policy's if that is
-    lower: a method that often diverges must not look better for it. A replica in whose budget no episode ended has
-    not failed, and stays without a score. Metrics of updates keep their values from before the divergence.
+    It ended with no policy, so it is worth no more than none; its own last episodes count if their mean is lower.
+    No other replica decides: what a method gets must not depend on variants that have nothing to do with it. A
+    replica in whose budget no episode ended has not failed, and stays without a score. Metrics of updates keep
+    their values from before the divergence.
     """
     diverged = scores["status"] == "diverged"
     if not diverged.any():
         return scores
-    environments, base = scores["environment"], untrained(scores)
-    columns = {}
-    for score in RETURNS.keys() & set(scores):
-        worst = scores.groupby("environment")[score].min()
-        lowest = environments.map(worst.combine(base, np.fmin))
-        columns[score] = scores[score].mask(diverged, lowest)
-    return scores.assign(**columns)
+    floor = np.fmin(scores["environment"].map(untrained(scores)), scores["last_episodes"])
+    return scores.assign(
+        **{score: scores[score].mask(diverged, floor) for score in RETURNS.keys() & set(scores)}
+    )
 
 
 def ranges(scores: pd.DataFrame, score: Score) -> pd.Series:

@@ -20,10 +20,12 @@ from pgbench.analysis import inference
 from pgbench.analysis.inference import Contrast, Parts
 from pgbench.studies.claims import Comparison, Unit
 from pgbench.studies.references import PublishedScore
-from pgbench.studies.scores import NORMALISED, Score
+from pgbench.studies.scores import NORMALISED, Score, metric_score
 
-FEWEST_SEEDS = 3
-"""Two replicas miss a second mode half of the time, even if it holds half of the probability."""
+FEWEST_SEEDS = 5
+"""With fewer, only differences of many standard deviations are found: it would only look like a test."""
+FEWEST_OF_THEIR_OWN = 3
+"""Of these, replicas that did not diverge: where most did, equal substitutes would look like certainty."""
 
 
 class Unjudgeable(ValueError):  # noqa: N818 - nothing went wrong: there is too little to judge by
@@ -145,11 +147,8 @@ def _stratum(
     in_environment = scores[scores["environment"] == environment]
     weights = compared.weights
     compared_rows = in_environment[in_environment["variant"].isin(weights)]
-    seeds = min(len(_by_seed(in_environment, label, score)) for label in weights)
-    if seeds < FEWEST_SEEDS:
-        raise Unjudgeable(
-            f"{seeds} replicas with the score '{score}' on {environment}; at least {FEWEST_SEEDS} are needed"
-        )
+    for label in weights:
+        _check_replicas(compared_rows[compared_rows["variant"] == label], score, environment)
     in_units, rest = _unit(in_environment, score, compared, unit)
     parts = [
         _parts(_by_seed(in_environment, label, score), weights.get(label, 0.0), in_units.get(label, 0.0))
@@ -161,6 +160,25 @@ def _stratum(
         diverged=int((compared_rows["status"] == "diverged").sum()),
         missing=int(compared_rows[score].isna().sum()),
     )
+
+
+def _check_replicas(replicas: pd.DataFrame, score: Score, environment: str) -> None:
+    """Refuse to judge by too few replicas of a variant.
+
+    Raises:
+        Unjudgeable: if too few have the score, or too few have it by themselves and not in place of one.
+    """
+    scored = replicas[score].notna()
+    if scored.sum() < FEWEST_SEEDS:
+        raise Unjudgeable(
+            f"{scored.sum()} replicas with the score '{score}' on {environment}; at least {FEWEST_SEEDS} are needed"
+        )
+    own = scored if metric_score(score) is not None else scored & (replicas["status"] == "scored")
+    if own.sum() < FEWEST_OF_THEIR_OWN:
+        raise Unjudgeable(
+            f"{own.sum()} replicas with a score '{score}' of their own on {environment}, for the others diverged; "
+            f"at least {FEWEST_OF_THEIR_OWN} are needed"
+        )
 
 
 def _by_seed(scores: pd.DataFrame, variant: str, score: Score) -> pd.Series:

@@ -49,6 +49,7 @@ VERDICTS = TableFormat(
         **dict.fromkeys(
             ("claim", "kind", "statement", "paper", "where", "score", "environments", "across"), "str"
         ),
+        "provisional": "bool",
         **dict.fromkeys(("verdict", "reservation", "reason", "variant", "comparator", "unit"), "str"),
         **dict.fromkeys(("effect", "low", "high", "level", "bound_low", "bound_high"), "float64"),
         **dict.fromkeys(("p", "p_adjusted", "detectable", "seeds_to_settle"), "float64"),
@@ -259,6 +260,7 @@ def _description(plan: StudyPlan, name: str, claim: Claim) -> dict[str, Any]:
         "score": claim.score,
         "environments": " ".join(environments),
         "across": str(claim.across),
+        "provisional": is_provisional(plan, claim),
         "reservation": reservation(plan, claim),
         "caveat": claim.caveat or "",
     }
@@ -281,6 +283,15 @@ def share_of_steps(plan: StudyPlan, claim: Claim) -> float:
         if planned.environment in (claim.environments or plan.study.environments)
     )
     return min(shares, default=1.0)
+
+
+def is_provisional(plan: StudyPlan, claim: Claim) -> bool:
+    """Whether a claim is judged at less than its own budget: at fewer steps, or in fewer environments.
+
+    Fewer seeds make a verdict rarer, not another one.
+    """
+    named = claim.environments or (*plan.study.environments, *plan.left_out)
+    return share_of_steps(plan, claim) < 1 or not set(named).isdisjoint(plan.left_out)
 
 
 def reservation(plan: StudyPlan, claim: Claim) -> str:
@@ -306,6 +317,7 @@ def _verdict(
         **{"p": corrected.p, "p_adjusted": corrected.p_adjusted},
     }
     if isinstance(outcome, NotJudged):
+        shared |= {"provisional": False}
         counts = dict.fromkeys(("seeds", "diverged", "missing"), 0)
         first = tested.groups[0][0]
         names = {"variant": first.variant, "comparator": first.comparator or ""}

@@ -182,7 +182,10 @@ def _grid(budget: int) -> Integers:
 
 
 def scores_of(replica: Replica) -> dict[str, Any]:
-    """One replica's row of scores; NaN where it has none, and then its status says why."""
+    """One replica's row of scores; NaN where it has none, and then its status says why.
+
+    `last_episodes` is the mean of its last episodes however it ended.
+    """
     row = {
         "variant": replica.planned.variant,
         "environment": replica.planned.environment,
@@ -192,13 +195,14 @@ def scores_of(replica: Replica) -> dict[str, Any]:
         "steps": replica.trained,
         "episodes": len(replica.returns),
         "untrained": replica.untrained,
+        "last_episodes": _mean(replica.returns[-LAST_EPISODES:]),
     }
     row |= dict.fromkeys(RETURNS, np.nan) | _evaluation_scores(replica)
     if replica.status != "scored":
         return row
     _, points = replica.curve
     return row | {
-        "last_100": float(np.mean(replica.returns[-LAST_EPISODES:])),
+        "last_100": row["last_episodes"],
         "area_under_curve": float(np.nanmean(points)),
         "maximum": float(np.nanmax(points)),
         "iteration_20": _mean(replica.ended_in(20)),

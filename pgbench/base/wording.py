@@ -47,9 +47,9 @@ def enumeration(items: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
-def count(quantity: int, noun: str) -> str:
-    """'1 replica', '2 replicas'."""
-    return f"{number(quantity)} {noun}{'' if quantity == 1 else 's'}"
+def count(quantity: int, noun: str, plural: str | None = None) -> str:
+    """'1 replica', '2 replicas'; '1 study', '2 studies' with the plural given."""
+    return f"{number(quantity)} {noun if quantity == 1 else plural or f'{noun}s'}"
 
 
 def span(numbers: Sequence[int]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,9 @@ from pgbench.base import wording
 from pgbench.studies.references import SPREADS, STATISTICS, citation
 from pgbench.studies.scores import meaning
 
+PROVISIONAL = "provisional"
+HEADINGS = (*VERDICT_NAMES, PROVISIONAL)
+"""Under which findings are counted. A verdict at less than the study's budget counts apart from all others."""
 UNITS = {"score": "", "comparator": " of the comparator", "range": " of the range"}
 
 
@@ -67,7 +71,8 @@ class Finding:
         paper: the citation.
         source: the citation and the place in the paper.
         verdict: one of `VERDICT_NAMES`.
-        reservation: how much of the paper's budget was spent; empty if all of it, or if nothing was judged.
+        provisional: whether it was judged at fewer steps or environments than the study's own budget has.
+        reservation: how much of that budget was spent; empty if all of it, or if nothing was judged.
         reason: what a reader should know beside the numbers.
         judged: whether there is an effect.
         effect: the measured effect.
@@ -81,6 +86,7 @@ class Finding:
     paper: str
     source: str
     verdict: str
+    provisional: bool
     reservation: str
     reason: str
     judged: bool
@@ -89,6 +95,11 @@ class Finding:
     claimed: str
     seeds: str
     published: tuple[PublishedRow, ...]
+
+    @property
+    def counted_as(self) -> str:
+        """The heading under which it is counted: its verdict, or `PROVISIONAL`."""
+        return PROVISIONAL if self.provisional else self.verdict
 
 
 @dataclass(frozen=True)
@@ -137,7 +148,7 @@ class ClaimSection:
     Attributes:
         rows: one row for each claim.
         count: how many claims there are, with the noun.
-        tally: each verdict, and how many claims have it.
+        tally: each heading, and how many claims are counted under it; see `tally`.
         scores: each score that claims compare, and its meaning.
         calibration: how often intervals held the truth in simulations, as a clause; empty for one seed.
         effects: one row for each claim, pair of variants and environment.
@@ -164,10 +175,11 @@ def claim_section(judgement: Judgement, papers: Mapping[str, str], seeds: int) -
         seeds: replicas of each variant.
     """
     verdicts, published = judgement.verdicts, judgement.published
+    rows = claim_rows(judgement, papers)
     return ClaimSection(
-        rows=claim_rows(judgement, papers),
+        rows=rows,
         count=wording.count(len(verdicts), "claim"),
-        tally=verdict_counts(verdicts["verdict"]),
+        tally=tally(rows),
         scores=tuple((score, meaning(score)) for score in dict.fromkeys(verdicts["score"])),
         calibration=_calibration(seeds) if seeds > 1 else "",
         effects=tuple(_effect_row(row) for _, row in judgement.claims.iterrows()),
@@ -179,10 +191,10 @@ def claim_section(judgement: Judgement, papers: Mapping[str, str], seeds: int) -
     )
 
 
-def verdict_counts(verdicts: pd.Series) -> tuple[tuple[str, int], ...]:
-    """Each verdict that a claim can have, and how often it occurs."""
-    counts = verdicts.value_counts()
-    return tuple((name, int(counts.get(name, 0))) for name in VERDICT_NAMES)
+def tally(findings: Sequence[Finding]) -> tuple[tuple[str, int], ...]:
+    """How many findings are counted under each of `HEADINGS`; provisional ones only if there are any."""
+    counts = Counter(finding.counted_as for finding in findings)
+    return tuple((name, counts[name]) for name in HEADINGS if counts[name] or name != PROVISIONAL)
 
 
 def claim_rows(judgement: Judgement, papers: Mapping[str, str]) -> tuple[ClaimRow, ...]:
@@ -208,6 +220,7 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str], published: tuple[Publi
         source=f"{paper}, {row['where']}",
         caveat=row["caveat"],
         verdict=row["verdict"],
+        provisional=bool(row["provisional"]),
         reservation=row["reservation"].removeprefix("at ") if judged else "",
         reason="; ".join(filter(None, (row["reason"], row["mismatches"]))),
         compared=_compared(row),

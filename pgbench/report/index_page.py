@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from pgbench.analysis import statistics, study_tables
-from pgbench.analysis.judging import REPLICATED, VERDICT_NAMES
+from pgbench.analysis import inference, statistics, study_tables
+from pgbench.analysis.judging import CONTRADICTED, REPLICATED
 from pgbench.analysis.study_tables import StudyTables, load
 from pgbench.base import wording
 from pgbench.laboratory.records import read_record, read_statements
 from pgbench.report import citing, illustrations, texts
-from pgbench.report.claim_rows import Finding, claim_rows, verdict_counts
+from pgbench.report.claim_rows import HEADINGS, PROVISIONAL, Finding, claim_rows, tally
 from pgbench.report.headlines import Headline, headline
 from pgbench.report.publishing import ShownFigure, TableFiles, published, render, write, write_tables
 from pgbench.report.statement_rows import VERDICTS, statement_rows
@@ -46,7 +46,7 @@ class PaperRow:
     Attributes:
         name: the citation.
         total: how many of its claims studies test.
-        counts: how many of them have each verdict, in the order of `VERDICT_NAMES`.
+        counts: how many of them are counted under each heading, in the order of `HEADINGS`.
         measured: how many of its statements the laboratory replicates; empty if it tests none.
     """
 
@@ -62,10 +62,10 @@ class IndexView:
 
     Attributes:
         rows: the scoreboard: claims of studies, then statements of the laboratory.
-        tally: each verdict, and how many claims have it.
+        tally: each heading, and how many claims are counted under it.
         laboratory: the same of the laboratory's statements; empty without a laboratory.
         papers: one row for each paper.
-        verdicts: the names of all verdicts.
+        verdicts: all headings under which claims are counted.
         studies: each study in a few sentences.
         identity: the joint identifier of all results.
         entry: BibTeX of them.
@@ -152,14 +152,14 @@ def index_view(studies: Sequence[StudyTables], laboratory: Sequence[Path] = ()) 
     identity = study_tables.joint_identifier([*(tables.identity for tables in studies), *measured])
     return IndexView(
         rows=(*claims, *statements),
-        tally=_tally(claims),
-        laboratory=_tally(statements) if statements else (),
+        tally=tally([row.finding for row in claims]),
+        laboratory=tally([row.finding for row in statements]) if statements else (),
         papers=_by_paper(claims, statements),
-        verdicts=VERDICT_NAMES,
+        verdicts=HEADINGS,
         studies=tuple(headline(tables) for tables in studies),
         identity=identity,
         entry=citing.index_entry(identity, [(tables.plan, tables.provenance) for tables in studies]),
-        paragraphs=texts.paragraphs("index", {"level": wording.percent(statistics.LEVEL)}),
+        paragraphs=texts.paragraphs("index", _numbers_of_paragraphs(claims)),
     )
 
 
@@ -181,6 +181,21 @@ def index_tables(
     return [PageTable("claims", numbers, printed_findings([row.finding for row in view.rows]))]
 
 
+def _numbers_of_paragraphs(claims: Sequence[BoardRow]) -> dict[str, str]:
+    """What the paragraphs say of the claims: how many verdicts hold for good, and how many wrong ones to expect."""
+    settled = [row for row in claims if row.finding.counted_as in (REPLICATED, CONTRADICTED)]
+    studies = len({row.study for row in settled})
+    provisional = sum(row.finding.provisional for row in claims)
+    return {
+        "level": wording.percent(statistics.LEVEL),
+        "alpha": wording.percent(inference.ALPHA),
+        "settled": wording.count(len(settled), "verdict"),
+        "settled_studies": wording.count(studies, "study", "studies"),
+        "wrong": f"{inference.ALPHA * studies:.1f}",
+        "provisional": wording.count(provisional, PROVISIONAL + " verdict"),
+    }
+
+
 def _statements(directory: Path, papers: Mapping[str, str]) -> list[BoardRow]:
     """The statements of a measurement as rows of the board; they have no seeds, budget or published score."""
     anchor = read_record(directory).measurement.name
@@ -190,6 +205,7 @@ def _statements(directory: Path, papers: Mapping[str, str]) -> list[BoardRow]:
             paper=row.paper,
             source=row.source,
             verdict=row.verdict,
+            provisional=False,
             reservation="",
             reason="",
             judged=True,
@@ -214,26 +230,22 @@ def _numbers(directory: Path) -> pd.DataFrame:
     return named[columns].assign(study=LABORATORY, claim=read_record(directory).measurement.name)
 
 
-def _tally(rows: Sequence[BoardRow]) -> tuple[tuple[str, int], ...]:
-    return verdict_counts(pd.Series([row.finding.verdict for row in rows], dtype="str"))
-
-
 def _by_paper(claims: Sequence[BoardRow], statements: Sequence[BoardRow]) -> tuple[PaperRow, ...]:
     """Each paper, and how many of its claims have which verdict; the paper with the most claims comes first.
 
     The laboratory's statements are counted apart: those that are exact would drown the claims that take training.
     """
 
-    def verdicts(rows: Sequence[BoardRow], paper: str) -> list[str]:
-        return [row.finding.verdict for row in rows if row.finding.paper == paper]
+    def headings(rows: Sequence[BoardRow], paper: str) -> list[str]:
+        return [row.finding.counted_as for row in rows if row.finding.paper == paper]
 
     papers = sorted({row.finding.paper for row in [*claims, *statements]})
-    counted = [(paper, verdicts(claims, paper), verdicts(statements, paper)) for paper in papers]
+    counted = [(paper, headings(claims, paper), headings(statements, paper)) for paper in papers]
     return tuple(
         PaperRow(
             name=paper,
             total=len(trained),
-            counts=tuple(trained.count(name) for name in VERDICT_NAMES),
+            counts=tuple(trained.count(name) for name in HEADINGS),
             measured=f"{measured.count(REPLICATED)} of {len(measured)}" if measured else "",
         )
         for paper, trained, measured in sorted(counted, key=lambda row: (-len(row[1]), -len(row[2])))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.base import wording
-from pgbench.report.claim_rows import ClaimEffectRow, Finding, PublishedRow
+from pgbench.report.claim_rows import PROVISIONAL, ClaimEffectRow, Finding, PublishedRow
 from pgbench.report.score_rows import EffectCell, EffectRow, ScoreCell, ScoreRow
 from pgbench.report.specification_rows import Rung
 from pgbench.report.study_view import RunRow, StudyView
@@ -57,12 +57,18 @@ def printed_findings(rows: Sequence[Finding]) -> pd.DataFrame:
     """One row for each claim, as on the page of a study or on the scoreboard."""
     cells = [
         (
-            *(row.statement, row.source, ", at ".join(filter(None, [row.verdict, row.reservation]))),
+            *(row.statement, row.source, _verdict(row)),
             *(row.claimed, row.effect, row.interval, row.seeds),
         )
         for row in rows
     ]
     return _texts(cells, ["Claim", "Source", "Verdict", "Claimed", "Effect", "Interval", "Seeds"])
+
+
+def _verdict(row: Finding) -> str:
+    """The verdict, and how much less than the study's budget it rests on."""
+    budget = f"at {row.reservation}" if row.reservation else ""
+    return ", ".join(filter(None, [row.verdict, PROVISIONAL if row.provisional else "", budget]))
 
 
 def _printed_claim_effects(rows: Sequence[ClaimEffectRow]) -> pd.DataFrame:

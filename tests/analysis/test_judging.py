@@ -73,6 +73,7 @@ def invented(means=MEANS, spread=2.0, seeds=SEEDS):
                     "status": "scored",
                     "untrained": factor * 10.0 + shift,
                     "last_100": factor * (mean + noise[seed]) + shift,
+                    "last_episodes": factor * (mean + noise[seed]) + shift,
                 }
                 for seed in range(seeds)
             ]
@@ -142,7 +143,7 @@ def reference(relation, **more):
 )
 def test_clear_cases(claim, expected):
     assert verdict(claim)["verdict"] == expected
-    assert verdict(claim, invented(spread=90.0))["verdict"] == "inconclusive"
+    assert verdict(claim, invented(spread=75.0))["verdict"] == "inconclusive"
 
 
 def test_a_margin_decides():
@@ -269,10 +270,16 @@ def test_more_claims_need_more_evidence():
     assert both["level"].tolist() == pytest.approx([0.95, 0.95])
 
 
-def test_a_replica_that_diverged_counts_as_the_worst():
-    scores = invented()
-    lost = (scores["variant"] == "A") & (scores["seed"] == 0)
-    scores.loc[lost, "status"], scores.loc[lost, "last_100"] = "diverged", np.nan
+def lose(scores, variants, seeds):
+    """Let some replicas diverge, on every environment."""
+    lost = scores["variant"].isin(variants) & scores["seed"].isin(seeds)
+    return scores.assign(
+        status=scores["status"].mask(lost, "diverged"), last_100=scores["last_100"].mask(lost)
+    )
+
+
+def test_a_replica_that_diverged_counts_as_the_untrained_policy():
+    scores = lose(invented(), ["A"], [0])
     row = verdict(directional("A", "B", **ONE), scores)
     kept = scores[(scores["environment"] == "CartPole-v1") & (scores["status"] == "scored")]
     mean = (
@@ -280,6 +287,34 @@ def test_a_replica_that_diverged_counts_as_the_worst():
     ) / SEEDS  # the untrained policy's return
     assert row["effect"] == pytest.approx((mean - 60.0) / (mean - 10.0))
     assert row["diverged"] == 1
+
+
+@pytest.mark.parametrize(
+    ("lost", "judged"), [([0], True), ([0, 1], True), (range(4), False), (range(SEEDS), False)]
+)
+@pytest.mark.parametrize("variants", [["A"], ["B"], ["A", "B"]])
+def test_too_few_scores_of_their_own_are_not_judged_whatever_was_filled_in(variants, lost, judged):
+    for claim in (directional("A", "B"), directional("B", "A"), equivalence(0.1)):
+        row = verdict(claim, lose(invented(), variants, lost))
+        assert (row["verdict"] != "not judged") == judged
+        if not judged:
+            assert "with a score 'last_100' of their own on CartPole-v1" in row["reason"]
+
+
+def test_other_variants_do_not_decide_what_a_diverged_replica_is_worth():
+    """C ends far below the untrained policy, and A and B are judged as before."""
+    scores = lose(invented(), ["A"], [0])
+    collapsed = scores.assign(last_100=scores["last_100"].mask(scores["variant"] == "C", -5000.0))
+    claim = directional("A", "B", **ONE)
+    columns = ["verdict", "effect", "low", "high"]
+    assert verdict(claim, scores)[columns].tolist() == verdict(claim, collapsed)[columns].tolist()
+
+
+def test_a_smaller_budget_makes_a_verdict_provisional_and_fewer_seeds_do_not():
+    assert not verdict(directional("A", "B"))["provisional"]
+    assert verdict(directional("A", "B"), spent=250)["provisional"]
+    row = verdict(directional("A", "B"), invented(seeds=5), seeds=5)
+    assert (row["provisional"], row["reservation"]) == (False, "at 5 of 6 seeds")
 
 
 def test_without_common_seeds_each_variant_is_a_sample():

@@ -104,6 +104,7 @@ def test_a_seed_that_lacks_a_score_is_left_out_and_a_variant_that_lacks_all_does
 def test_a_replica_that_diverged_counts():
     gains = np.random.default_rng(0).normal(1.0, 0.1, (5, 2))
     scores = table_1(gains).assign(status=["diverged", *["scored"] * 9])
+    scores = scores.assign(last_episodes=scores["last_100"])
     scores.loc[0, "last_100"] = np.nan
     gains[0, 0] = 0.0  # the untrained policy's
     found = variant_scores.normalised(scores).query("variant == '00'")[READINGS].to_numpy()
