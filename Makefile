@@ -35,7 +35,9 @@ full: venv
 report: venv
 	$(BIN)/python -m pgbench restore
 	@studies=$$($(BIN)/python -m pgbench published --complete) && \
-	$(BIN)/snakemake --cores $(CORES) --config preset=paper reports=reports/published "studies=$$studies"
+	measurements=$$($(BIN)/python -m pgbench published --measurements) && \
+	$(BIN)/snakemake --cores $(CORES) --config preset=paper reports=reports/published \
+	  "studies=$$studies" "laboratory=$$measurements"
 
 test: venv
 	$(BIN)/ruff format --check .

@@ -86,10 +86,19 @@ def print_published(
     complete: Annotated[
         bool, typer.Option("--complete", help="Only the names of the studies that are complete, as a list.")
     ] = False,
+    measurements: Annotated[
+        bool,
+        typer.Option(
+            "--measurements", help="Only the laboratory's measurements that are published, as a list."
+        ),
+    ] = False,
     configuration: Configured = CONFIGURATION,
     preset: Preset = PAPER,
 ) -> None:
     """Say how much of each study is published."""
+    if measurements:
+        print(_listed(_measurements(source, preset)))
+        return
     hours = {
         f"{directory.parent.name}/{directory.name}": record.seconds / 3600
         for directory, record in published_blocks.records(source)
@@ -99,7 +108,7 @@ def print_published(
         names = [plan.name for plan in plans if set(plan.blocks()) <= hours.keys()]
         if not names:
             raise Refusal(f"{source}: holds all blocks of no study, so there is nothing to report")
-        print(f"[{', '.join(names)}]")
+        print(_listed(names))
         return
     rows = []
     for plan in plans:
@@ -109,6 +118,17 @@ def print_published(
         rows.append((plan.name, f"{len(there)} of {len(blocks)}", f"{spent:.1f}"))
     print(wording.text_table(("study", "blocks published", "core hours"), rows))
     print(f"\n{wording.count(len(hours), 'block')}, {sum(hours.values()):.1f} core hours")
+
+
+def _measurements(source: Path, preset: str) -> list[str]:
+    """The names of the laboratory's measurements that are published."""
+    layout = Layout(source)
+    return [name for name in catalogue.CATALOGUE if (layout.measurement(preset, name) / MEASUREMENT).exists()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a list that Snakemake's --config reads."""
+    return f"[{', '.join(names)}]"
 
 
 def _plans(configuration: Path, preset: str) -> list[StudyPlan]:
