@@ -13,11 +13,11 @@ from typing import Annotated, Any
 
 import typer
 
-from pgbench.base import wording
+from pgbench.base import surroundings, wording
 from pgbench.base.importing import quickly_imported
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.base.specification import Specification
-from pgbench.base.yaml_files import read_yaml
+from pgbench.base.yaml_files import read_yaml, whole_number
 from pgbench.costs import budgets, measuring_verbs
 from pgbench.costs.measuring_verbs import CONFIGURATION, COSTS, Configured, Costs
 from pgbench.costs.model import finished_blocks, read_costs
@@ -121,7 +121,9 @@ ReferenceBatches = Annotated[
 def train(
     algorithm: Annotated[str, typer.Argument(help="A member of the lineage, such as ppo.")],
     environment: Annotated[str, typer.Argument(help="A Gymnasium id, such as HalfCheetah-v5.")],
-    steps: Annotated[int, typer.Option(help="Environment steps of each replica.")],
+    steps: Annotated[
+        int, typer.Option(parser=whole_number, metavar="INTEGER", help="Environment steps of each replica.")
+    ],
     seeds: Annotated[str, typer.Option(help="One seed or a range; they are trained in lockstep.")] = "0-9",
     override: Override = None,
     name: Annotated[str | None, typer.Option(help="Refuse if the run has another name.")] = None,
@@ -168,7 +170,12 @@ def resolve(
     study: Annotated[str, typer.Argument(help="A name in workflows/studies, or the path of a YAML file.")],
     preset: Annotated[str, typer.Option(help="The name of this preset.")] = "paper",
     seeds: Annotated[int | None, typer.Option(help="The most replicas of each run.")] = None,
-    steps: Annotated[int | None, typer.Option(help="The most environment steps of each replica.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number, metavar="INTEGER", help="The most environment steps of each replica."
+        ),
+    ] = None,
     environment: Annotated[
         list[str] | None, typer.Option(help="An environment to keep, instead of all; may be repeated.")
     ] = None,
@@ -330,6 +337,7 @@ def schemas(
 
 def main() -> None:
     """Run a verb; a refused input ends with its reason and exit code 2, a failing machine with exit code 1."""
+    surroundings.settle()
     try:
         app()
     except Refusal as refusal:

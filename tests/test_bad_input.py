@@ -342,6 +342,11 @@ def test_a_bomb_of_aliases_is_refused_at_once():
         ("a: [", "is not valid YAML"),
         ("a: &a [1, *a]", "stands inside the value that it repeats"),
         ("a: &a {b: 1, <<: *a}", "stands inside the value that it repeats"),
+        *((f"a: {text}", "an octal number") for text in ("010", "08", "-010", "0o17", "00", "01.5", "0_1")),
+        *((f"a: {text}", "a sexagesimal number") for text in ("2:46:40", "1:30", "1:30.5")),
+        ("a: 0x1F", "a hexadecimal number"),
+        ("a: 0b11", "a binary number"),
+        ("b: 1\na: 010", r"\(line 2, column 4\)"),
     ],
 )
 def test_yaml_that_would_surprise_is_refused(text, message):
@@ -353,6 +358,59 @@ def test_plain_yaml_is_read():
     text = "a: 1_000\nb: [x, 1.5, null, true]\nc: {d: 2020-01-01}\ne:\n  - f: g"
     expected = {"a": 1000, "b": ["x", 1.5, None, True], "c": {"d": "2020-01-01"}, "e": [{"f": "g"}]}
     assert parse_yaml(text, "text") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *(
+            ("1e6", 1e6),
+            ("1E+6", 1e6),
+            ("3e-4", 3e-4),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("1_000.5", 1000.5),
+            ("0", 0),
+        ),
+        *(("'010'", "010"), ("y", "y"), ("=", "="), ("1_", "1_"), ("1__0", "1__0"), ("v1e6", "v1e6")),
+    ],
+)
+def test_decimal_numbers_are_numbers_and_the_rest_is_text(text, value):
+    found = parse_yaml(f"a: {text}", "text")["a"]
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("word", ["yes", "no", "on", "off", "true", "False"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "seeds: {}",
+        "environments: {{CartPole-v1: {}}}",
+        "variants: {{a: {{advantage.lam: {}}}}}",
+        "variants: {{a: {{networks.hidden: [64, {}]}}}}",
+        "evaluation: {{episodes: {}}}",
+        "margins: {{last_100: {{range: {}}}}}",
+    ],
+)
+def test_a_truth_is_no_number(line, word):
+    lines = {"question": "q", "parent": "ppo", "environments": "{CartPole-v1: 1e4}", "variants": "{a: }"}
+    key, _, value = line.format(word).partition(": ")
+    text = "\n".join(f"{name}: {value}" for name, value in (lines | {key: value}).items())
+    with file_of(text) as path, pytest.raises(Refusal, match="true and false are none: write a number"):
+        load_study(path)
+
+
+def test_a_million_steps_may_be_written_as_1e6():
+    text = "{question: q, parent: ppo, environments: {CartPole-v1: 1e6}, variants: {a: }}"
+    with file_of(text) as path:
+        assert load_study(path).environments == {"CartPole-v1": 1_000_000}
+
+
+@pytest.mark.parametrize("label", ["no", "1e6", "null", "~", "5"])
+def test_a_label_that_yaml_takes_for_something_else_asks_for_quotes(label):
+    text = f"{{question: q, parent: ppo, environments: {{CartPole-v1: 10}}, variants: {{{label}: }}}}"
+    with file_of(text) as path, pytest.raises(Refusal, match="write it in quotes if it is text"):
+        load_study(path)
 
 
 @pytest.mark.parametrize(

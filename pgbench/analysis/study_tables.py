@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import AwareDatetime, ValidationError
 
 from pgbench.analysis.judging import Judgement
+from pgbench.base.places import visible
 from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
 from pgbench.methods.runs import seeds_of
@@ -29,7 +30,7 @@ def identifier(directory: Path) -> str:
     Time and machine are no results and are left out. Two people who train the same study on the same versions and
     get the same numbers get the same identifier.
     """
-    tables = sorted(directory.glob("*.parquet"))
+    tables = visible(directory, "*.parquet")
     return _digest(f"{table.name} {sha256(table)}" for table in tables)
 
 

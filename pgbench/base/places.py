@@ -10,3 +10,8 @@ WORKFLOWS = CHECKOUT / "workflows"
 STUDIES = WORKFLOWS / "studies"
 REFERENCES = WORKFLOWS / "references"
 TEMPLATES = WORKFLOWS / "report"
+
+
+def visible(directory: Path, pattern: str) -> list[Path]:
+    """What is in a directory, without hidden files such as `.#name`, which editors and systems leave there."""
+    return [path for path in sorted(directory.glob(pattern)) if not path.name.startswith(".")]

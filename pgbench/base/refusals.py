@@ -89,6 +89,8 @@ def explain(error: ValidationError, where: str, model: type[BaseModel]) -> Refus
             lines.append(f"{where}: the key '{key}' is missing")
         else:
             message = fault["msg"].removeprefix("Value error, ")
+            if fault["type"] == "string_type" and isinstance(fault["input"], bool | int | float | None):
+                message += "; write it in quotes if it is text"
             at = f"'{key}' is {_shortened(repr(fault['input']))}: " if key else ""
             lines.append(f"{where}: {at}{message}")
     return Refusal(*lines)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import typing
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -25,6 +27,19 @@ class Specification(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _truths_are_no_numbers(cls, values: Any) -> Any:
+        """Refuse `on` for 1 and `no` for 0; a model inside looks at its own fields."""
+        for name, value in values.items() if isinstance(values, Mapping) else ():
+            if name in cls.model_fields and _is_a_truth_for_a_number(
+                cls.model_fields[name].annotation, value
+            ):
+                raise ValueError(
+                    f"'{name}' needs numbers, and yes, no, on, off, true and false are none: write a number"
+                )
+        return values
+
     @property
     def named(self) -> dict[str, Any]:
         """What counts in a name: all values, defaults included except those of fields marked `LATER`."""
@@ -35,6 +50,22 @@ class Specification(BaseModel):
         """Eight hexadecimal digits over what counts in a name."""
         canonical = json.dumps(self.named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def _is_a_truth_for_a_number(annotation: Any, value: Any) -> bool:
+    """Whether a value is or holds a truth value where its annotation allows numbers, but no truth values."""
+    if isinstance(value, Mapping | list | tuple):
+        inner = value.values() if isinstance(value, Mapping) else value
+        return any(_is_a_truth_for_a_number(annotation, each) for each in inner)
+    allowed = list(_types_in(annotation))
+    return isinstance(value, bool) and bool not in allowed and (int in allowed or float in allowed)
+
+
+def _types_in(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation mentions, through unions, containers and `Annotated`."""
+    yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _types_in(argument)
 
 
 def _without_later(model: BaseModel, dumped: dict[str, Any]) -> dict[str, Any]:

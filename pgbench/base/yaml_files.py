@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,23 @@ MAXIMAL_DEPTH = 30
 MAXIMAL_SIZE = 100_000
 """Values in a file, with aliases written out."""
 
+_WHOLE, _DIGITS = "(?:0|[1-9][0-9]*(?:_[0-9]+)*)", "[0-9]+(?:_[0-9]+)*"
+_PLAIN = {
+    "bool": "(?i:yes|no|on|off|true|false)",
+    "null": "(?i:null)|~|",
+    "merge": "<<",
+    "int": f"[-+]?{_WHOLE}",
+    "float": rf"[-+]?(?:{_WHOLE}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?[0-9]+)?|(?i:[-+]?\.inf|\.nan)",
+}
+"""Tag → how what is no text is written: as in YAML 1.1, but numbers as in YAML 1.2, with `_` between digits."""
+_OTHER_BASES = {
+    "octal": r"[-+]?0o?[0-9_]+(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?",
+    "binary": "[-+]?0b[01_]+",
+    "hexadecimal": "[-+]?0x[0-9a-fA-F_]+",
+    "sexagesimal": r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?",
+}
+"""Name → what some readers of YAML take for a number of another base than ten, and others for text."""
+
 
 class _PlainLoader(yaml.SafeLoader):
     """The YAML that people write: safe, of bounded size and depth, and without silent surprises.
@@ -21,6 +39,7 @@ class _PlainLoader(yaml.SafeLoader):
     Tags are errors, because they ask for other types. Repeated keys are errors, because all values but the last
     would be lost. Aliases, and `<<`, which merges another mapping, are allowed. They could make a short text stand
     for more values than fit into memory, so the size is counted with all of them written out. Dates stay texts.
+    Numbers are decimal, and `1e6` is one. What looks like a number of another base is an error.
     """
 
     def __init__(self, text: str) -> None:
@@ -76,10 +95,25 @@ class _PlainLoader(yaml.SafeLoader):
             raise _fault("this whole number is larger than 2⁵³", node)
         return value
 
+    def refuse_number(self, node: yaml.ScalarNode) -> None:
+        """Refuse what looks like a number of another base than ten."""
+        base = node.tag.rpartition(":")[2]
+        raise _fault(
+            f"'{node.value}' looks like {'an' if base[0] in 'aeiou' else 'a'} {base} number: write it in decimal "
+            f"digits without leading zeros, or in quotes if it is text",
+            node,
+        )
+
 
 _PlainLoader.yaml_constructors = yaml.SafeLoader.yaml_constructors | {
     "tag:yaml.org,2002:int": _PlainLoader.construct_yaml_int,
-    "tag:yaml.org,2002:timestamp": _PlainLoader.construct_yaml_str,
+    **{f"tag:pgbench:{base}": _PlainLoader.refuse_number for base in _OTHER_BASES},
+}
+_PlainLoader.yaml_implicit_resolvers = {
+    None: [
+        *((f"tag:yaml.org,2002:{name}", re.compile(f"(?:{form})$")) for name, form in _PLAIN.items()),
+        *((f"tag:pgbench:{base}", re.compile(f"(?:{form})$")) for base, form in _OTHER_BASES.items()),
+    ]
 }
 
 
@@ -96,8 +130,24 @@ def parse_yaml(text: str, where: str) -> Any:
     """
     try:
         return yaml.load(text, Loader=_PlainLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise Refusal(f"{where}: is not valid YAML: {error.problem or error.context}{place}") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise Refusal(f"{where}: is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def whole_number(text: str) -> int:
+    """The whole number that a YAML text stands for, such as 1000000 for `1e6`.
+
+    Raises:
+        ValueError: if it stands for anything else.
+    """
+    value = parse_yaml(text, "a whole number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:
+        raise ValueError(f"'{text}' is no whole number")
+    return int(value)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pgbench.base.places import visible
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import runs
 from pgbench.studies.configuration import parse_configuration
@@ -65,7 +66,7 @@ def write_random_returns(
 
 def _all_plans(directory: Path, where: str) -> list[StudyPlan]:
     """The plans of all studies in a folder, at the papers' budgets."""
-    files = {file.stem: file for file in sorted(directory.glob("*.yaml"))}
+    files = {file.stem: file for file in visible(directory, "*.yaml")}
     everything = {"preset": "all", "studies": list(files), "presets": {"all": {}}}
     return list(plan_studies(parse_configuration(everything, where), files).values())
 

@@ -143,7 +143,7 @@ def _draw_overview(figure: Figure, samples: Mapping[str, Sample], styles: Mappin
     axis.grid()
     axis.xaxis.set_major_formatter(EngFormatter(sep=""))
     axis.xaxis.set_major_locator(MaxNLocator(5))
-    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=4)
+    axis.legend(axis.lines, list(samples), loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=4)
     label_left(figure, "episodic return", room)
 
 

@@ -16,17 +16,29 @@ import seaborn as sns  # type: ignore[import-untyped]
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from PIL import Image
-
-mpl.use("Agg")
 
 DOTS_PER_INCH = 160
 WIDTH = 9.6
 """The width of every figure, in inches."""
 
+OTHER_SCRIPTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "Noto Sans",
+    "Noto Emoji",
+    "Unifont",
+)
+"""Fonts that are asked, where they are installed, for signs that the first font lacks."""
+
 STYLE = {
+    **{key: value for key, value in mpl.rcParamsDefault.items() if key not in ("backend", "interactive")},
     **sns.axes_style("ticks"),
-    "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
+    # DejaVu Sans ships with matplotlib: the same glyphs on every machine
+    "font.family": ["DejaVu Sans", *(name for name in OTHER_SCRIPTS if name in get_font_names())],
+    "text.parse_math": False,  # labels are texts, whatever is in them
     "font.size": 9.0,
     "axes.titlesize": 9.0,
     "axes.titlelocation": "left",

@@ -35,6 +35,13 @@ CLEANRL_NAMES = {
     "clip_fraction": "losses/clipfrac",
 }
 """Metrics that have another name in CleanRL; the others are `losses/<metric>`."""
+LONGEST_TAG = 64
+"""Characters of a tag that W&B takes."""
+OF_ANOTHER_RUN = (
+    *("WANDB_RESUME", "WANDB_RUN_ID", "WANDB_NAME", "WANDB_NOTES", "WANDB_JOB_TYPE", "WANDB_TAGS"),
+    *("WANDB_RUN_GROUP", "WANDB_SWEEP_ID", "WANDB_CONFIG_PATHS", "WANDB_PROGRAM"),
+)
+"""Variables that describe the run of another program; where to record and who may is not among them."""
 MODES = ("online", "offline", "disabled")
 PATIENCE = {"init_timeout": 30.0, "finish_timeout": 600.0, "finish_timeout_raises": True}
 """Seconds to wait for a server before a replica counts as failed."""
@@ -99,7 +106,7 @@ class Tracker:
             id=name,
             name=f"{record.name} seed {seed}",
             group=record.name,
-            tags=sorted(f"{study}/{preset}" for study, presets in labels.items() for preset in presets),
+            tags=sorted(tag(study, preset) for study, presets in labels.items() for preset in presets),
             config=configuration(record, seed, labels),
             dir=self.directory,
             mode=self.mode,
@@ -156,6 +163,15 @@ def configuration(record: BlockRecord, seed: int, labels: Mapping[str, Mapping[s
 def replica_id(run: str, seed: int) -> str:
     """The identifier of a replica: 16 hexadecimal digits that follow from its run's name and its seed."""
     return hashlib.sha256(f"{run}/{seed}".encode()).hexdigest()[:16]
+
+
+def tag(study: str, preset: str) -> str:
+    """`<study>/<preset>`; where W&B finds that too long, its beginning, and a digest that tells it from others."""
+    whole = f"{study}/{preset}"
+    if len(whole) <= LONGEST_TAG:
+        return whole
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    return f"{whole[: LONGEST_TAG - len(digest) - 1]}~{digest}"
 
 
 def choose_mode() -> Literal["online", "offline"] | None:
@@ -242,6 +258,8 @@ def track(paths: Sequence[Path], results: Path) -> str:
     mode = choose_mode()
     if mode is None:
         return "nothing was recorded: WANDB_MODE is disabled"
+    for variable in OF_ANOTHER_RUN:
+        os.environ.pop(variable, None)
     tracker = Tracker(mode, Path(os.environ.get("WANDB_DIR", results)))
     labels, replicas = study_labels(results), 0
     for directory in directories:

@@ -97,9 +97,12 @@ def _version(package: str) -> str:
 
 def _git(directory: Path, *arguments: str) -> str | None:
     """What git prints; None if there is no git, or no checkout that it trusts."""
+    # A shell that git itself started, for a hook, says with `GIT_DIR` which checkout it works on.
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(directory), *arguments]
     try:
         run = subprocess.run(
-            ["git", "-C", str(directory), *arguments], capture_output=True, check=True, text=True, timeout=60
+            command, capture_output=True, check=True, encoding="utf-8", timeout=60, env=variables
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from pgbench.base.places import visible
 from pgbench.base.refusals import Refusal
 from pgbench.storage import blocks, digests
 from pgbench.storage.blocks import BlockRecord, read_block
@@ -183,5 +184,5 @@ def _contents_rows(
             record.commit or "",
             "; ".join(dict.fromkeys(machine.processor for machine in record.machines)),
             round(record.seconds / 3600, 3),
-            sum(path.stat().st_size for path in directory.iterdir()),
+            sum(path.stat().st_size for path in visible(directory, "*")),
         )

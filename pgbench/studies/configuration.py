@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, ValidationError
 
+from pgbench.base.places import visible
 from pgbench.base.refusals import Refusal, explain, nearest
 from pgbench.base.specification import Specification
 from pgbench.studies import catalogue
@@ -87,7 +88,7 @@ def study_files(configuration: Configuration, directory: Path) -> dict[str, Path
         Refusal: if the directory has no such study, with the nearest name; or if a study cannot have its name,
             because another study or a rule of the workflow has it, or because no file could be called so.
     """
-    known = sorted(file.stem for file in directory.glob("*.yaml"))
+    known = [file.stem for file in visible(directory, "*.yaml")]
     files: dict[str, Path] = {}
     for entry in configuration.studies or configuration.spending.studies or known:
         if not entry.endswith(".yaml") and entry not in known:

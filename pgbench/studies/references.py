@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from pgbench.base.places import REFERENCES
+from pgbench.base.places import REFERENCES, visible
 from pgbench.base.refusals import Refusal, explain
 from pgbench.base.specification import Specification
 from pgbench.studies.scores import NORMALISED, RETURNS, Score
@@ -184,7 +184,7 @@ def read_references(directory: Path = REFERENCES) -> dict[str, PublishedScore]:
     """
     papers = read_papers(directory / "papers.bib")
     references: dict[str, PublishedScore] = {}
-    for path in sorted(directory.glob("*.csv")):
+    for path in visible(directory, "*.csv"):
         with path.open(encoding="utf-8", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), start=2):
                 reference = _parse(row, f"{path}: line {number}")

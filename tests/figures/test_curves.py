@@ -28,6 +28,15 @@ def test_a_panel_has_every_replica_and_the_mean_of_those_with_a_score():
     assert [text.get_text() for text in axis.texts] == ["1 of 3 replicas without a score"]
 
 
+def test_labels_are_texts_whatever_is_in_them():
+    labels = [r"$\nosuch$", "50% of $a_b_c$", "_lower", "cost $x^2$", "α & <b>β</b> {c}"]
+    figure = curves.learning_curves(*invented_curves(labels))
+    assert style.render(figure).svg
+    (legend,) = [axis.get_legend() for axis in figure.axes if axis.get_legend()]
+    assert [text.get_text() for text in legend.get_texts()] == labels
+    assert not any(text.get_parse_math() for axis in figure.axes for text in [*axis.texts, axis.title])
+
+
 def test_all_panels_show_all_curves():
     samples = curves.samples_of(*invented_curves(["first", "second", "third"]))
     steps, returns = curves.scales_of(samples)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import wandb
 
 from helpers.places import CHECKOUT
 from pgbench.base.refusals import Refusal
@@ -57,7 +58,8 @@ def block(results: Path) -> Block:
 def without_account(home: Path, **variables: str) -> dict[str, str]:
     """An environment in which W&B knows nobody."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB", "NETRC"))}
-    return kept | {"HOME": str(home), "PYTHONPATH": str(CHECKOUT)} | variables
+    another = {"WANDB_RESUME": "must", "WANDB_RUN_ID": "another", "WANDB_NOTES": "of another run"}
+    return kept | another | {"HOME": str(home), "PYTHONPATH": str(CHECKOUT)} | variables
 
 
 def track_on_a_terminal(results: Path) -> str:
@@ -105,6 +107,14 @@ def recorded(results: Path) -> dict[int, list[dict[str, Any]]]:
 
 def of_type(records: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [record[kind] for record in records if record["type"] == kind]
+
+
+def test_a_tag_is_as_long_as_wandb_allows() -> None:
+    assert tracking.tag("ladder", "quick") == "ladder/quick"
+    long = [tracking.tag("s" * 100, preset) for preset in ("p" * 100, "p" * 99, "quick")]
+    assert len(set(long)) == len(long)
+    for tag in long:
+        assert wandb.Settings(run_tags=[tag]).run_tags == (tag,)
 
 
 def test_a_replica_tracked_twice_is_one_run(recorded: dict[int, Any]) -> None:

@@ -39,6 +39,13 @@ def test_a_clean_checkout_and_a_dirty_one(checkout, monkeypatch):
     assert provenance.provenance() == {**clean, "dirty": True}
 
 
+def test_a_hook_of_another_repository_is_not_asked(checkout, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(provenance, "CHECKOUT", checkout)
+    commit = provenance.provenance()["commit"]
+    monkeypatch.setenv("GIT_DIR", str(tmp_path_factory.mktemp("another")))
+    assert provenance.provenance()["commit"] == commit is not None
+
+
 def test_outside_a_checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "CHECKOUT", tmp_path)
     record = provenance.provenance()

@@ -20,7 +20,7 @@ rule resolve:
         spending=planning_arguments,
         plan=plan_digest,
     shell:
-        "python -m pgbench resolve {input.study} {params.spending} --into {output.plan} > {log} 2>&1"
+        "python -m pgbench resolve {input.study:q} {params.spending} --into {output.plan:q} > {log:q} 2>&1"
 
 
 rule gather:
@@ -52,4 +52,4 @@ rule gather:
         study=subpath(input.plan, parent=True),
         code=code_of(digests.TABLES),
     shell:
-        "python -m pgbench gather {params.study} > {log} 2>&1"
+        "python -m pgbench gather {params.study:q} > {log:q} 2>&1"

@@ -5,7 +5,14 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.utils import update_config
+
+from pgbench.base import surroundings
+
+surroundings.settle()
+
 from pgbench import environments
+from pgbench.base.places import visible
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import naming
@@ -92,8 +99,10 @@ def tracked(studies):
 
 
 try:
-    for file in workflow.configfiles:
-        read_yaml(Path(file))  # Snakemake has read it too, but does not refuse a repeated key
+    # Snakemake has read the files too, but takes `1e6` for text, `010` for 8, and of a repeated key the last.
+    for file in [*filter(Path.exists, map(Path, workflow.configfiles))][::-1]:
+        update_config(config, read_yaml(file))
+    update_config(config, dict(workflow.config_settings.config))
     CONFIGURATION = configuration.parse_configuration(config, configuration_sources())
     FILES = configuration.study_files(
         CONFIGURATION, Path(os.path.relpath(workflow.basedir), "workflows", "studies")
@@ -105,8 +114,9 @@ except Refusal as refusal:
 RUNS = plans.runs_by_name(PLANS.values())
 # Once a run and not once a block: on a large plan, these functions took most of the time of planning.
 ARGUMENTS = {name: shlex.join(naming.training_arguments(run)) for name, run in RUNS.items()}
-TEMPLATES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "report").glob("*.*")))
-REFERENCES = sorted(map(str, Path(os.path.relpath(workflow.basedir), "workflows", "references").iterdir()))
+WORKFLOWS = Path(os.path.relpath(workflow.basedir), "workflows")
+TEMPLATES = [str(file) for file in visible(WORKFLOWS / "report", "*.*")]
+REFERENCES = [str(file) for file in visible(WORKFLOWS / "references", "*")]
 LAYOUT = Layout()
 BLOCK = str(LAYOUT.block("{run}/{block}"))
 BLOCK_FILES = (

@@ -24,8 +24,8 @@ rule laboratory_measurement:
         into=subpath(output.record, parent=True),
         code=measuring_code,
     shell:
-        "python -m pgbench laboratory {wildcards.measurement} --preset {params.preset}"
-        " --output {params.into} > {log} 2>&1"
+        "python -m pgbench laboratory {wildcards.measurement:q} --preset {params.preset}"
+        " --output {params.into:q} > {log:q} 2>&1"
 
 
 rule laboratory:
@@ -49,5 +49,5 @@ rule laboratory:
         measurements=expand(MEASURED, measurement=CONFIGURATION.laboratory),
         code=code_of(digests.LABORATORY_PAGE),
     shell:
-        "python -m pgbench laboratory-report {params.measurements}"
-        " --html {output.html} --markdown {output.markdown} > {log} 2>&1"
+        "python -m pgbench laboratory-report {params.measurements:q}"
+        " --html {output.html:q} --markdown {output.markdown:q} > {log:q} 2>&1"

@@ -43,7 +43,7 @@ rule page:
         table_captions=CAPTIONS["tables"],
         code=code_of(digests.STUDY_PAGE),
     shell:
-        "python -m pgbench report {params.study} --into {params.into} > {log} 2>&1"
+        "python -m pgbench report {params.study:q} --into {params.into:q} > {log:q} 2>&1"
 
 
 rule index:
@@ -70,5 +70,5 @@ rule index:
         laboratory=expand(f"--laboratory {MEASURED}", measurement=CONFIGURATION.laboratory),
         code=code_of(digests.INDEX_PAGE),
     shell:
-        "python -m pgbench index {params.studies} {params.laboratory}"
-        " --html {output.html} --markdown {output.markdown} > {log} 2>&1"
+        "python -m pgbench index {params.studies:q} {params.laboratory}"
+        " --html {output.html:q} --markdown {output.markdown:q} > {log:q} 2>&1"

@@ -21,4 +21,4 @@ rule track:
         block=subpath(input[0], parent=True),
     # Tracking is a view of the results: it never fails a job, and the last line says what went wrong.
     shell:
-        "python -m pgbench track {params.block} > {log} 2>&1 || tail --lines=1 {log}"
+        "python -m pgbench track {params.block:q} > {log:q} 2>&1 || tail --lines=1 {log:q}"

@@ -24,5 +24,5 @@ rule train:
         into=subpath(output.record, parent=True),
         code=training_code,
     shell:
-        "python -m pgbench train {params.run} --seeds {wildcards.block} --name {wildcards.run}"
-        " --into {params.into} > {log} 2>&1"
+        "python -m pgbench train {params.run} --seeds {wildcards.block:q} --name {wildcards.run:q}"
+        " --into {params.into:q} > {log:q} 2>&1"

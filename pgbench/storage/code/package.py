@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from pgbench.base.places import visible
 from pgbench.storage.code.bindings import Alias, Module, imported, read_module, registry
 from pgbench.storage.code.canonical import canonical
 from pgbench.storage.code.parts import Found, Node, Part, Place
@@ -18,7 +19,7 @@ EVERYTHING, EFFECTS = "*", ""
 def read_sources(directory: Path) -> dict[str, str]:
     """Module → text, of a package in a directory of the same name."""
     sources = {}
-    for path in sorted(directory.rglob("*.py")):
+    for path in visible(directory, "**/*.py"):
         parts = path.relative_to(directory.parent).with_suffix("").parts
         sources[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text(encoding="utf-8")
     return sources
