@@ -240,8 +240,9 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str], published: tuple[Publi
 
 
 def _interval(row: pd.Series) -> str:
-    """The interval of a claim's effect, with its level."""
-    return f"[{_amount(row['low'], row)}, {_amount(row['high'], row)}] at {wording.level(row['level'])}"
+    """The interval of a claim's effect, with its level; it has no ends where the effect's unit may be zero."""
+    ends = "−∞, ∞" if math.isinf(row["low"]) else f"{_amount(row['low'], row)}, {_amount(row['high'], row)}"
+    return f"[{ends}] at {wording.level(row['level'])}"
 
 
 def _compared(row: pd.Series) -> str:

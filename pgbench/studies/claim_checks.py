@@ -152,10 +152,13 @@ def _quote_faults(claim: Claim, known: Known) -> Iterator[str]:
     recorded = {*SCORES} - unrecorded(known.study.evaluation).keys()
     for variant, name, words in claim.quotes:
         reference = known.references[name]
-        if words or (isinstance(claim, AgainstReference) and name == claim.reference):
+        if words:
             continue
         family = published_family(reference.algorithm)
-        others = [] if reference.scores & recorded else [f"another statistic ({reference.statistic})"]
+        judged_by = isinstance(claim, AgainstReference) and name == claim.reference
+        others = (
+            [] if judged_by or reference.scores & recorded else [f"another statistic ({reference.statistic})"]
+        )
         if family is not None and family not in families(known.algorithms[variant]):
             others.append(f"another algorithm ({reference.algorithm})")
         if others:

@@ -182,8 +182,10 @@ class AgainstReference(_WithMargin):
     @property
     def quotes(self) -> tuple[Quote, ...]:
         """The published scores that the claim names; the one that it is judged by is the first."""
-        judged_by = Quote(self.variant, self.reference, "")
-        return (judged_by, *(quote for quote in super().quotes if quote[:2] != judged_by[:2]))
+        words = {quote[:2]: quote.words for quote in super().quotes}
+        judged_by = (self.variant, self.reference)
+        first = Quote(*judged_by, words.pop(judged_by, ""))
+        return (first, *(Quote(*quoted, said) for quoted, said in words.items()))
 
 
 Claim = Annotated[

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import math
 import re
 import shutil
 from html.parser import HTMLParser
@@ -18,6 +19,7 @@ from pgbench.base.yaml_files import read_yaml
 from pgbench.laboratory import measuring
 from pgbench.methods.runs import Evaluation
 from pgbench.report import headlines, index_page, score_rows, specification_rows
+from pgbench.report.claim_rows import claim_rows
 from pgbench.report.illustrations import study_illustrations
 from pgbench.report.index_page import write_index
 from pgbench.report.laboratory_page import write_page
@@ -25,7 +27,7 @@ from pgbench.report.study_page import write_study
 from pgbench.report.study_view import study_view
 from pgbench.report.texts import table_captions
 from pgbench.studies.plans import StudyPlan
-from pgbench.studies.references import SPREADS
+from pgbench.studies.references import SPREADS, read_papers
 
 VOID = {"meta", "link", "img", "br", "input"}
 
@@ -309,6 +311,13 @@ def test_a_claim_about_effects_on_some_environments_says_so(reports):
     page = "".join(parse(reports / "invented.html").text)
     assert re.search(r"\((PPO − baseline|baseline − PPO)\) − \(", page)
     assert "CartPole-v1, HalfCheetah-v5, at least 2 of them" in page
+
+
+def test_an_interval_without_ends_is_printed_as_one(gathered):
+    judgement = load(gathered).judgement
+    endless = judgement._replace(verdicts=judgement.verdicts.assign(low=-math.inf, high=math.inf))
+    rows = claim_rows(endless, read_papers())
+    assert {row.interval.partition(" at ")[0] for row in rows if row.judged} == {"[−∞, ∞]"}
 
 
 def test_words_about_a_published_number_stand_beside_it(reports):

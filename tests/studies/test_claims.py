@@ -172,6 +172,16 @@ def test_a_number_of_the_same_algorithm_and_statistic_needs_none(load):
     assert load({"published": {"clipped": "zoo-ppo-cartpole-v1-100k"}}, study=study)
 
 
+def test_a_claim_may_be_judged_by_another_algorithm_if_words_say_so(load):
+    study = STUDY | {"variants": {"trusting": {"parent": "trpo"}}}
+    against = REFERENCE | {"variant": "trusting"}
+    with pytest.raises(Refusal, match=re.escape("is of another algorithm (PPO) than 'trusting'")):
+        load({}, against, study)
+    published = {"trusting": {REFERENCE["reference"]: "PPO"}}
+    (claim,) = load({"published": published}, against, study).claims.values()
+    assert claim.quotes == (("trusting", REFERENCE["reference"], "PPO"),)
+
+
 def test_the_number_that_judges_is_quoted_first(load):
     published = {"clipped": ["zoo-ppo-cartpole-v1-100k", REFERENCE["reference"]]}
     study = STUDY | {"evaluation": {"episodes": 10}}
