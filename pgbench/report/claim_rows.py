@@ -151,6 +151,7 @@ class ClaimSection:
         tally: each heading, and how many claims are counted under it; see `tally`.
         scores: each score that claims compare, and its meaning.
         calibration: how often intervals held the truth in simulations, as a clause; empty for one seed.
+        unequal: the same of differences from a steady variant.
         effects: one row for each claim, pair of variants and environment.
         published: one row for each published score.
         statistics: each published statistic and each kind of published spread, and their meanings.
@@ -161,6 +162,7 @@ class ClaimSection:
     tally: tuple[tuple[str, int], ...]
     scores: tuple[tuple[str, str], ...]
     calibration: str
+    unequal: str
     effects: tuple[ClaimEffectRow, ...]
     published: tuple[PublishedRow, ...]
     statistics: tuple[tuple[str, str], ...]
@@ -182,6 +184,7 @@ def claim_section(judgement: Judgement, papers: Mapping[str, str], seeds: int) -
         tally=tally(rows),
         scores=tuple((score, meaning(score)) for score in dict.fromkeys(verdicts["score"])),
         calibration=_calibration(seeds) if seeds > 1 else "",
+        unequal=_unequal(seeds) if seeds > 1 else "",
         effects=tuple(_effect_row(row) for _, row in judgement.claims.iterrows()),
         published=tuple(_published_row(row, papers) for _, row in published.iterrows()),
         statistics=(
@@ -274,14 +277,22 @@ def _effect_row(row: pd.Series) -> ClaimEffectRow:
 
 def _calibration(seeds: int) -> str:
     """How often intervals of a difference and of a mean held the truth, for each simulated distribution."""
-
-    def share(draw: calibration.Draw, paired: bool) -> str:
-        return wording.percent(calibration.coverage(draw, seeds, np.random.default_rng(0), paired))
-
     return "; ".join(
-        f"{share(draw, True)} and {share(draw, False)} with scores that are {name}"
+        f"{_coverage(draw, seeds, draw)} and {_coverage(draw, seeds, None)} with scores that are {name}"
         for name, draw in calibration.DISTRIBUTIONS.items()
     )
+
+
+def _unequal(seeds: int) -> str:
+    """How often intervals of a difference held the truth, for each variant that is compared with a steady one."""
+    return "; ".join(
+        f"{_coverage(draw, seeds, calibration.normal)} if the other {name}"
+        for name, draw in calibration.UNEQUAL.items()
+    )
+
+
+def _coverage(draw: calibration.Draw, seeds: int, other: calibration.Draw | None) -> str:
+    return wording.percent(calibration.coverage(draw, seeds, np.random.default_rng(0), other))
 
 
 def _amount(value: float, row: pd.Series) -> str:

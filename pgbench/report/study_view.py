@@ -160,6 +160,7 @@ def _numbers(tables: StudyTables, claims: ClaimSection) -> dict[str, str]:
         "alpha": wording.percent(inference.ALPHA),
         "power": wording.percent(inference.POWER),
         "calibration": claims.calibration,
+        "unequal": claims.unequal,
     }
 
 

@@ -10,25 +10,12 @@ import math
 import numpy as np
 import pytest
 
+from helpers.simulated_verdicts import alike, difference, errors, judged
 from pgbench.analysis import calibration, inference
 
 STUDIES, CLAIMS = 10_000, 6
 SAMPLING = 3.3 * math.sqrt(0.05 * 0.95 / STUDIES)
 """How far the rate of an error of 5 % may come out above 5 %, once in 2000."""
-
-
-def judged(groups, low, high):
-    """Verdicts, as `claims.judge` reaches them: (replicated, contradicted)."""
-    found = inference.combine([[inference.between(one, low, high) for one in group] for group in groups])
-    rejected = inference.holm(np.minimum(*found)).rejected
-    return rejected & (found.holds < found.fails), rejected & (found.holds >= found.fails)
-
-
-def errors(replicated, contradicted):
-    """The share of studies with a wrong verdict, if all claims are false, if all are true, or every other one."""
-    is_true = np.arange(CLAIMS) % 2 == 0
-    wrong = (replicated, contradicted, np.where(is_true, contradicted, replicated))
-    return max(float(np.mean(each.any(axis=-1))) for each in wrong)
 
 
 @pytest.fixture(scope="module", params=calibration.DISTRIBUTIONS)
@@ -39,13 +26,7 @@ def draw(request):
 @pytest.fixture(scope="module", params=[3, 5, 10])
 def variants(request, draw):
     """Scores of five variants with the same distribution, scaled to a standard deviation of 1."""
-    rng = np.random.default_rng(5)
-    scale = draw(rng, (100_000,)).std()
-    return [draw(rng, (request.param, STUDIES, CLAIMS)) / scale for _ in range(5)]
-
-
-def difference(one, other, shift):
-    return inference.contrast([one - other + shift], [1.0])
+    return alike(draw, (request.param, STUDIES, CLAIMS), 5)
 
 
 def test_directional_claims(variants):
@@ -113,18 +94,31 @@ def test_power_grows_with_seeds_to_certainty(effect, verdict):
 
 @pytest.mark.parametrize("seeds", [5, 10])
 def test_intervals_of_differences_keep_their_level(draw, seeds):
-    assert calibration.coverage(draw, seeds, np.random.default_rng(8), paired=True) > 0.94
+    assert calibration.coverage(draw, seeds, np.random.default_rng(8), draw) > 0.94
 
 
 def test_an_interval_of_a_mean_cannot_know_of_a_rare_gait():
     shares = [
-        calibration.coverage(calibration.two_gaits, seeds, np.random.default_rng(9), paired=False)
+        calibration.coverage(calibration.two_gaits, seeds, np.random.default_rng(9), None)
         for seeds in (5, 10, 40)
     ]
     assert shares[0] < 0.8 < shares[1] < 0.93 < shares[2]
 
 
-@pytest.mark.parametrize("name", calibration.DISTRIBUTIONS)
-def test_distributions_have_the_mean_zero(name):
-    scores = calibration.DISTRIBUTIONS[name](np.random.default_rng(10), (400_000,))
+@pytest.mark.parametrize("draw", calibration.UNEQUAL.values(), ids=lambda draw: draw.__name__)
+def test_a_difference_from_a_steady_variant_cannot_know_of_it_either(draw):
+    shares = [
+        calibration.coverage(draw, seeds, np.random.default_rng(9), calibration.normal)
+        for seeds in (5, 10, 40)
+    ]
+    assert shares[0] < 0.8 < shares[1] < 0.93 < shares[2]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [*calibration.DISTRIBUTIONS.values(), *calibration.UNEQUAL.values()],
+    ids=lambda draw: draw.__name__,
+)
+def test_distributions_have_the_mean_zero(draw):
+    scores = draw(np.random.default_rng(10), (400_000,))
     assert abs(scores.mean()) < 5 * scores.std() / math.sqrt(scores.size)
