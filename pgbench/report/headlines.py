@@ -22,6 +22,7 @@ class Headline:
         name: the study's name.
         question: what it asks.
         about: what was said, by whom, and how it is tested here; none where the study does not say.
+        notes: why results differ from what is published, a paragraph each.
         reduced: what the preset leaves out; none if it leaves out nothing.
         methods: what was trained, at which cost.
         outcome: how the comparisons with the variant before came out; none where there are none.
@@ -30,6 +31,7 @@ class Headline:
     name: str
     question: str
     about: str | None
+    notes: tuple[str, ...]
     reduced: str | None
     methods: str
     outcome: str | None
@@ -41,6 +43,7 @@ def headline(tables: StudyTables) -> Headline:
         name=tables.plan.name,
         question=tables.plan.study.question,
         about=tables.plan.study.about,
+        notes=tables.plan.study.notes or (),
         reduced=_reduction(tables),
         methods=_methods(tables),
         outcome=_outcome(tables.effects),

@@ -54,6 +54,10 @@ class Study(Specification):
         description="A paragraph for a newcomer: what was said, by whom, why it matters, how it is tested here, "
         "and what is different from the paper.",
     )
+    notes: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None = Field(
+        None,
+        description="Why results differ from what is published, as far as it was found out; a paragraph each.",
+    )
     parent: str = Field(description="The member of the lineage that variants override.")
     seeds: Replicas = Field(10, description="Replicas of each run, seeds 0, 1, …")
     environments: Annotated[dict[str, Steps], Field(min_length=1)] = Field(

@@ -115,6 +115,7 @@ def plan():
             "PPO": {"parent": "ppo", "gamma": 0.98},
         },
         about="Somebody said so. Here it is invented.",
+        notes=("It differs, because it is invented.", "Nothing else was found."),
         margins=MARGINS,
         claims=CLAIMS,
         evaluation=Evaluation(episodes=3, times=4),

@@ -307,6 +307,13 @@ def test_a_claim_below_the_budget_says_so(reports):
         assert "at 40 % of the steps and 5 of 6 seeds" in text
 
 
+def test_the_paragraph_and_the_notes_of_a_study_stand_on_its_page(reports, plan):
+    for page in ("invented.html", "invented.md"):
+        text = words(reports / page)
+        assert plan.study.about in text
+        assert all(note in text for note in plan.study.notes)
+
+
 def test_a_claim_about_effects_on_some_environments_says_so(reports):
     page = "".join(parse(reports / "invented.html").text)
     assert re.search(r"\((PPO − baseline|baseline − PPO)\) − \(", page)
