@@ -15,6 +15,7 @@ import typer
 
 from pgbench.base import surroundings, wording
 from pgbench.base.importing import quickly_imported
+from pgbench.base.places import STUDIES, from_here
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.base.specification import Specification
 from pgbench.base.yaml_files import read_yaml, whole_number
@@ -26,7 +27,7 @@ from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.lineage import LINEAGE
 from pgbench.methods.paths import difference
 from pgbench.methods.runs import Run
-from pgbench.report import published_verbs
+from pgbench.report import installation_verbs, published_verbs
 from pgbench.running import verbs
 from pgbench.storage.layout import PLAN, RESULTS, Layout
 from pgbench.studies import catalogue
@@ -36,9 +37,7 @@ from pgbench.studies.plans import StudyPlan, plan_studies, read_plan
 from pgbench.studies.study import Study
 
 app = typer.Typer(
-    help="Replicates the policy-gradient literature, from REINFORCE to PPO.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # loading rich would double the time that help takes
 )
@@ -163,6 +162,8 @@ app.command()(verbs.watch)
 app.command()(published_verbs.publish)
 app.command()(published_verbs.restore)
 app.command("published")(published_verbs.print_published)
+app.command("snakefile")(installation_verbs.print_snakefile)
+app.callback()(installation_verbs.options)
 
 
 @app.command()
@@ -194,7 +195,7 @@ def resolve(
         },
     }
     configuration = parse_configuration(values, "resolve")
-    files = study_files(configuration, Path("workflows", "studies"))
+    files = study_files(configuration, from_here(STUDIES))
     for name, resolved in plan_studies(configuration, files).items():
         destination = into or Layout().study(preset, name) / PLAN
         _write(destination, resolved.model_dump_json(indent=2))

@@ -86,6 +86,14 @@ def test_the_workflow_imports_nothing_heavy() -> None:
 # Training
 
 
+def test_it_says_its_version_and_where_its_workflow_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "--version") == 0
+    assert call(monkeypatch, "snakefile") == 0
+    assert capsys.readouterr().out.splitlines() == ["pgbench 0.1.0", str(CHECKOUT / "Snakefile")]
+
+
 def test_train_needs_only_a_method_an_environment_and_a_budget(
     monkeypatch: pytest.MonkeyPatch, trained: Recorder
 ) -> None:

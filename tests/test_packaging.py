@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from helpers.places import CHECKOUT
 
@@ -30,9 +36,66 @@ def constraints() -> dict[str, str]:
     return {canonicalize_name(name): version for name, _, version in pins}
 
 
-@pytest.mark.parametrize("requirement", [*DIRECT, *EXTRAS["dev"]], ids=lambda requirement: requirement.name)
-def test_a_direct_dependency_is_pinned_to_its_constraint(requirement: Requirement) -> None:
+@pytest.mark.parametrize("requirement", DIRECT, ids=lambda requirement: requirement.name)
+def test_a_range_begins_at_the_constraint_and_ends(requirement: Requirement) -> None:
+    bounds = {bound.operator: Version(bound.version) for bound in requirement.specifier}
+    assert bounds.keys() == {">=", "<"}
+    assert bounds[">="] == Version(constraints()[canonicalize_name(requirement.name)]) < bounds["<"]
+
+
+@pytest.mark.parametrize("requirement", EXTRAS["dev"], ids=lambda requirement: requirement.name)
+def test_a_tool_is_pinned_to_its_constraint(requirement: Requirement) -> None:
     assert str(requirement.specifier) == f"=={constraints()[canonicalize_name(requirement.name)]}"
+
+
+def test_every_python_is_tested_by_continuous_integration() -> None:
+    workflow = yaml.safe_load((CHECKOUT / ".github/workflows/test.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["test"]
+    named = [line.rpartition(" :: ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line]
+    assert job["strategy"]["matrix"]["python"] == named
+    assert [minor for minor in range(30) if f"3.{minor}" in SpecifierSet(PROJECT["requires-python"])] == [
+        int(version.removeprefix("3.")) for version in named
+    ]
+    assert any("make test" in step.get("run", "") for step in job["steps"])
+
+
+def test_an_installed_package_brings_the_workflow(tmp_path: Path) -> None:
+    """Build the wheel, unpack it, and use it from a folder that knows nothing of the checkout."""
+    command = [
+        sys.executable,
+        "-c",
+        "from setuptools.build_meta import build_wheel; print(build_wheel('WHEELS'))",
+    ]
+    command[-1] = command[-1].replace("WHEELS", str(tmp_path))
+    source = tmp_path / "source"
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", ":!results", ":!tests"]
+    files = subprocess.run(listed, cwd=CHECKOUT, capture_output=True, check=True, text=True).stdout
+    for name in filter(None, files.split("\0")):
+        if (CHECKOUT / name).exists():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, source / name, follow_symlinks=False)
+    built = subprocess.run(command, cwd=source, capture_output=True, check=True, text=True).stdout
+    installed, elsewhere = tmp_path / "installed", tmp_path / "else where"
+    with zipfile.ZipFile(tmp_path / built.split()[-1]) as wheel:
+        wheel.extractall(installed)
+    elsewhere.mkdir()
+
+    def call(*arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        environment = os.environ | {"PYTHONPATH": str(installed)}
+        run = subprocess.run(
+            command, cwd=elsewhere, env=environment, capture_output=True, check=False, text=True
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    snakefile = call("-m", "pgbench", "snakefile").strip()
+    assert Path(snakefile).is_relative_to(installed)
+    assert "44 runs" in call("-m", "pgbench", "plan", "--preset", "quick")
+    dry = ("--cores", "1", "--dry-run", "--config", "preset=smoke", "laboratory=[]")
+    assert "rule train" in call("-m", "snakemake", "--snakefile", snakefile, *dry)
+    call("-c", "from pgbench.studies.references import read_references as read; assert read()")
+    call("-c", "from pgbench.report import texts; texts.table_captions()")
 
 
 def test_every_extra_is_pinned() -> None:

@@ -1,15 +1,21 @@
-"""Where the checkout's files are. The package works only from its checkout (`pip install --editable`)."""
+"""Where the files beside the package are: in its checkout or, if it was installed, in `checkout/` inside it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-CHECKOUT = PACKAGE.parent
+CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "Snakefile").exists() else PACKAGE / "checkout"
+SNAKEFILE = CHECKOUT / "Snakefile"
 WORKFLOWS = CHECKOUT / "workflows"
 STUDIES = WORKFLOWS / "studies"
 REFERENCES = WORKFLOWS / "references"
 TEMPLATES = WORKFLOWS / "report"
+
+
+def from_here(path: Path) -> Path:
+    """A path as it is called from the working directory, if it lies in there."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def visible(directory: Path, pattern: str) -> list[Path]:

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from pgbench.base.places import visible
+from pgbench.base import places
+from pgbench.base.places import WORKFLOWS, from_here, visible
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import runs
 from pgbench.studies.configuration import parse_configuration
@@ -19,9 +20,9 @@ from pgbench.studies.plans import StudyPlan, plan_studies
 Costs = Annotated[Path, typer.Option(help="The file with the measured costs of training.")]
 Configured = Annotated[Path, typer.Option(help="The configuration: which studies, and how much to spend.")]
 Rounds = Annotated[int, typer.Option(help="Measurements of each figure, of which the median is kept.", min=1)]
-CONFIGURATION = Path("workflows", "config.yaml")
-COSTS = Path("workflows", "costs.csv")
-STUDIES = Path("workflows", "studies")
+CONFIGURATION = from_here(WORKFLOWS / "config.yaml")
+COSTS = from_here(WORKFLOWS / "costs.csv")
+STUDIES = from_here(places.STUDIES)
 
 
 def write_costs(

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from pgbench.base import wording
-from pgbench.base.places import CHECKOUT
+from pgbench.base.places import SNAKEFILE, WORKFLOWS, from_here
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.base.yaml_files import read_yaml
 from pgbench.laboratory import published_measurements
@@ -28,7 +28,7 @@ Results = Annotated[Path, typer.Option(help="The results folder, with runs/ in i
 Published = Annotated[Path, typer.Option(help="The folder of the published blocks.")]
 Configured = Annotated[Path, typer.Option(help="The configuration, which names the studies.")]
 Preset = Annotated[str, typer.Option(help="The preset whose blocks are meant.")]
-CONFIGURATION = Path("workflows", "config.yaml")
+CONFIGURATION = from_here(WORKFLOWS / "config.yaml")
 PAPER = "paper"
 
 
@@ -145,7 +145,7 @@ def _tell_snakemake(files: Sequence[Path], configuration: Path, preset: str) -> 
     """
     if not files:
         return
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--cores", "1"]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--cores", "1"]
     command += ["--configfile", str(configuration), "--config", f"preset={preset}"]
     command += ["--touch", "--forcerun", "train", "laboratory_measurement"]
     command += ["--quiet", "rules", "progress", "--", *map(str, files)]
