@@ -158,3 +158,18 @@ def test_the_numbers_of_the_simulation_are_those_that_it_prints(
     printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     (shown,) = [block.text for block in blocks("text") if block.text.startswith("cores ")]
     assert printed[-len(shown.splitlines()) :] == shown.splitlines(), "docs/running.md shows older numbers"
+
+
+def edges(graph: str) -> set[tuple[str, str]]:
+    """The rules that follow each other in a graph of Mermaid's; it may number and order them in any way."""
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
+    return {(names[start], names[end]) for start, end in re.findall(r"(id\d+) --> (id\d+)", graph)}
+
+
+def test_the_graph_of_the_rules_is_the_one_that_snakemake_draws() -> None:
+    (command,) = [command for command in of("snakemake") if "--rulegraph" in command]
+    program = [sys.executable, "-m", *command]
+    run = subprocess.run(program, cwd=CHECKOUT, capture_output=True, check=True, text=True)
+    (shown,) = blocks("mermaid")
+    assert edges(shown.text) == edges(run.stdout), "docs/architecture.md shows older rules"
+    assert len(edges(shown.text)) == 8
