@@ -29,6 +29,7 @@ from pgbench.methods.paths import difference
 from pgbench.methods.runs import Run
 from pgbench.report import installation_verbs, published_verbs
 from pgbench.running import verbs
+from pgbench.storage import digests
 from pgbench.storage.layout import PLAN, RESULTS, Layout
 from pgbench.studies import catalogue
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
@@ -264,10 +265,11 @@ def laboratory(
         return
     catalogue.check_measurement(name)
     catalogue.check_size(preset)
+    code = digests.of_measurement(name)  # before measuring: the checkout may be edited meanwhile
     with quickly_imported():
         from pgbench.laboratory import measuring
 
-    measuring.write(name, preset, seed, output or Layout().measurement(preset, name))
+    measuring.write(name, preset, seed, output or Layout().measurement(preset, name), code)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from pgbench.methods import components, lineage, naming, paths, runs
 from pgbench.methods.members import Member
 from pgbench.methods.runs import Reference, Run
 from pgbench.report import tracking
+from pgbench.storage import digests
 from pgbench.studies.catalogue import CATALOGUE
 from pgbench.studies.configuration import parse_configuration, planning_arguments, study_files
 from pgbench.studies.plans import plan_studies, read_plan, runs_by_name
@@ -370,9 +371,10 @@ def test_a_measurement_goes_where_it_is_told(monkeypatch: pytest.MonkeyPatch) ->
     measured = Recorder(monkeypatch, "pgbench.laboratory.measuring", "write")
     assert call(monkeypatch, "laboratory", "offset", "--preset", "quick", "--output", "there") == 0
     assert call(monkeypatch, "laboratory", "offset", "--seed", "3") == 0
+    code = digests.of_measurement("offset")
     assert measured.calls == [
-        ("offset", "quick", 0, Path("there")),
-        ("offset", "standard", 3, Path("results/laboratory/standard/offset")),
+        ("offset", "quick", 0, Path("there"), code),
+        ("offset", "standard", 3, Path("results/laboratory/standard/offset"), code),
     ]
     pages = Recorder(monkeypatch, "pgbench.report.laboratory_page", "write_page")
     assert call(monkeypatch, "laboratory-report", "a", "--html", "p.html", "--markdown", "p.md") == 0

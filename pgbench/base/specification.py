@@ -31,10 +31,23 @@ class Specification(BaseModel):
     @classmethod
     def _truths_are_no_numbers(cls, values: Any) -> Any:
         """Refuse `on` for 1 and `no` for 0; a model inside looks at its own fields."""
+
+        def types_in(annotation: Any) -> Iterator[Any]:
+            """The types that an annotation mentions, through unions, containers and `Annotated`."""
+            yield annotation
+            for argument in typing.get_args(annotation):
+                yield from types_in(argument)
+
+        def is_truth(annotation: Any, value: Any) -> bool:
+            """Whether a value is or holds a truth value where numbers are allowed, but no truth values."""
+            if isinstance(value, Mapping | list | tuple):
+                inner = value.values() if isinstance(value, Mapping) else value
+                return any(is_truth(annotation, each) for each in inner)
+            allowed = list(types_in(annotation))
+            return isinstance(value, bool) and bool not in allowed and (int in allowed or float in allowed)
+
         for name, value in values.items() if isinstance(values, Mapping) else ():
-            if name in cls.model_fields and _is_a_truth_for_a_number(
-                cls.model_fields[name].annotation, value
-            ):
+            if name in cls.model_fields and is_truth(cls.model_fields[name].annotation, value):
                 raise ValueError(
                     f"'{name}' needs numbers, and yes, no, on, off, true and false are none: write a number"
                 )
@@ -50,22 +63,6 @@ class Specification(BaseModel):
         """Eight hexadecimal digits over what counts in a name."""
         canonical = json.dumps(self.named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
-
-
-def _is_a_truth_for_a_number(annotation: Any, value: Any) -> bool:
-    """Whether a value is or holds a truth value where its annotation allows numbers, but no truth values."""
-    if isinstance(value, Mapping | list | tuple):
-        inner = value.values() if isinstance(value, Mapping) else value
-        return any(_is_a_truth_for_a_number(annotation, each) for each in inner)
-    allowed = list(_types_in(annotation))
-    return isinstance(value, bool) and bool not in allowed and (int in allowed or float in allowed)
-
-
-def _types_in(annotation: Any) -> Iterator[Any]:
-    """The types that an annotation mentions, through unions, containers and `Annotated`."""
-    yield annotation
-    for argument in typing.get_args(annotation):
-        yield from _types_in(argument)
 
 
 def _without_later(model: BaseModel, dumped: dict[str, Any]) -> dict[str, Any]:

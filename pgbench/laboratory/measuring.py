@@ -12,10 +12,10 @@ import torch
 
 from pgbench.figures.style import STYLE, Drawing, render
 from pgbench.laboratory.modules import MODULES
-from pgbench.laboratory.records import RECORD, Performed
+from pgbench.laboratory.records import Performed
 from pgbench.laboratory.statements import MeasurementResult, as_table
-from pgbench.storage import digests
 from pgbench.storage.files import replacing, write_table, write_text
+from pgbench.storage.layout import MEASUREMENT as RECORD
 from pgbench.storage.provenance import provenance
 from pgbench.studies.catalogue import CATALOGUE, SIZES
 
@@ -46,7 +46,7 @@ def drawing(name: str, result: MeasurementResult) -> Drawing:
         return render(MODULES[name].draw(result.table))
 
 
-def write(name: str, preset: str, seed: int, directory: Path) -> None:
+def write(name: str, preset: str, seed: int, directory: Path, code: str) -> None:
     """Perform a measurement and write its tables, figure and record.
 
     Args:
@@ -56,10 +56,10 @@ def write(name: str, preset: str, seed: int, directory: Path) -> None:
         directory: receives `table` and `statements` as `.parquet` and `.csv`, `figure.svg`, `figure.png` and
             `measurement.json`. The record `measurement.json` is removed first and written last, so that it stands
             only beside whole files.
+        code: the digest of the code that the measurement reaches.
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / RECORD).unlink(missing_ok=True)
-    code = digests.of_measurement(name)  # before measuring: the checkout may be edited meanwhile
     start = time.monotonic()
     result = perform(name, preset, seed)
     figure = drawing(name, result)

@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from pgbench.laboratory.records import RECORD, read_record
+from pgbench.laboratory.records import read_record
 from pgbench.storage import digests
+from pgbench.storage.layout import MEASUREMENT as RECORD
 from pgbench.storage.layout import Layout
 from pgbench.storage.published_blocks import Copied, Copy
 

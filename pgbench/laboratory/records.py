@@ -9,10 +9,10 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, ValidationError
 
 from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
+from pgbench.storage.layout import MEASUREMENT as RECORD
 from pgbench.storage.provenance import Provenance
 from pgbench.studies.catalogue import Measurement, Size
 
-RECORD = "measurement.json"
 REMEDY = "`python -m pgbench laboratory` writes it"
 
 

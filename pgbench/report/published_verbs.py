@@ -1,4 +1,7 @@
-"""The verbs of the command line for published blocks: those that the repository keeps."""
+"""The verbs of the command line for published blocks: those that the repository keeps.
+
+A verb imports what reads tables when it is called, so that help is quick.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,14 +18,13 @@ from pgbench.base import wording
 from pgbench.base.places import SNAKEFILE, WORKFLOWS, from_here
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.base.yaml_files import read_yaml
-from pgbench.laboratory import published_measurements
-from pgbench.laboratory.records import RECORD as MEASUREMENT
-from pgbench.storage import published_blocks
-from pgbench.storage.layout import RECORD, RESULTS, Layout
-from pgbench.storage.published_blocks import CONTENTS, PUBLISHED, Copy
+from pgbench.storage.layout import MEASUREMENT, PUBLISHED, RECORD, RESULTS, Layout
 from pgbench.studies import catalogue
 from pgbench.studies.configuration import parse_configuration, study_files
 from pgbench.studies.plans import StudyPlan, plan_studies
+
+if TYPE_CHECKING:
+    from pgbench.storage.published_blocks import Copy
 
 Results = Annotated[Path, typer.Option(help="The results folder, with runs/ in it.")]
 Published = Annotated[Path, typer.Option(help="The folder of the published blocks.")]
@@ -41,6 +43,9 @@ def publish(
     preset: Preset = PAPER,
 ) -> None:
     """Copy finished blocks and measurements to what is published, with a table of contents."""
+    from pgbench.laboratory import published_measurements
+    from pgbench.storage import published_blocks
+
     copies = published_blocks.publish(results, into, policies=policies, replace=replace)
     variants: dict[str, list[str]] = {}
     for plan in _plans(configuration, preset):
@@ -48,7 +53,7 @@ def publish(
             variants.setdefault(planned.name, []).append(f"{plan.name}: {planned.variant}")
     published_blocks.write_contents(into, variants)
     copies += published_measurements.publish(results, into, preset, catalogue.CATALOGUE)
-    print(f"{_counts(copies)}; {into / CONTENTS} lists the blocks")
+    print(f"{_counts(copies)}; {into / published_blocks.CONTENTS} lists the blocks")
     _name(
         copies,
         "differs",
@@ -64,6 +69,9 @@ def restore(
     preset: Preset = PAPER,
 ) -> None:
     """Put what is published into results/, so that the workflow makes only what is missing."""
+    from pgbench.laboratory import published_measurements
+    from pgbench.storage import published_blocks
+
     wanted = dict.fromkeys(block for plan in _plans(configuration, preset) for block in plan.blocks())
     copies = published_blocks.restore(source, RESULTS, wanted)
     measured = published_measurements.restore(source, RESULTS, preset, catalogue.CATALOGUE)
@@ -99,6 +107,8 @@ def print_published(
     if measurements:
         print(_listed(_measurements(source, preset)))
         return
+    from pgbench.storage import published_blocks
+
     hours = {
         f"{directory.parent.name}/{directory.name}": record.seconds / 3600
         for directory, record in published_blocks.records(source)

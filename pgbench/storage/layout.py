@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path("results")
+PUBLISHED = RESULTS / "published"
+"""A results folder of its own, which is part of the repository."""
 RECORD = "run.json"
 """In the directory of a finished block."""
+MEASUREMENT = "measurement.json"
+"""In the directory of a finished measurement."""
 PLAN = "plan.json"
 """In the directory of a study."""
 PROVENANCE = "provenance.json"

@@ -19,9 +19,8 @@ from pgbench.base.refusals import Refusal
 from pgbench.storage import blocks, digests
 from pgbench.storage.blocks import BlockRecord, read_block
 from pgbench.storage.files import force, read_record, replacing, sealed, sole_writer, write_text
-from pgbench.storage.layout import RECORD, RESULTS, Layout
+from pgbench.storage.layout import PUBLISHED, RECORD, Layout
 
-PUBLISHED = RESULTS / "published"
 CONTENTS = "contents.csv"
 
 Copied = Literal["copied", "there already", "differs", "other code", "unfinished"]

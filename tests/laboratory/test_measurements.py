@@ -30,7 +30,7 @@ def written(tmp_path_factory):
     """Directories of all measurements at the smallest preset."""
     root = tmp_path_factory.mktemp("laboratory")
     for name in CATALOGUE:
-        measuring.write(name, "smoke", 0, root / name)
+        measuring.write(name, "smoke", 0, root / name, code="00000000")
     return root
 
 

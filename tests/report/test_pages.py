@@ -71,7 +71,7 @@ def reports(gathered, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     write_study(gathered, folder / "invented.html", folder / "invented.md")
     measured = tmp_path_factory.mktemp("measured") / "divergence"
-    measuring.write("divergence", "smoke", 0, measured)
+    measuring.write("divergence", "smoke", 0, measured, code="00000000")
     write_page([measured], folder / "laboratory.html", folder / "laboratory.md")
     write_index([gathered], folder / "index.html", folder / "index.md")
     return folder
@@ -282,7 +282,7 @@ def test_an_index_without_its_pages_says_what_writes_them(gathered, tmp_path):
 def test_the_scoreboard_has_the_statements_of_the_laboratory_too(gathered, reports, tmp_path):
     shutil.copytree(reports / "figures", tmp_path / "figures")
     measured = tmp_path / "divergence"
-    measuring.write("divergence", "smoke", 0, measured)
+    measuring.write("divergence", "smoke", 0, measured, code="00000000")
     write_index([gathered], tmp_path / "index.html", tmp_path / "index.md", [measured])
     board = parse(tmp_path / "index.html")
     statements = pd.read_parquet(measured / "statements.parquet")
