@@ -27,7 +27,7 @@ from pgbench.report.score_rows import (
 from pgbench.report.specification_rows import Rung, rungs
 from pgbench.report.texts import Definition
 from pgbench.studies.claims import Source
-from pgbench.studies.references import citation, read_papers
+from pgbench.studies.references import address, citation, read_papers
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class StudyView:
         identity: the identifier of the tables.
         entry: BibTeX of the results.
         papers: BibTeX of the papers that are tested.
+        addresses: citation and address of those of them whose address is known.
         environments: in the study's order.
         score_rows: one for each variant.
         effect_columns: the environments of the effects, and all of them together.
@@ -89,6 +90,7 @@ class StudyView:
     identity: str
     entry: str
     papers: tuple[str, ...]
+    addresses: tuple[tuple[str, str], ...]
     environments: tuple[str, ...]
     score_rows: tuple[ScoreRow, ...]
     effect_columns: tuple[str, ...]
@@ -106,7 +108,7 @@ def study_view(tables: StudyTables) -> StudyView:
     plan, papers = tables.plan, read_papers()
     first = plan.algorithms[tables.variants[0]].model_dump(mode="json")
     claims = claim_section(tables.judgement, papers, len(tables.seeds))
-    numbers = _numbers(tables, claims)
+    numbers, cited = _numbers(tables, claims), [papers[key] for key in _cited(tables)]
     return StudyView(
         headline=headline(tables),
         source=_source(plan.study.source, papers),
@@ -114,7 +116,8 @@ def study_view(tables: StudyTables) -> StudyView:
         commands=_commands(tables),
         identity=tables.identity,
         entry=citing.study_entry(plan, tables.provenance, tables.identity),
-        papers=tuple(papers[key] for key in _cited(tables)),
+        papers=tuple(cited),
+        addresses=tuple((citation(entry), found) for entry in cited if (found := address(entry))),
         environments=tuple(tables.environments),
         score_rows=score_rows(tables.summary, tables.variants, tables.environments),
         effect_columns=tuple(tables.effects["environment"].unique()),

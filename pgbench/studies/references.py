@@ -214,6 +214,16 @@ def citation(entry: str) -> str:
     return f"{' and '.join(surnames) if len(surnames) == 2 else named} {fields['year']}"
 
 
+def address(entry: str) -> str | None:
+    """Where the publication of a BibTeX entry is, by its `doi` or else its arXiv number; none if it has neither."""
+    (parsed,) = _parse_bibtex(entry, "an entry of papers.bib")
+    doi = next((str(field.value) for field in parsed.fields if field.key.lower() == "doi"), None)
+    if doi is not None:
+        return f"https://doi.org/{doi}"
+    number = re.search(r"arXiv:(\d{4}\.\d{4,5})", entry)
+    return f"https://arxiv.org/abs/{number[1]}" if number else None
+
+
 def read_papers(path: Path = REFERENCES / "papers.bib") -> dict[str, str]:
     """The entries of a BibTeX file, as written, by their keys.
 

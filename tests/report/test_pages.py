@@ -81,12 +81,13 @@ def reports(gathered, tmp_path_factory):
 def test_html_is_well_formed_and_self_contained(reports, page):
     parser = parse(reports / f"{page}.html")
     content = (reports / f"{page}.html").read_text(encoding="utf-8")
-    assert not re.search(r"https?:|@import|<script[^>]|url\(|fetch\(", content)
+    loaded = re.sub(r'<a href="https://(doi\.org|arxiv\.org/abs)/[\w./()-]+">', "", content)
+    assert not re.search(r"https?:|@import|<script[^>]|url\(|fetch\(", loaded)
     assert parser.images
     assert all(
         image["src"].startswith("data:image/svg+xml;base64,") and image["alt"] for image in parser.images
     )
-    for link in parser.links:
+    for link in (link for link in parser.links if not link.startswith("https://")):
         file, _, anchor = link.partition("#")
         assert not file or (reports / file).exists()
         assert not anchor or anchor in parse(reports / (file or f"{page}.html")).ids
@@ -342,6 +343,14 @@ def test_the_papers_that_are_tested_are_cited(reports):
         text = words(path)
         assert "@article{schulman2017ppo," in text
         assert "@article{huang2022cleanrl," in text
+
+
+def test_a_paper_that_is_tested_has_a_link(reports):
+    address = "https://arxiv.org/abs/1707.06347"
+    assert f'<a href="{address}">Schulman et al. 2017</a>' in (reports / "invented.html").read_text(
+        encoding="utf-8"
+    )
+    assert f"[Schulman et al. 2017]({address})" in (reports / "invented.md").read_text(encoding="utf-8")
 
 
 def plain(text):

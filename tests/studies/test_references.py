@@ -12,6 +12,7 @@ from pgbench.studies.references import (
     SPREADS,
     STATISTICS,
     PublishedScore,
+    address,
     citation,
     read_papers,
     read_references,
@@ -180,6 +181,18 @@ def test_citations():
     assert citation(papers["konda2000actor"]) == "Konda and Tsitsiklis 2000"
     assert citation(papers["williams1992reinforce"]) == "Williams 1992"
     assert citation(papers["note"]) == "Notes on policy gradients"
+
+
+def test_addresses():
+    papers = read_papers()
+    assert address(papers["schulman2017ppo"]) == "https://arxiv.org/abs/1707.06347"
+    assert address("@article{a, doi = {10.1007/BF00992696}, note = {arXiv:1707.06347}}") == (
+        "https://doi.org/10.1007/BF00992696"
+    )
+    assert address(papers["note"]) is None
+    known = [entry for entry in papers.values() if "arXiv:" in entry]
+    assert known
+    assert all(address(entry) for entry in known)
 
 
 def test_every_entry_of_the_bibliography_is_read():
