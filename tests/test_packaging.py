@@ -20,7 +20,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from helpers.places import CHECKOUT
+from helpers.places import CHECKOUT, STUDIES
+from pgbench.base.yaml_files import read_yaml
+from pgbench.studies.configuration import parse_configuration, study_files
+from pgbench.studies.plans import plan_studies, runs_by_name
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DIRECT = [Requirement(text) for text in PROJECT["dependencies"]]
@@ -91,7 +94,11 @@ def test_an_installed_package_brings_the_workflow(tmp_path: Path) -> None:
 
     snakefile = call("-m", "pgbench", "snakefile").strip()
     assert Path(snakefile).is_relative_to(installed)
-    assert "44 runs" in call("-m", "pgbench", "plan", "--preset", "quick")
+    values = read_yaml(CHECKOUT / "workflows/config.yaml") | {"preset": "quick"}
+    configuration = parse_configuration(values, "here")
+    plans = plan_studies(configuration, study_files(configuration, STUDIES))
+    printed = call("-m", "pgbench", "plan", "--preset", "quick")
+    assert f"{len(runs_by_name(plans.values()))} runs" in printed
     dry = ("--cores", "1", "--dry-run", "--config", "preset=smoke", "laboratory=[]")
     assert "rule train" in call("-m", "snakemake", "--snakefile", snakefile, *dry)
     call("-c", "from pgbench.studies.references import read_references as read; assert read()")
