@@ -16,6 +16,7 @@ import pandas as pd
 
 from pgbench.analysis import comparable, inference, statistics
 from pgbench.analysis.statistics import Array, Estimate, Statistic
+from pgbench.studies.scores import Score
 
 SCORE = "last_100"
 ALL_ENVIRONMENTS = "all environments"
@@ -55,6 +56,24 @@ def _summarise(group: pd.DataFrame, sample: Array, interquartile_mean: Estimate)
         "minimum": float(min(sample, default=np.nan)),
         "maximum": float(max(sample, default=np.nan)),
     }
+
+
+def means(scores: pd.DataFrame, score: Score) -> pd.DataFrame:
+    """One row a variant and environment: the mean of any score of training and its 95 % interval.
+
+    Args:
+        scores: one row a replica, as `gathering.gather` writes them.
+        score: one of `studies.scores.RETURNS`.
+
+    Returns:
+        Columns variant, environment, mean, mean_low, mean_high.
+    """
+    groups = comparable.with_diverged(scores).groupby(["variant", "environment"], sort=False)[score]
+    rows = [
+        {"variant": variant, "environment": environment} | _columns("mean", _mean(group.dropna().to_numpy()))
+        for (variant, environment), group in groups
+    ]
+    return pd.DataFrame(rows)
 
 
 def effects(scores: pd.DataFrame) -> pd.DataFrame:

@@ -34,9 +34,9 @@ class Room(NamedTuple):
     below: float = 0.0
 
 
-def blank(height: float) -> Figure:
-    """A figure of this height in inches, whose panels are placed by `places`."""
-    figure = Figure(figsize=(WIDTH, height), dpi=DOTS_PER_INCH)
+def blank(height: float, width: float = WIDTH) -> Figure:
+    """A figure of this height and width in inches, whose panels are placed by `places`."""
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH)
     FigureCanvasAgg(figure)  # measures texts
     return figure
 

@@ -14,9 +14,11 @@ from matplotlib.ticker import MaxNLocator
 
 from pgbench.analysis.replicas import LAST_EPISODES
 from pgbench.figures.panels import PANEL_STYLE, Room, blank, draw_grid, label_below, places, width_of
-from pgbench.figures.style import INK, line_styles
+from pgbench.figures.style import INK, WIDTH, line_styles
 
 PANEL_COLUMNS = 2
+NARROW = 6.4
+"""The width of a figure that takes half a page, in inches."""
 ROOM = Room(left=0.15, right=0.15, bottom=0.55, top=0.38, beside=0.15, below=0.65)
 
 
@@ -33,8 +35,29 @@ def final_scores(scores: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         for environment, axis in axes.items():
             replicas = scores[scores["environment"] == environment]
             means = summary[summary["environment"] == environment].set_index("variant").loc[labels]
-            _draw_scores(axis, replicas, means)
+            _draw_scores(axis, replicas, means, "last_100")
         label_below(figure, f"mean return of a replica's last {LAST_EPISODES} training episodes")
+    return figure
+
+
+def lineage(scores: pd.DataFrame, means: pd.DataFrame) -> Figure:
+    """How much each method of the lineage learned: the mean return over the whole of training.
+
+    The figure is narrow, because a table stands beside it.
+
+    Args:
+        scores: `scores.parquet`.
+        means: `summaries.means` of the area under the curve.
+    """
+    labels, environments = list(scores["variant"].unique()), list(scores["environment"].unique())
+    with mpl.rc_context(PANEL_STYLE):
+        figure, axes = _panels(labels, environments, 0.22, NARROW)
+        for environment, axis in axes.items():
+            replicas = scores[scores["environment"] == environment]
+            single = means[means["environment"] == environment].set_index("variant").loc[labels]
+            _draw_scores(axis, replicas, single, "area_under_curve")
+            axis.xaxis.set_major_locator(MaxNLocator(4))
+        label_below(figure, "mean return over all steps of training")
     return figure
 
 
@@ -55,13 +78,13 @@ def effects(differences: pd.DataFrame) -> Figure:
 
 
 def _panels(
-    labels: Sequence[str], environments: Sequence[str], row_height: float
+    labels: Sequence[str], environments: Sequence[str], row_height: float, width: float = WIDTH
 ) -> tuple[Figure, Mapping[str, Axes]]:
     """A figure and the panel of each environment; the variant with index `i` lies at height `i`."""
     columns = min(PANEL_COLUMNS, len(environments))
     rows = -(-len(environments) // columns)
     panel = row_height * len(labels)
-    figure = blank(ROOM.top + ROOM.bottom + rows * panel + (rows - 1) * ROOM.below)
+    figure = blank(ROOM.top + ROOM.bottom + rows * panel + (rows - 1) * ROOM.below, width)
     room = ROOM._replace(left=ROOM.left + width_of(figure, labels))
     axes: dict[str, Axes] = {}
     for index, (place, name) in enumerate(
@@ -79,11 +102,11 @@ def _panels(
     return figure, axes
 
 
-def _draw_scores(axis: Axes, scores: pd.DataFrame, summary: pd.DataFrame) -> None:
+def _draw_scores(axis: Axes, scores: pd.DataFrame, summary: pd.DataFrame, score: str) -> None:
     """Draw a dot for each replica, an upright bar for each mean, and a line for its interval."""
     rows = {label: row for row, label in enumerate(summary.index)}
     sns.scatterplot(
-        x=scores["last_100"],
+        x=scores[score],
         y=scores["variant"].map(rows) + fan(scores),
         hue=scores["variant"],
         palette={label: style.colour for label, style in line_styles(list(rows)).items()},

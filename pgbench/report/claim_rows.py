@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from pgbench.analysis import calibration, inference
-from pgbench.analysis.judging import INCONCLUSIVE, NOT_JUDGED, VERDICT_NAMES, Judgement
+from pgbench.analysis.judging import INCONCLUSIVE, NOT_JUDGED, Judgement
+from pgbench.analysis.published_verdicts import FullVerdict
 from pgbench.base import wording
+from pgbench.report.tallies import Tally, tally
 from pgbench.studies.references import SPREADS, STATISTICS, citation
 from pgbench.studies.scores import meaning
 
-PROVISIONAL = "provisional"
-HEADINGS = (*VERDICT_NAMES, PROVISIONAL)
-"""Under which findings are counted. A verdict at less than the study's budget counts apart from all others."""
 UNITS = {"score": "", "comparator": " of the comparator", "range": " of the range"}
 
 
@@ -80,6 +78,8 @@ class Finding:
         claimed: where the source puts the effect.
         seeds: the number of seeds; empty for the laboratory.
         published: the published scores that the claim quotes.
+        full: the verdict at the study's own budget, of this page or else of the published results; none if there is
+            neither.
     """
 
     statement: str
@@ -95,11 +95,12 @@ class Finding:
     claimed: str
     seeds: str
     published: tuple[PublishedRow, ...]
+    full: FullVerdict | None
 
     @property
-    def counted_as(self) -> str:
-        """The heading under which it is counted: its verdict, or `PROVISIONAL`."""
-        return PROVISIONAL if self.provisional else self.verdict
+    def known_elsewhere(self) -> bool:
+        """Whether there is a verdict at the study's own budget, which is not of this page."""
+        return self.full is not None and (self.provisional or not self.judged)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class ClaimSection:
     Attributes:
         rows: one row for each claim.
         count: how many claims there are, with the noun.
-        tally: each heading, and how many claims are counted under it; see `tally`.
+        tally: how many claims have which verdict.
         scores: each score that claims compare, and its meaning.
         calibration: how often intervals held the truth in simulations, as a clause; empty for one seed.
         unequal: the same of differences from a steady variant.
@@ -159,7 +160,7 @@ class ClaimSection:
 
     rows: tuple[ClaimRow, ...]
     count: str
-    tally: tuple[tuple[str, int], ...]
+    tally: Tally
     scores: tuple[tuple[str, str], ...]
     calibration: str
     unequal: str
@@ -168,16 +169,19 @@ class ClaimSection:
     statistics: tuple[tuple[str, str], ...]
 
 
-def claim_section(judgement: Judgement, papers: Mapping[str, str], seeds: int) -> ClaimSection:
+def claim_section(
+    judgement: Judgement, papers: Mapping[str, str], seeds: int, full: Mapping[str, FullVerdict]
+) -> ClaimSection:
     """Claims with their verdicts, the published scores beside the study's own, and what the words mean.
 
     Args:
         judgement: the tables.
         papers: BibTeX entries by key.
         seeds: replicas of each variant.
+        full: claim → its published verdict.
     """
     verdicts, published = judgement.verdicts, judgement.published
-    rows = claim_rows(judgement, papers)
+    rows = claim_rows(judgement, papers, full)
     return ClaimSection(
         rows=rows,
         count=wording.count(len(verdicts), "claim"),
@@ -194,27 +198,41 @@ def claim_section(judgement: Judgement, papers: Mapping[str, str], seeds: int) -
     )
 
 
-def tally(findings: Sequence[Finding]) -> tuple[tuple[str, int], ...]:
-    """How many findings are counted under each of `HEADINGS`; provisional ones only if there are any."""
-    counts = Counter(finding.counted_as for finding in findings)
-    return tuple((name, counts[name]) for name in HEADINGS if counts[name] or name != PROVISIONAL)
-
-
-def claim_rows(judgement: Judgement, papers: Mapping[str, str]) -> tuple[ClaimRow, ...]:
+def claim_rows(
+    judgement: Judgement, papers: Mapping[str, str], full: Mapping[str, FullVerdict]
+) -> tuple[ClaimRow, ...]:
     """One row for each claim, with the published scores that it quotes.
 
     Args:
         judgement: the tables.
         papers: BibTeX entries by key.
+        full: claim → its published verdict.
     """
     published = [_published_row(row, papers) for _, row in judgement.published.iterrows()]
     return tuple(
-        _claim_row(row, papers, tuple(score for score in published if score.claim == row["claim"]))
+        _claim_row(
+            row,
+            papers,
+            tuple(score for score in published if score.claim == row["claim"]),
+            _full_verdict(row, full),
+        )
         for _, row in judgement.verdicts.iterrows()
     )
 
 
-def _claim_row(row: pd.Series, papers: Mapping[str, str], published: tuple[PublishedRow, ...]) -> ClaimRow:
+def _full_verdict(row: pd.Series, full: Mapping[str, FullVerdict]) -> FullVerdict | None:
+    """The verdict at the study's own budget: this one if it is, else the published one."""
+    if row["verdict"] == NOT_JUDGED or row["provisional"]:
+        return full.get(row["claim"])
+    return FullVerdict(row["verdict"], int(row["seeds"]))
+
+
+def _claim_row(
+    row: pd.Series,
+    papers: Mapping[str, str],
+    published: tuple[PublishedRow, ...],
+    full: FullVerdict | None,
+) -> ClaimRow:
     judged, paper = row["verdict"] != NOT_JUDGED, citation(papers[row["paper"]])
     return ClaimRow(
         id=row["claim"],
@@ -239,6 +257,7 @@ def _claim_row(row: pd.Series, papers: Mapping[str, str], published: tuple[Publi
         settle=_seeds_to_settle(row),
         diverged=wording.count(row["diverged"], "replica") if row["diverged"] else "",
         published=published,
+        full=full,
     )
 
 

@@ -50,17 +50,23 @@ def headline(tables: StudyTables) -> Headline:
     )
 
 
+def is_reduced(tables: StudyTables) -> bool:
+    """Whether the preset spends less than the study's own budget."""
+    plan = tables.plan
+    full = all(planned.run.steps >= plan.study.environments[planned.environment] for planned in plan.runs)
+    return not full or len(tables.seeds) < plan.study.seeds or bool(plan.left_out)
+
+
 def _reduction(tables: StudyTables) -> str | None:
-    study, seeds = tables.plan.study, len(tables.seeds)
-    steps = max(planned.run.steps for planned in tables.plan.runs)
-    full = all(planned.run.steps >= study.environments[planned.environment] for planned in tables.plan.runs)
-    if full and seeds >= study.seeds and not tables.plan.left_out:
+    if not is_reduced(tables):
         return None
-    without = f", without {wording.enumeration(tables.plan.left_out)}" if tables.plan.left_out else ""
+    study, left_out = tables.plan.study, tables.plan.left_out
+    without = f", without {wording.enumeration(left_out)}" if left_out else ""
     return (
-        f"Preset {tables.plan.preset}: at most {wording.count(steps, 'step')} and "
-        f"{wording.count(seeds, 'seed')}{without} — not a replication at the paper’s budget, which is up to "
-        f"{wording.count(max(study.environments.values()), 'step')} and {wording.count(study.seeds, 'seed')}."
+        f"Preset {tables.plan.preset}: at most {wording.count(max(tables.budgets.values()), 'step')} and "
+        f"{wording.count(len(tables.seeds), 'seed')}{without} — not a replication at the study’s own budget, "
+        f"which is up to {wording.count(max(study.environments.values()), 'step')} and "
+        f"{wording.count(study.seeds, 'seed')}."
     )
 
 

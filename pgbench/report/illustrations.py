@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from pgbench.analysis import summaries
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.analysis.summaries import ALL_ENVIRONMENTS
 from pgbench.figures import curves as curving
@@ -57,6 +58,16 @@ def final_scores(tables: StudyTables) -> Illustration:
         return render(score_figures.final_scores(tables.scores, tables.summary))
 
     return Illustration("final-scores", draw, *study_caption("final-scores", tables))
+
+
+def lineage(tables: StudyTables) -> Illustration:
+    """How the methods of the lineage compare, for the index."""
+
+    def draw() -> Drawing:
+        means = summaries.means(tables.scores, "area_under_curve")
+        return render(score_figures.lineage(tables.scores, means))
+
+    return Illustration("lineage", draw, *study_caption("lineage", tables))
 
 
 def effects(tables: StudyTables) -> Illustration:

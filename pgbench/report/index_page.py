@@ -1,4 +1,4 @@
-"""The index: one table of all claims of all studies and all statements of the laboratory, and their counts."""
+"""The index: what was replicated, at which budget, and how it came out, in one screen; then every claim."""
 
 from __future__ import annotations
 
@@ -8,76 +8,52 @@ from pathlib import Path
 
 import pandas as pd
 
-from pgbench.analysis import inference, statistics, study_tables
+from pgbench.analysis import inference, published_verdicts, study_tables
 from pgbench.analysis.judging import CONTRADICTED, REPLICATED
 from pgbench.analysis.study_tables import StudyTables, load
 from pgbench.base import wording
-from pgbench.laboratory.records import read_record, read_statements
+from pgbench.laboratory.records import read_statements
 from pgbench.report import citing, illustrations, texts
-from pgbench.report.claim_rows import HEADINGS, PROVISIONAL, Finding, claim_rows, tally
-from pgbench.report.headlines import Headline, headline
-from pgbench.report.publishing import ShownFigure, TableFiles, published, render, write, write_tables
-from pgbench.report.statement_rows import VERDICTS, statement_rows
+from pgbench.report.board import BoardRow, PaperRow, StudyRow, board_rows, paper_rows, study_row
+from pgbench.report.claim_rows import claim_rows
+from pgbench.report.headlines import is_reduced
+from pgbench.report.publishing import ShownFigure, TableFiles, publish, render, write, write_tables
+from pgbench.report.statement_rows import outcomes
 from pgbench.report.tables import PageTable, printed_findings
+from pgbench.report.tallies import JUDGED, Tally, tally
+from pgbench.storage.layout import PUBLISHED
 from pgbench.studies.references import read_papers
 
-LABORATORY = "laboratory"
-
-
-@dataclass(frozen=True)
-class BoardRow:
-    """A row of the scoreboard.
-
-    Attributes:
-        finding: the claim or statement, and what was found.
-        study: the study's name, or `LABORATORY`.
-        anchor: where on the page of the study the finding stands.
-    """
-
-    finding: Finding
-    study: str
-    anchor: str
-
-
-@dataclass(frozen=True)
-class PaperRow:
-    """A paper, and how its claims came out.
-
-    Attributes:
-        name: the citation.
-        total: how many of its claims studies test.
-        counts: how many of them are counted under each heading, in the order of `HEADINGS`.
-        measured: how many of its statements the laboratory replicates; empty if it tests none.
-    """
-
-    name: str
-    total: int
-    counts: tuple[int, ...]
-    measured: str
+LINEAGE_STUDIES = ("ladder", "methods")
+"""The studies that compare the methods of the lineage; the index draws the first that it has."""
 
 
 @dataclass(frozen=True)
 class IndexView:
-    """All that the index says, but its figures.
+    """All that the index says, but its figure.
 
     Attributes:
-        rows: the scoreboard: claims of studies, then statements of the laboratory.
-        tally: each heading, and how many claims are counted under it.
-        laboratory: the same of the laboratory's statements; empty without a laboratory.
+        summary: what was replicated, at which budget, on how many seeds.
+        reduced: what the preset leaves out; none if it leaves out nothing.
+        rows: the claims, in the order of `tallies.rank`.
+        tally: how many of them have which verdict.
+        judged: the verdicts, in the order of columns.
         papers: one row for each paper.
-        verdicts: all headings under which claims are counted.
-        studies: each study in a few sentences.
+        studies: one row for each study.
+        laboratory: how many of the laboratory's statements have which verdict; none without a laboratory.
         identity: the joint identifier of all results.
         entry: BibTeX of them.
         paragraphs: name → paragraph, as `paragraphs.yaml` has it.
     """
 
+    summary: str
+    reduced: str | None
     rows: tuple[BoardRow, ...]
-    tally: tuple[tuple[str, int], ...]
-    laboratory: tuple[tuple[str, int], ...]
+    tally: Tally
+    judged: tuple[str, ...]
     papers: tuple[PaperRow, ...]
-    verdicts: tuple[str, ...]
-    studies: tuple[Headline, ...]
+    studies: tuple[StudyRow, ...]
+    laboratory: str | None
     identity: str
     entry: str
     paragraphs: Mapping[str, str]
@@ -89,164 +65,151 @@ class IndexPage:
 
     Attributes:
         board: what the page says.
-        overviews: name of a study → the figure of its final scores.
+        lineage: how the methods of the lineage compare; none if no study compares them.
+        lineage_study: the name of the study that compares them.
         files: name of a table → its files.
         bibliography: the BibTeX file.
     """
 
     board: IndexView
-    overviews: Mapping[str, ShownFigure]
+    lineage: ShownFigure | None
+    lineage_study: str
     files: Mapping[str, TableFiles]
     bibliography: Path
 
 
 def write_index(
-    directories: Sequence[Path], html: Path, markdown: Path, laboratory: Sequence[Path] = ()
+    directories: Sequence[Path],
+    html: Path,
+    markdown: Path,
+    laboratory: Sequence[Path] = (),
+    results: Path = PUBLISHED,
 ) -> None:
-    """Write the scoreboard of claims and the list of studies; the pages and figures of these must exist already.
+    """Write the scoreboard of claims and the list of studies, with a figure and a table beside it.
 
     Args:
         directories: one for each study, as `write_study` takes it; at least one.
         html: the self-contained page.
         markdown: the same page for code hosts.
         laboratory: directories of measurements; the laboratory's page must exist already if there are any.
+        results: the folder of the published results, whose verdicts stand beside provisional ones.
 
     Raises:
-        Refusal: if a plan, a record, a table or a study's figure is missing or unreadable.
+        Refusal: if a plan, a record or a table is missing or unreadable.
     """
     studies = [load(directory) for directory in directories]
-    view = index_view(studies, laboratory)
-    folder = html.parent / "tables" / "index"
+    view = index_view(studies, laboratory, results)
+    folder, figures = (html.parent / kind / "index" for kind in ("tables", "figures"))
+    figures.mkdir(parents=True, exist_ok=True)  # the workflow expects it, whether or not there is a figure
+    compared = [tables for name in LINEAGE_STUDIES for tables in studies if tables.plan.name == name]
     page = IndexPage(
         board=view,
-        overviews={
-            tables.plan.name: published(
-                illustrations.final_scores(tables), html.parent / "figures" / tables.plan.name
-            )
-            for tables in studies
-        },
-        files=write_tables(index_tables(studies, view, laboratory), folder),
+        lineage=publish(illustrations.lineage(compared[0]), figures) if compared else None,
+        lineage_study=compared[0].plan.name if compared else "",
+        files=write_tables(index_tables(studies, view), folder),
         bibliography=write(folder / "citation.bib", view.entry + "\n"),
     )
     render("index", page, html, markdown)
 
 
-def index_view(studies: Sequence[StudyTables], laboratory: Sequence[Path] = ()) -> IndexView:
+def index_view(
+    studies: Sequence[StudyTables], laboratory: Sequence[Path] = (), results: Path = PUBLISHED
+) -> IndexView:
     """What the index says.
 
     Args:
         studies: in the order of the page; at least one.
         laboratory: directories of measurements.
+        results: the folder of the published results.
 
     Raises:
         Refusal: if a measurement is not whole.
     """
     papers = read_papers()
     claims = [
-        BoardRow(claim, tables.plan.name, f"claim-{claim.id}")
+        BoardRow(claim, tables.plan.name)
         for tables in studies
-        for claim in claim_rows(tables.judgement, papers)
+        for claim in claim_rows(tables.judgement, papers, published_verdicts.read(tables.plan, results))
     ]
-    statements = [row for directory in laboratory for row in _statements(directory, papers)]
+    statements = [read_statements(directory) for directory in laboratory]
     measured = [study_tables.identifier(directory) for directory in laboratory]
     identity = study_tables.joint_identifier([*(tables.identity for tables in studies), *measured])
     return IndexView(
-        rows=(*claims, *statements),
-        tally=tally([row.finding for row in claims]),
-        laboratory=tally([row.finding for row in statements]) if statements else (),
-        papers=_by_paper(claims, statements),
-        verdicts=HEADINGS,
-        studies=tuple(headline(tables) for tables in studies),
+        summary=_summary(studies, claims),
+        reduced=_reduction(studies),
+        rows=board_rows(claims),
+        tally=tally(row.finding for row in claims),
+        judged=JUDGED,
+        papers=paper_rows(claims),
+        studies=tuple(study_row(tables, claims) for tables in studies),
+        laboratory=outcomes(pd.concat(statements)) if statements else None,
         identity=identity,
         entry=citing.index_entry(identity, [(tables.plan, tables.provenance) for tables in studies]),
         paragraphs=texts.paragraphs("index", _numbers_of_paragraphs(claims)),
     )
 
 
-def index_tables(
-    studies: Sequence[StudyTables], view: IndexView, laboratory: Sequence[Path] = ()
-) -> list[PageTable]:
+def index_tables(studies: Sequence[StudyTables], view: IndexView) -> list[PageTable]:
     """The scoreboard as a table; none if it has no rows.
 
     Args:
         studies: as in `index_view`.
         view: its result.
-        laboratory: as in `index_view`.
     """
     if not view.rows:
         return []
     verdicts = [tables.judgement.verdicts.assign(study=tables.plan.name) for tables in studies]
-    verdicts += [_numbers(directory) for directory in laboratory]
     numbers = pd.concat([table for table in verdicts if len(table)], ignore_index=True)
     return [PageTable("claims", numbers, printed_findings([row.finding for row in view.rows]))]
 
 
+def _summary(studies: Sequence[StudyTables], claims: Sequence[BoardRow]) -> str:
+    """A sentence on what was replicated, at which budget, on how many seeds."""
+    papers = len({row.finding.paper for row in claims})
+    tested = f"{wording.count(len(claims), 'claim')} of {wording.count(papers, 'paper')}"
+    worlds = {environment for tables in studies for environment in tables.environments}
+    runs = {planned.name for tables in studies for planned in tables.plan.runs}
+    steps, seeds = _most(studies)
+    seconds = sum(tables.provenance.seconds for tables in studies)
+    return (
+        f"{wording.count(len(studies), 'study', 'studies')} with {tested if claims else 'no claims'}: "
+        f"{wording.count(len(runs), 'run')} in {wording.count(len(worlds), 'environment')}, each of up to "
+        f"{wording.count(steps, 'step')} on {wording.count(seeds, 'seed')}, in "
+        f"{wording.duration(seconds)} of training."
+    )
+
+
+def _most(studies: Sequence[StudyTables]) -> tuple[int, int]:
+    """The most steps and seeds of any study."""
+    steps = max(max(tables.budgets.values()) for tables in studies)
+    return steps, max(len(tables.seeds) for tables in studies)
+
+
+def _reduction(studies: Sequence[StudyTables]) -> str | None:
+    """What the preset leaves out, once for all studies."""
+    if not any(is_reduced(tables) for tables in studies):
+        return None
+    steps, seeds = _most(studies)
+    full = [tables.plan.study for tables in studies]
+    return (
+        f"Preset {studies[0].plan.preset}: at most {wording.count(steps, 'step')} and "
+        f"{wording.count(seeds, 'seed')}. This is not a replication. The studies’ own budgets are up to "
+        f"{wording.count(max(max(study.environments.values()) for study in full), 'step')} and "
+        f"{wording.count(max(study.seeds for study in full), 'seed')}. Verdicts at less are provisional."
+    )
+
+
 def _numbers_of_paragraphs(claims: Sequence[BoardRow]) -> dict[str, str]:
     """What the paragraphs say of the claims: how many verdicts hold for good, and how many wrong ones to expect."""
-    settled = [row for row in claims if row.finding.counted_as in (REPLICATED, CONTRADICTED)]
-    studies = len({row.study for row in settled})
-    provisional = sum(row.finding.provisional for row in claims)
+    settled = [
+        row.study
+        for row in claims
+        if row.finding.full and row.finding.full.verdict in (REPLICATED, CONTRADICTED)
+    ]
+    studies = len(set(settled))
     return {
-        "level": wording.percent(statistics.LEVEL),
         "alpha": wording.percent(inference.ALPHA),
         "settled": wording.count(len(settled), "verdict"),
         "settled_studies": wording.count(studies, "study", "studies"),
         "wrong": f"{inference.ALPHA * studies:.1f}",
-        "provisional": wording.count(provisional, PROVISIONAL + " verdict"),
     }
-
-
-def _statements(directory: Path, papers: Mapping[str, str]) -> list[BoardRow]:
-    """The statements of a measurement as rows of the board; they have no seeds, budget or published score."""
-    anchor = read_record(directory).measurement.name
-    findings = [
-        Finding(
-            statement=row.statement,
-            paper=row.paper,
-            source=row.source,
-            verdict=row.verdict,
-            provisional=False,
-            reservation="",
-            reason="",
-            judged=True,
-            effect=row.estimate,
-            interval=row.interval,
-            claimed=f"{row.quantity} {row.expected}",
-            seeds="",
-            published=(),
-        )
-        for row in statement_rows(read_statements(directory), papers)
-    ]
-    return [BoardRow(finding, LABORATORY, anchor) for finding in findings]
-
-
-def _numbers(directory: Path) -> pd.DataFrame:
-    """The statements of a measurement, in those columns of the verdicts that they have."""
-    named = read_statements(directory).rename(
-        columns={"estimate": "effect", "outcome": "verdict", "quantity": "score"}
-    )
-    named["verdict"] = named["verdict"].map(VERDICTS)
-    columns = ["statement", "paper", "where", "score", "verdict", "effect", "low", "high"]
-    return named[columns].assign(study=LABORATORY, claim=read_record(directory).measurement.name)
-
-
-def _by_paper(claims: Sequence[BoardRow], statements: Sequence[BoardRow]) -> tuple[PaperRow, ...]:
-    """Each paper, and how many of its claims have which verdict; the paper with the most claims comes first.
-
-    The laboratory's statements are counted apart: those that are exact would drown the claims that take training.
-    """
-
-    def headings(rows: Sequence[BoardRow], paper: str) -> list[str]:
-        return [row.finding.counted_as for row in rows if row.finding.paper == paper]
-
-    papers = sorted({row.finding.paper for row in [*claims, *statements]})
-    counted = [(paper, headings(claims, paper), headings(statements, paper)) for paper in papers]
-    return tuple(
-        PaperRow(
-            name=paper,
-            total=len(trained),
-            counts=tuple(trained.count(name) for name in HEADINGS),
-            measured=f"{measured.count(REPLICATED)} of {len(measured)}" if measured else "",
-        )
-        for paper, trained, measured in sorted(counted, key=lambda row: (-len(row[1]), -len(row[2])))
-    )

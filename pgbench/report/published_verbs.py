@@ -42,16 +42,19 @@ def publish(
     configuration: Configured = CONFIGURATION,
     preset: Preset = PAPER,
 ) -> None:
-    """Copy finished blocks and measurements to what is published, with a table of contents."""
+    """Copy finished blocks and measurements to what is published, with a table of contents and of verdicts."""
+    from pgbench.analysis import published_verdicts
     from pgbench.laboratory import published_measurements
     from pgbench.storage import published_blocks
 
     copies = published_blocks.publish(results, into, policies=policies, replace=replace)
+    plans = _plans(configuration, preset)
     variants: dict[str, list[str]] = {}
-    for plan in _plans(configuration, preset):
+    for plan in plans:
         for planned in plan.runs:
             variants.setdefault(planned.name, []).append(f"{plan.name}: {planned.variant}")
     published_blocks.write_contents(into, variants)
+    published_verdicts.write(into, plans)
     copies += published_measurements.publish(results, into, preset, catalogue.CATALOGUE)
     print(f"{_counts(copies)}; {into / published_blocks.CONTENTS} lists the blocks")
     _name(

@@ -19,7 +19,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pgbench.base.places import TEMPLATES
-from pgbench.base.refusals import Refusal
 from pgbench.report import latex
 from pgbench.report.illustrations import Illustration
 from pgbench.report.tables import PageTable
@@ -63,29 +62,14 @@ def publish(figure: Illustration, folder: Path) -> ShownFigure:
     """Write a figure as SVG and PNG; return what a template needs to show it."""
     folder.mkdir(parents=True, exist_ok=True)
     drawing = figure.draw()
-    for suffix, content in (("svg", drawing.svg), ("png", drawing.png)):
-        with replacing(folder / f"{figure.name}.{suffix}") as temporary:
-            temporary.write_bytes(content)
-    return published(figure, folder)
-
-
-def published(figure: Illustration, folder: Path) -> ShownFigure:
-    """What a template needs to show a figure that has been written to a folder.
-
-    Raises:
-        Refusal: if the figure is not there.
-    """
     svg, png = (folder / f"{figure.name}.{suffix}" for suffix in ("svg", "png"))
-    try:
-        encoded = base64.b64encode(svg.read_bytes()).decode()
-    except OSError as error:
-        raise Refusal(
-            f"{svg}: cannot be read ({error.strerror}); `python -m pgbench report` writes it"
-        ) from None
+    for path, content in ((svg, drawing.svg), (png, drawing.png)):
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
     return ShownFigure(
         svg=svg,
         png=png,
-        uri=f"data:image/svg+xml;base64,{encoded}",
+        uri=f"data:image/svg+xml;base64,{base64.b64encode(drawing.svg).decode()}",
         caption=figure.caption,
         alt=figure.alternative,
     )

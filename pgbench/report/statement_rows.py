@@ -10,10 +10,9 @@ import pandas as pd
 
 from pgbench.analysis.judging import CONTRADICTED, INCONCLUSIVE, REPLICATED
 from pgbench.base import wording
+from pgbench.report.tallies import JUDGED
 from pgbench.studies.references import citation
 
-OUTCOMES = {"holds": "holds", "fails": "does not hold", "open": "open"}
-"""How a page writes each outcome of a statement."""
 VERDICTS = {"holds": REPLICATED, "fails": CONTRADICTED, "open": INCONCLUSIVE}
 RELATIONS = {"equals": "=", "below": "<", "above": ">"}
 
@@ -30,8 +29,7 @@ class StatementRow:
         estimate: its measured value.
         interval: its 95 % interval; empty if the value is exact.
         expected: the relation and the number that the statement gives.
-        outcome: one of the values of `OUTCOMES`.
-        verdict: the same in the words for claims.
+        verdict: what came out, in the words for claims.
     """
 
     statement: str
@@ -41,7 +39,6 @@ class StatementRow:
     estimate: str
     interval: str
     expected: str
-    outcome: str
     verdict: str
 
 
@@ -65,9 +62,18 @@ def _statement_row(row: pd.Series[Any], papers: Mapping[str, str]) -> StatementR
         estimate=significant(row["estimate"]),
         interval="" if exact else f"[{significant(row['low'])}, {significant(row['high'])}]",
         expected=f"{RELATIONS[row['relation']]} {significant(row['expected'])}",
-        outcome=OUTCOMES[row["outcome"]],
         verdict=VERDICTS[row["outcome"]],
     )
+
+
+def outcomes(table: pd.DataFrame) -> str:
+    """How many statements have which verdict, such as "40 replicated, 2 inconclusive".
+
+    Args:
+        table: as for `statement_rows`.
+    """
+    verdicts = table["outcome"].map(VERDICTS).value_counts()
+    return ", ".join(f"{verdicts[name]} {name}" for name in JUDGED if name in verdicts)
 
 
 def significant(value: float) -> str:

@@ -12,6 +12,7 @@ from pgbench.report.publishing import ShownFigure, TableFiles, publish, render, 
 from pgbench.report.study_view import StudyView, study_view
 from pgbench.report.tables import study_page_tables
 from pgbench.report.texts import table_captions
+from pgbench.storage.layout import PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,20 @@ class StudyPage:
     bibliography: Path
 
 
-def write_study(directory: Path, html: Path, markdown: Path) -> None:
+def write_study(directory: Path, html: Path, markdown: Path, results: Path = PUBLISHED) -> None:
     """Write the page of one study, and its figures and tables beside the HTML.
 
     Args:
         directory: holds `plan.json` and the tables that `gathering.gather` wrote.
         html: the self-contained page.
         markdown: the same page for code hosts.
+        results: the folder of the published results, whose verdicts stand beside provisional ones.
 
     Raises:
         Refusal: if the plan or a table is missing or unreadable.
     """
     tables = load(directory)
-    view = study_view(tables)
+    view = study_view(tables, results)
     figures = {
         figure.name: publish(figure, html.parent / "figures" / tables.plan.name)
         for figure in illustrations.study_illustrations(tables)

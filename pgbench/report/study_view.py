@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from pgbench.analysis import inference, statistics
+from pgbench.analysis import inference, published_verdicts, statistics
 from pgbench.analysis.replicas import GRID_POINTS, LAST_EPISODES
 from pgbench.analysis.study_tables import StudyProvenance, StudyTables
 from pgbench.base import wording
@@ -26,6 +27,7 @@ from pgbench.report.score_rows import (
 )
 from pgbench.report.specification_rows import Rung, rungs
 from pgbench.report.texts import Definition
+from pgbench.storage.layout import PUBLISHED
 from pgbench.studies.claims import Source
 from pgbench.studies.references import address, citation, read_papers
 
@@ -103,11 +105,17 @@ class StudyView:
     provenance: ProvenanceView
 
 
-def study_view(tables: StudyTables) -> StudyView:
-    """What the page of a study says."""
+def study_view(tables: StudyTables, results: Path = PUBLISHED) -> StudyView:
+    """What the page of a study says.
+
+    Args:
+        tables: the study's tables.
+        results: the folder of the published results, whose verdicts stand beside provisional ones.
+    """
     plan, papers = tables.plan, read_papers()
+    full = published_verdicts.read(plan, results)
     first = plan.algorithms[tables.variants[0]].model_dump(mode="json")
-    claims = claim_section(tables.judgement, papers, len(tables.seeds))
+    claims = claim_section(tables.judgement, papers, len(tables.seeds), full)
     numbers, cited = _numbers(tables, claims), [papers[key] for key in _cited(tables)]
     return StudyView(
         headline=headline(tables),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.base import wording
-from pgbench.report.claim_rows import PROVISIONAL, ClaimEffectRow, Finding, PublishedRow
+from pgbench.report.claim_rows import ClaimEffectRow, Finding, PublishedRow
 from pgbench.report.score_rows import EffectCell, EffectRow, ScoreCell, ScoreRow
 from pgbench.report.specification_rows import Rung
 from pgbench.report.study_view import RunRow, StudyView
@@ -68,7 +68,7 @@ def printed_findings(rows: Sequence[Finding]) -> pd.DataFrame:
 def _verdict(row: Finding) -> str:
     """The verdict, and how much less than the study's budget it rests on."""
     budget = f"at {row.reservation}" if row.reservation else ""
-    return ", ".join(filter(None, [row.verdict, PROVISIONAL if row.provisional else "", budget]))
+    return ", ".join(filter(None, [row.verdict, "provisional" if row.provisional else "", budget]))
 
 
 def _printed_claim_effects(rows: Sequence[ClaimEffectRow]) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from pathlib import Path
 RESULTS = Path("results")
 PUBLISHED = RESULTS / "published"
 """A results folder of its own, which is part of the repository."""
+PUBLISHED_VERDICTS = PUBLISHED / "verdicts.csv"
+"""The verdicts of the studies that are published."""
 RECORD = "run.json"
 """In the directory of a finished block."""
 MEASUREMENT = "measurement.json"

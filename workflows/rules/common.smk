@@ -17,7 +17,7 @@ from pgbench.base.refusals import Refusal, nearest
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import naming
 from pgbench.storage import digests
-from pgbench.storage.layout import PLAN, PROVENANCE, RECORD, Layout
+from pgbench.storage.layout import PLAN, PROVENANCE, PUBLISHED_VERDICTS, RECORD, Layout
 from pgbench.studies import catalogue, configuration, plans
 
 # Jobs call `python`: it must be the one that runs Snakemake, whether or not its environment is activated.
@@ -117,6 +117,8 @@ ARGUMENTS = {name: shlex.join(naming.training_arguments(run)) for name, run in R
 WORKFLOWS = Path(os.path.relpath(workflow.basedir), "workflows")
 TEMPLATES = [str(file) for file in visible(WORKFLOWS / "report", "*.*")]
 REFERENCES = [str(file) for file in visible(WORKFLOWS / "references", "*")]
+# Pages show the verdicts of what is published beside provisional ones.
+VERDICTS = [str(PUBLISHED_VERDICTS)] if PUBLISHED_VERDICTS.exists() else []
 LAYOUT = Layout()
 BLOCK = str(LAYOUT.block("{run}/{block}"))
 BLOCK_FILES = (

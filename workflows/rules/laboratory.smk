@@ -36,6 +36,7 @@ rule laboratory:
         html=f"{PAGES}/laboratory.html",
         markdown=f"{PAGES}/laboratory.md",
         figures=directory(f"{PAGES}/figures/laboratory"),
+        tables=directory(f"{PAGES}/tables/laboratory"),
     log:
         LAYOUT.log("laboratory", "page"),
     conda:

@@ -9,6 +9,7 @@ rule page:
         plan=rules.resolve.output.plan,
         tables=rules.gather.output,
         references=REFERENCES,
+        verdicts=VERDICTS,
         templates=TEMPLATES,
     output:
         html=f"{PAGES}/{{study}}.html",
@@ -50,10 +51,12 @@ rule index:
     input:
         pages=expand(rules.page.output.html, study=PLANS),
         laboratory=rules.laboratory.output.html if CONFIGURATION.laboratory else [],
+        verdicts=VERDICTS,
         templates=TEMPLATES,
     output:
         html=f"{PAGES}/index.html",
         markdown=f"{PAGES}/index.md",
+        figures=directory(f"{PAGES}/figures/index"),
         tables=directory(f"{PAGES}/tables/index"),
     log:
         LAYOUT.log("index", "page"),
