@@ -32,6 +32,7 @@ MADE = {
     "evaluations.parquet",
     "policy.safetensors",
     "contents.csv",
+    "verdicts.csv",
 }
 """What the workflow makes, or the reader: it need not be there."""
 CHARTS = {"charts", "losses"}
