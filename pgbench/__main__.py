@@ -6,7 +6,6 @@ A verb imports what trains, computes or draws when it is called, so that help an
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +17,8 @@ from pgbench.base.importing import quickly_imported
 from pgbench.base.places import STUDIES, from_here
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.base.specification import Specification
-from pgbench.base.yaml_files import read_yaml, whole_number
-from pgbench.costs import budgets, measuring_verbs
-from pgbench.costs.measuring_verbs import CONFIGURATION, COSTS, Configured, Costs
-from pgbench.costs.model import finished_blocks, read_costs
+from pgbench.base.yaml_files import whole_number
+from pgbench.costs import measuring_verbs, planning_verbs
 from pgbench.methods import naming, runs
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.lineage import LINEAGE
@@ -34,7 +31,7 @@ from pgbench.storage.layout import PLAN, RESULTS, Layout
 from pgbench.studies import catalogue
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
 from pgbench.studies.loading import describe_run, parse_overrides
-from pgbench.studies.plans import StudyPlan, plan_studies, read_plan
+from pgbench.studies.plans import MOST_LOOKS, plan_studies, read_plan
 from pgbench.studies.study import Study
 
 app = typer.Typer(
@@ -46,7 +43,6 @@ app = typer.Typer(
 Html = Annotated[Path, typer.Option(help="The HTML file.")]
 Markdown = Annotated[Path, typer.Option(help="The Markdown file.")]
 Results = Annotated[Path, typer.Option(help="The results folder, with runs/ and studies/ in it.")]
-OtherPreset = Annotated[str | None, typer.Option(help="A preset to use instead of the configured one.")]
 StudyDirectories = Annotated[
     list[Path],
     typer.Argument(metavar="STUDIES...", help="Directories of studies' results, each with its plan.json."),
@@ -60,34 +56,9 @@ SCHEMAS: dict[str, type[Specification]] = {
 }
 
 
-@app.command()
-def plan(
-    configuration: Configured = CONFIGURATION,
-    preset: OtherPreset = None,
-    cores: Annotated[int, typer.Option(help="Jobs that train side by side.", min=1)] = os.cpu_count() or 1,
-    costs: Costs = COSTS,
-    results: Results = RESULTS,
-) -> None:
-    """Print what the configured studies need: runs, environment steps, and hours on a number of cores."""
-    chosen, plans = _plans(configuration, preset)
-    model = read_costs(costs, finished_blocks(results))
-    print(f"preset {chosen.preset}\n\n{budgets.describe(plans, model, cores, results)}")
-
-
-@app.command()
-def scaling(
-    configuration: Configured = CONFIGURATION,
-    preset: OtherPreset = None,
-    costs: Costs = COSTS,
-    results: Results = RESULTS,
-    overhead: Annotated[float, typer.Option(help="Seconds to submit and start a job.", min=0.0)] = 15.0,
-) -> None:
-    """Print how long the configured studies would take on 2 to 512 cores, by the estimated costs of blocks."""
-    chosen, plans = _plans(configuration, preset)
-    model = read_costs(costs, finished_blocks(results))
-    print(f"preset {chosen.preset}\n\n{budgets.scaling(plans, model, overhead)}")
-
-
+app.command()(planning_verbs.plan)
+app.command()(planning_verbs.scaling)
+app.command()(planning_verbs.settle)
 app.command("measure")(measuring_verbs.write_costs)
 app.command("measure-growth")(measuring_verbs.write_growth)
 app.command("measure-random")(measuring_verbs.write_random_returns)
@@ -182,6 +153,7 @@ def resolve(
         list[str] | None, typer.Option(help="An environment to keep, instead of all; may be repeated.")
     ] = None,
     block_size: Annotated[int, typer.Option(help="Replicas that one job trains in lockstep.")] = 10,
+    looks: Annotated[int, typer.Option(help="How often the claims are judged.", min=1, max=MOST_LOOKS)] = 1,
     into: Annotated[
         Path | None, typer.Option(help="The plan; by default results/studies/<preset>/<study>/plan.json.")
     ] = None,
@@ -199,7 +171,7 @@ def resolve(
     files = study_files(configuration, from_here(STUDIES))
     for name, resolved in plan_studies(configuration, files).items():
         destination = into or Layout().study(preset, name) / PLAN
-        _write(destination, resolved.model_dump_json(indent=2))
+        _write(destination, resolved.extended(looks, block_size).model_dump_json(indent=2))
 
 
 @app.command()
@@ -352,14 +324,6 @@ def main() -> None:
     except OSError as error:
         print(f"{error.filename or 'pgbench'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
-
-
-def _plans(configuration: Path, preset: str | None) -> tuple[Configuration, list[StudyPlan]]:
-    """A configuration, perhaps with another preset, and the plans of its studies."""
-    values = read_yaml(configuration) | ({"preset": preset} if preset else {})
-    chosen = parse_configuration(values, str(configuration))
-    files = study_files(chosen, configuration.parent / "studies")
-    return chosen, list(plan_studies(chosen, files).values())
 
 
 def _evaluation(

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import assert_never
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple, assert_never
 
+import numpy as np
 import pandas as pd
 
 from pgbench.analysis import inference
@@ -32,12 +34,22 @@ class Unjudgeable(ValueError):  # noqa: N818 - nothing went wrong: there is too 
     """There is no effect; the message says why."""
 
 
+class Share(NamedTuple):
+    """What a variant's mean score contributes to an effect, and to its unit, as factors."""
+
+    variant: str
+    effect: float
+    unit: float
+    mean: float
+
+
 @dataclass(frozen=True)
 class Stratum:
     """An effect in one environment.
 
     Attributes:
         environment: its id.
+        shares: the variants that contribute to it; in the order of the samples, if each is a sample of its own.
         samples: what each seed, or each replica of each variant, contributes to the difference and to its unit, in
             units of the score.
         diverged: replicas that count as the worst.
@@ -45,6 +57,7 @@ class Stratum:
     """
 
     environment: str
+    shares: tuple[Share, ...]
     samples: tuple[Parts, ...]
     diverged: int
     missing: int
@@ -69,6 +82,19 @@ class Stratum:
         """The effect in units of the score."""
         return inference.contrast([sample.effect for sample in self.samples], [1.0] * len(self.samples))
 
+    def with_one_more(self, variant: str, score: float) -> Stratum:
+        """The effect if there were one more seed: with this score for one variant, and their means for others."""
+        for place, share in enumerate(self.shares):
+            if share.variant == variant:
+                at, more = 0 if self.paired else place, score - share.mean
+                sample = self.samples[at]
+                longer = Parts(
+                    np.append(sample.effect, sample.effect.mean() + more * share.effect),
+                    np.append(sample.unit, sample.unit.mean() + more * share.unit),
+                )
+                return replace(self, samples=(*self.samples[:at], longer, *self.samples[at + 1 :]))
+        return self
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -83,7 +109,7 @@ class Effect:
         """Replicas of each variant in each environment; the smallest number, if they differ."""
         return min(stratum.seeds for stratum in self.strata)
 
-    @property
+    @cached_property
     def contrast(self) -> Contrast:
         """The mean over environments, less the published score if there is one, in the unit."""
         if self.published is None:
@@ -110,10 +136,13 @@ class Effect:
         """The mean over environments, in the unit."""
         return inference.ratio([stratum.samples for stratum in self.strata])
 
-    @property
-    def alike(self) -> bool:
-        """Whether no sample varies, so that an interval says nothing about rarer outcomes."""
-        return float(self.contrast.error) == 0.0
+    def with_one_more(self, environment: str, variant: str, score: float) -> Effect:
+        """The effect if there were one more seed in an environment; see `Stratum.with_one_more`."""
+        strata = tuple(
+            stratum.with_one_more(variant, score) if stratum.environment == environment else stratum
+            for stratum in self.strata
+        )
+        return replace(self, strata=strata)
 
 
 def effect(
@@ -150,12 +179,15 @@ def _stratum(
     for label in weights:
         _check_replicas(compared_rows[compared_rows["variant"] == label], score, environment)
     in_units, rest = _unit(in_environment, score, compared, unit)
-    parts = [
-        _parts(_by_seed(in_environment, label, score), weights.get(label, 0.0), in_units.get(label, 0.0))
-        for label in {**weights, **in_units}
-    ]
+    columns = {label: _by_seed(in_environment, label, score) for label in {**weights, **in_units}}
+    shares = tuple(
+        Share(label, weights.get(label, 0.0), in_units.get(label, 0.0), float(column.mean()))
+        for label, column in columns.items()
+    )
+    parts = [_parts(columns[share.variant], share.effect, share.unit) for share in shares]
     return Stratum(
         environment=environment,
+        shares=shares,
         samples=_joined([*parts, _parts(rest, 0.0, 1.0)]),
         diverged=int((compared_rows["status"] == "diverged").sum()),
         missing=int(compared_rows[score].isna().sum()),

@@ -15,9 +15,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -60,14 +60,15 @@ def gather(plan: StudyPlan, results: Path, destination: Path) -> None:
     replicas = [replica for one in trained for replica in replicas_of(*one)]
     claimed = dict.fromkeys(claim.score for claim in plan.study.claims.values())
     rows = [scores_of(replica) | metric_scores(replica, claimed) for replica in replicas]
-    scores = variant_scores.with_variant_scores(pd.DataFrame(rows), replicas)
+    looks = [_at_look(rows, replicas, seeds) for seeds in plan.seeds_at_looks]
+    scores = looks[-1]
     tables = {
         "episodes": _episode_table(trained),
         "curves": _curve_table(replicas),
         "scores": scores,
         "effects": summaries.effects(scores),
     }
-    judgement = judging.judge(plan, scores, read_references())
+    judgement = judging.judge(plan, looks, read_references())
     spreadsheets = {"summary": summaries.summary(scores), **judgement._asdict()}
     destination.mkdir(parents=True, exist_ok=True)
     for name, table in (tables | spreadsheets).items():
@@ -75,6 +76,14 @@ def gather(plan: StudyPlan, results: Path, destination: Path) -> None:
     for name, table in spreadsheets.items():
         write_text(destination / f"{name}.csv", table.to_csv(index=False))
     write_text(destination / PROVENANCE, _provenance(trained).model_dump_json(indent=2) + "\n")
+
+
+def _at_look(rows: Sequence[Mapping[str, Any]], replicas: Sequence[Replica], seeds: int) -> pd.DataFrame:
+    """The scores as a look sees them: of the first seeds only, and normalised by nothing else."""
+    counted = [place for place, replica in enumerate(replicas) if replica.seed < seeds]
+    return variant_scores.with_variant_scores(
+        pd.DataFrame([rows[place] for place in counted]), [replicas[place] for place in counted]
+    )
 
 
 def _read_blocks(planned: PlannedRun, layout: Layout) -> Iterable[Block]:

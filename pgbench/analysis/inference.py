@@ -10,7 +10,6 @@ Every function works on arrays of any shape, elementwise.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,9 +20,6 @@ from pgbench.analysis.statistics import Array, Estimate
 
 ALPHA = 0.05
 POWER = 0.8
-MOST_SEEDS = 10_000
-"""The largest number of seeds that is searched for."""
-
 
 _ZERO = np.zeros(())
 
@@ -263,28 +259,21 @@ def detectable(effect: Contrast, alpha: float) -> Array:
     return np.asarray((stdtrit(effect.freedom, 1 - alpha) + stdtrit(effect.freedom, POWER)) * effect.error)
 
 
-def seeds_to_settle(
-    effect: Contrast, seeds: int, distance: float, alpha: float, others_error: float = 0.0
-) -> float:
-    """The seeds that would show, with probability `POWER`, a truth as far from the bound as the estimate is.
+def planned(effect: Contrast, seeds: int, more: int, others_error: float = 0.0) -> Contrast:
+    """A contrast as it would be with more seeds, if they have the same mean and spread.
 
     Args:
-        effect: a single effect.
-        seeds: from which it was estimated.
-        distance: of the estimate from the nearest bound, at least 0.
-        alpha: level of the one-sided test.
+        effect: the contrast.
+        seeds: from which it was estimated, at least 2.
+        more: how many there would be.
         others_error: the part of its error that is a publication's, which more seeds do not lessen.
-
-    Returns:
-        At least 2; infinite above `MOST_SEEDS`.
     """
-
-    def enough(count: int) -> bool:
-        own = effect.error**2 - others_error**2
-        shrunk = np.sqrt(own * seeds / count + others_error**2)
-        planned = Contrast(effect.value, shrunk, effect.freedom * (count - 1) / (seeds - 1))
-        return bool(detectable(planned, alpha) <= distance)
-
-    counts = range(2, MOST_SEEDS + 1)
-    first = bisect_left(counts, True, key=enough)
-    return float(counts[first]) if first < len(counts) else float("inf")
+    shrunk = seeds / more
+    own = np.maximum(effect.error**2 - others_error**2, 0.0)
+    return Contrast(
+        effect.value,
+        np.sqrt(own * shrunk + others_error**2),
+        effect.freedom * (more - 1) / (seeds - 1),
+        effect.covariance * shrunk,
+        effect.unit_variance * shrunk,
+    )

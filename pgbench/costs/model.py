@@ -233,10 +233,16 @@ def _read_measurements(path: Path) -> Iterator[MeasuredCost]:
 
 def finished_blocks(results: Path) -> Iterator[FinishedBlock]:
     """The blocks among the results that this version can read."""
-    for record in (directory / RECORD for directory in Layout(results).blocks()):
-        if record.exists():
-            with suppress(ValidationError):  # a record of another version, or damaged, corrects no estimate
-                yield FinishedBlock.model_validate_json(record.read_bytes())
+    for directory in Layout(results).blocks():
+        if (block := finished_block(directory)) is not None:
+            yield block
+
+
+def finished_block(directory: Path) -> FinishedBlock | None:
+    """The block in a directory; None if it is not finished, or if this version cannot read its record."""
+    with suppress(OSError, ValidationError):
+        return FinishedBlock.model_validate_json((directory / RECORD).read_bytes())
+    return None
 
 
 def makespan(seconds: Iterable[float], cores: int) -> float:

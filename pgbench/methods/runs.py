@@ -92,12 +92,6 @@ def path_safe(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", text)
 
 
-def blocks_of(seeds: int, block_size: int) -> tuple[str, ...]:
-    """Names of the blocks that hold the seeds 0 … seeds − 1, such as ('0-9', '10-14')."""
-    firsts = range(0, seeds, block_size)
-    return tuple(f"{first}-{min(first + block_size, seeds) - 1}" for first in firsts)
-
-
 def seeds_of(block: str) -> list[int]:
     """The seeds of a block, from its name: '3-5' → [3, 4, 5], '7' → [7].
 

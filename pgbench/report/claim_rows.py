@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pgbench.analysis import calibration, inference
-from pgbench.analysis.judging import INCONCLUSIVE, NOT_JUDGED, Judgement
+from pgbench.analysis import calibration
+from pgbench.analysis.judging import NOT_JUDGED, Judgement
 from pgbench.analysis.published_verdicts import FullVerdict
 from pgbench.base import wording
 from pgbench.report.tallies import Tally, tally
@@ -115,7 +115,7 @@ class ClaimRow(Finding):
         environments: where it is compared.
         across: on how many of the environments it must hold; empty for their mean.
         detectable: the smallest distance from the bound that this many seeds would show.
-        settle: how many seeds would settle an inconclusive claim; else empty.
+        next_look: the seeds of the next look at an open claim, and the chance that it settles it; else empty.
         diverged: how many replicas diverged; empty if none.
     """
 
@@ -126,7 +126,7 @@ class ClaimRow(Finding):
     environments: str
     across: str
     detectable: str
-    settle: str
+    next_look: str
     diverged: str
 
 
@@ -254,7 +254,7 @@ def _claim_row(
         claimed=_bounds(row),
         detectable=_amount(row["detectable"], row),
         seeds=wording.number(row["seeds"]),
-        settle=_seeds_to_settle(row),
+        next_look=_next_look(row),
         diverged=wording.count(row["diverged"], "replica") if row["diverged"] else "",
         published=published,
         full=full,
@@ -273,13 +273,11 @@ def _compared(row: pd.Series) -> str:
     return " − ".join(label for label in (row["variant"], comparator) if label)
 
 
-def _seeds_to_settle(row: pd.Series) -> str:
-    """How many seeds would settle an inconclusive claim; empty for any other."""
-    if row["verdict"] != INCONCLUSIVE:
+def _next_look(row: pd.Series) -> str:
+    """The seeds of the next look at an open claim, and the chance that it settles it; empty for any other claim."""
+    if math.isnan(row["next_look"]):
         return ""
-    if row["seeds_to_settle"] == math.inf:
-        return f"more than {wording.number(inference.MOST_SEEDS)}"
-    return wording.number(row["seeds_to_settle"])
+    return f"{wording.number(row['next_look'])} seeds settle it with {wording.percent(row['chance'])}"
 
 
 def _effect_row(row: pd.Series) -> ClaimEffectRow:

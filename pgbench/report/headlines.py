@@ -12,6 +12,7 @@ from pgbench.analysis.summaries import ALL_ENVIRONMENTS
 from pgbench.base import wording
 from pgbench.methods.runs import Evaluation, Reference
 from pgbench.report.score_rows import direction
+from pgbench.studies.plans import MOST_LOOKS, StudyPlan
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def _methods(tables: StudyTables) -> str:
         f"{wording.count(cost.steps, 'environment step')} in {wording.duration(cost.seconds)} of training, "
         f"summed over all jobs, at {wording.number(cost.steps_per_second)} steps a second."
         f"{evaluations(tables.plan.study.evaluation)}{comparisons(tables.plan.study.reference)}"
+        f"{looks(tables.plan)}"
     )
 
 
@@ -91,6 +93,15 @@ def evaluations(evaluation: Evaluation | None) -> str:
     when = f"{evaluation.times} times, evenly over its budget," if evaluation.times > 1 else "at its end"
     how = "with the mean action" if evaluation.actions == "mean" else "with sampled actions"
     return f" Each replica was evaluated {when} in {wording.count(evaluation.episodes, 'episode')} {how}."
+
+
+def looks(plan: StudyPlan) -> str:
+    """A sentence on the looks at the claims, with the space before it; empty for a single look."""
+    if plan.looks == 1:
+        return ""
+    seeds = wording.enumeration([f"{count}" for count in plan.seeds_at_looks])
+    most = plan.seeds * 2 ** (MOST_LOOKS - 1)
+    return f" The claims were judged at {seeds} seeds. A fixed design would have spent {most}."
 
 
 def comparisons(reference: Reference | None) -> str:

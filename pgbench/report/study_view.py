@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pgbench.analysis import inference, published_verdicts, statistics
+from pgbench.analysis.looks import SHARES
 from pgbench.analysis.replicas import GRID_POINTS, LAST_EPISODES
 from pgbench.analysis.study_tables import StudyProvenance, StudyTables
 from pgbench.base import wording
@@ -170,6 +171,7 @@ def _numbers(tables: StudyTables, claims: ClaimSection) -> dict[str, str]:
         "coverage": wording.percent(_bootstrap_coverage(replicas)) if replicas > 1 else "",
         "alpha": wording.percent(inference.ALPHA),
         "power": wording.percent(inference.POWER),
+        "shares": wording.enumeration([wording.percent(share) for share in SHARES]),
         "calibration": claims.calibration,
         "unequal": claims.unequal,
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, ValidationError
+from pydantic import Field, NonNegativeFloat, PositiveInt, ValidationError
 
 from pgbench.base.places import visible
 from pgbench.base.refusals import Refusal, explain, nearest
@@ -50,6 +50,11 @@ class Configuration(Specification):
     )
     reports: Annotated[str, Field(min_length=1)] = Field(
         "reports", description="The folder that receives the pages."
+    )
+    settle_hours: NonNegativeFloat | None = Field(
+        None,
+        description="Hours of one core for all looks after the first together; they go to the looks that are "
+        "expected to settle most claims. By default no study has a look that it has not had.",
     )
     presets: dict[FileName, Preset]
     tracking: Literal["wandb"] | None = Field(
@@ -108,12 +113,12 @@ def study_files(configuration: Configuration, directory: Path) -> dict[str, Path
     return files
 
 
-def planning_arguments(configuration: Configuration, study: str) -> list[str]:
-    """The arguments of `pgbench resolve` that say how much to spend on a study."""
+def planning_arguments(configuration: Configuration, study: str, looks: int) -> list[str]:
+    """The arguments of `pgbench resolve` that say how much to spend on a study, and how many looks it has."""
     arguments = ["--preset", configuration.preset, "--block-size", str(configuration.block_size)]
     spending = configuration.spending
     for name, bound in (("seeds", spending.seeds), ("steps", spending.steps)):
         arguments += [f"--{name}", str(bound)] if bound is not None else []
     for environment in (spending.studies or {}).get(study) or ():
         arguments += ["--environment", environment]
-    return arguments
+    return arguments if looks == 1 else [*arguments, "--looks", str(looks)]

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, PositiveInt, ValidationError
 
 from pgbench.base.refusals import Refusal, explain, nearest
 from pgbench.base.specification import Specification
+from pgbench.base.yaml_files import read_yaml
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.naming import run_name
 from pgbench.methods.paths import difference
-from pgbench.methods.runs import Run, blocks_of
-from pgbench.studies.configuration import Configuration
+from pgbench.methods.runs import Run
+from pgbench.studies.configuration import Configuration, parse_configuration, study_files
 from pgbench.studies.loading import load_study
 from pgbench.studies.study import FileName, Study, resolve_variant
+
+MOST_LOOKS = 4
+"""At a study's own number of seeds, and at 2, 4 and 8 times as many."""
 
 
 class PlannedRun(Specification):
@@ -41,6 +46,27 @@ class StudyPlan(Specification):
     algorithms: dict[str, Algorithm] = Field(description="Variant → its resolved algorithm.")
     runs: tuple[PlannedRun, ...]
     left_out: tuple[str, ...] = Field((), description="The study's environments that the preset leaves out.")
+    seeds: PositiveInt = Field(description="Replicas of each run at the first look.")
+    looks: Annotated[int, Field(ge=1, le=MOST_LOOKS)] = Field(
+        1,
+        description="How often the claims are judged; each further look has twice the seeds of the one before.",
+    )
+
+    @property
+    def seeds_at_looks(self) -> tuple[int, ...]:
+        """The replicas of each run that count at each look, from the first to the last."""
+        return tuple(self.seeds * 2**look for look in range(self.looks))
+
+    def extended(self, looks: int, block_size: int) -> StudyPlan:
+        """The plan with so many looks. Blocks of earlier looks stay what they are.
+
+        Args:
+            looks: at least 1, at most `MOST_LOOKS`.
+            block_size: replicas that one job trains in lockstep.
+        """
+        blocks = blocks_of_looks(self.seeds, looks, block_size)
+        runs = tuple(planned.model_copy(update={"blocks": blocks}) for planned in self.runs)
+        return self.model_copy(update={"looks": looks, "runs": runs})
 
     def blocks(self) -> tuple[str, ...]:
         """Every distinct block of the study, as `<run>/<block>`."""
@@ -81,7 +107,7 @@ def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPl
                     environment=environment,
                     name=run_name(run),
                     run=run,
-                    blocks=blocks_of(seeds, configuration.block_size),
+                    blocks=blocks_of_looks(seeds, 1, configuration.block_size),
                 )
             )
     return StudyPlan(
@@ -92,6 +118,25 @@ def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPl
         algorithms={label: algorithm for label, (_, algorithm) in resolved.items()},
         runs=tuple(runs),
         left_out=tuple(name for name in study.environments if name not in environments),
+        seeds=seeds,
+    )
+
+
+def blocks_of_looks(seeds: int, looks: int, block_size: int) -> tuple[str, ...]:
+    """Names of the blocks that hold the seeds of all looks; no block holds seeds of two looks.
+
+    For 5 seeds, two looks and blocks of 10, they are ('0-4', '5-9'): the second look trains only what it adds.
+
+    Args:
+        seeds: of the first look.
+        looks: at least 1.
+        block_size: replicas that one job trains in lockstep.
+    """
+    ends = [0, *(seeds * 2**look for look in range(looks))]
+    return tuple(
+        f"{first}-{min(first + block_size, end) - 1}"
+        for begin, end in pairwise(ends)
+        for first in range(begin, end, block_size)
     )
 
 
@@ -114,6 +159,21 @@ def plan_studies(configuration: Configuration, files: Mapping[str, Path]) -> dic
         Refusal: at the first study that cannot be used.
     """
     return {name: plan_study(name, load_study(file), configuration) for name, file in files.items()}
+
+
+def configured_plans(path: Path, preset: str | None = None) -> tuple[Configuration, list[StudyPlan]]:
+    """Read a configuration and plan its studies.
+
+    Args:
+        path: the configuration's file; the studies that it names lie in `studies/` beside it.
+        preset: the preset to use instead of the configured one.
+
+    Raises:
+        Refusal: if the configuration or a study is not valid.
+    """
+    values = read_yaml(path) | ({"preset": preset} if preset else {})
+    chosen = parse_configuration(values, str(path))
+    return chosen, list(plan_studies(chosen, study_files(chosen, path.parent / "studies")).values())
 
 
 def read_plan(path: Path) -> StudyPlan:

@@ -47,7 +47,7 @@ def against(own, published, spread):
         steps=1,
         seeds=len(published),
     )
-    return Effect(Pair("A", None), (Stratum("E", (Parts(own, np.ones_like(own)),), 0, 0),), score)
+    return Effect(Pair("A", None), (Stratum("E", (), (Parts(own, np.ones_like(own)),), 0, 0),), score)
 
 
 def findings(draw, seeds, published_seeds, gap, spread=True):
@@ -100,7 +100,7 @@ def test_seeds_that_three_published_ones_cannot_judge_are_inconclusive():
     for mean in (2288.0, 2900.0):
         own = mean + 200.0 * 10**0.5 * (noise - noise.mean()) / noise.std(ddof=1)
         found = Effect(
-            Pair("A", None), (Stratum("E", (Parts(own, np.ones_like(own)),), 0, 0),), published
+            Pair("A", None), (Stratum("E", (), (Parts(own, np.ones_like(own)),), 0, 0),), published
         ).contrast
         width = MARGIN * published.value
         assert min(inference.between(found, -width, width)) > 2 * LEVEL

@@ -82,7 +82,7 @@ def test_the_interval_beside_a_verdict_agrees_with_it(studies):
     for size in (1, 3, 6, 9):
         plans = [a_plan(sorted(rng.choice(sorted(CLAIMS), size, replace=False))) for _ in range(6)]
         verdicts += [
-            judge(plans[study % 6], random_scores(rng), {"known": KNOWN}).verdicts
+            judge(plans[study % 6], [random_scores(rng)], {"known": KNOWN}).verdicts
             for study in range(studies // 4)
         ]
     table = pd.concat(verdicts, ignore_index=True)

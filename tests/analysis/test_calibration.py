@@ -31,34 +31,34 @@ def variants(request, draw):
 
 def test_directional_claims(variants):
     effects = difference(variants[0], variants[1], 0.5)
-    assert errors(*judged([[effects]], 0.5, math.inf)) < 0.05 + SAMPLING
+    assert errors(*judged([[[effects]]], 0.5, math.inf)) < 0.05 + SAMPLING
 
 
 def test_equivalence_claims(variants):
     effects = difference(variants[0], variants[1], 1.0)
-    assert errors(*judged([[effects]], -1.0, 1.0)) < 0.05 + SAMPLING
+    assert errors(*judged([[[effects]]], -1.0, 1.0)) < 0.05 + SAMPLING
 
 
 def test_orderings_with_one_step_on_the_margin(variants):
     steps = [[difference(variants[i], variants[i + 1], 0.5 if i == 2 else 9.0)] for i in range(3)]
-    assert errors(*judged(steps, 0.5, math.inf)) < 0.05 + SAMPLING
+    assert errors(*judged([steps], 0.5, math.inf)) < 0.05 + SAMPLING
 
 
 def test_orderings_with_all_steps_on_the_margin(variants):
     steps = [[difference(variants[i], variants[i + 1], 0.5)] for i in range(3)]
-    assert errors(*judged(steps, 0.5, math.inf)) < 0.05 + SAMPLING
+    assert errors(*judged([steps], 0.5, math.inf)) < 0.05 + SAMPLING
 
 
 def test_optima_among_variants_as_good_as_the_rest(variants):
     groups = [[difference(variants[b], variants[o], 0.1) for b in (0, 1)] for o in (2, 3, 4)]
-    assert errors(*judged(groups, 0.1, math.inf)) < 0.05 + SAMPLING
+    assert errors(*judged([groups], 0.1, math.inf)) < 0.05 + SAMPLING
 
 
 def test_environments_of_unequal_spread(variants):
     spreads = (0.3, 1.0, 1.0, 3.0)
     pairs = zip(variants[:4], np.roll(variants, 1, axis=0)[:4], spreads, strict=True)
     effects = inference.contrast([spread * (x - y) + 0.5 for x, y, spread in pairs], [0.25] * 4)
-    assert errors(*judged([[effects]], 0.5, math.inf)) < 0.05 + SAMPLING
+    assert errors(*judged([[[effects]]], 0.5, math.inf)) < 0.05 + SAMPLING
 
 
 def test_margins_that_are_a_share_of_a_measured_range(variants):
@@ -66,12 +66,12 @@ def test_margins_that_are_a_share_of_a_measured_range(variants):
     means = [variants[0].mean(axis=0) + 1.0, *(scores.mean(axis=0) for scores in variants[1:])]
     scale = np.max(means, axis=0) + 9.0
     effects = inference.contrast([(variants[0] + 1.0 - variants[1]) / scale], [1.0])
-    assert errors(*judged([[effects]], 0.1, math.inf)) < 0.05 + SAMPLING
+    assert errors(*judged([[[effects]]], 0.1, math.inf)) < 0.05 + SAMPLING
 
 
 def test_levels_of_normal_scores():
     scores = np.random.default_rng(6).standard_normal((5, STUDIES, CLAIMS))
-    assert errors(*judged([[inference.contrast([scores], [1.0])]], 0.0, math.inf)) < 0.05 + SAMPLING
+    assert errors(*judged([[[inference.contrast([scores], [1.0])]]], 0.0, math.inf)) < 0.05 + SAMPLING
 
 
 @pytest.mark.parametrize(("effect", "verdict"), [(2.0, 0), (0.0, 1)])
@@ -82,7 +82,7 @@ def test_power_grows_with_seeds_to_certainty(effect, verdict):
         right, wrong = (
             verdicts.mean()
             for verdicts in np.roll(
-                judged([[inference.contrast([scores], [1.0])]], 1.0, math.inf), -verdict, axis=0
+                judged([[[inference.contrast([scores], [1.0])]]], 1.0, math.inf), -verdict, axis=0
             )
         )
         rates.append(right)

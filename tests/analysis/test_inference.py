@@ -114,14 +114,10 @@ def test_a_truth_at_the_detectable_distance_is_found_four_times_in_five(rng):
         assert power == pytest.approx(inference.POWER, abs=0.04)
 
 
-def test_the_seeds_that_would_settle_it_do(rng):
-    pilot = Contrast(np.asarray(0.8), np.asarray(1 / np.sqrt(5)), np.asarray(4.0))
-    seeds = inference.seeds_to_settle(pilot, 5, 0.8, 0.05)
-    found = inference.contrast([0.8 + rng.standard_normal((int(seeds), 20_000))], [1.0])
-    assert np.mean(inference.tail(found, 0.0) <= 0.05) == pytest.approx(inference.POWER, abs=0.03)
-
-
-def test_no_number_of_seeds_settles_an_effect_on_its_bound():
-    pilot = Contrast(np.asarray(0.0), np.asarray(1.0), np.asarray(4.0))
-    assert inference.seeds_to_settle(pilot, 5, 0.0, 0.05) == np.inf
-    assert inference.seeds_to_settle(pilot, 5, 100.0, 0.05) == 2
+def test_more_seeds_shrink_our_error_and_not_a_publications():
+    pilot = Contrast(*map(np.asarray, (4.0, 5.0, 9.0, 0.5, 0.25)))
+    planned = inference.planned(pilot, 10, 40, others_error=3.0)
+    assert planned.error == pytest.approx((16 / 4 + 9) ** 0.5)
+    assert (planned.value, planned.freedom) == (4.0, 9.0 * 39 / 9)
+    assert (planned.covariance, planned.unit_variance) == (0.5 / 4, 0.25 / 4)
+    assert inference.planned(pilot, 10, 10, others_error=3.0) == pilot

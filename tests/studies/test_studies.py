@@ -14,10 +14,18 @@ from pgbench.base.refusals import Refusal
 from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import lineage, naming
 from pgbench.methods.paths import difference
-from pgbench.methods.runs import Evaluation, Reference, blocks_of, seeds_of
+from pgbench.methods.runs import Evaluation, Reference, seeds_of
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
 from pgbench.studies.loading import describe_run, load_study
-from pgbench.studies.plans import StudyPlan, plan_studies, plan_study, read_plan, runs_by_name
+from pgbench.studies.plans import (
+    MOST_LOOKS,
+    StudyPlan,
+    blocks_of_looks,
+    plan_studies,
+    plan_study,
+    read_plan,
+    runs_by_name,
+)
 
 TINY = DATA / "studies" / "tiny.yaml"
 
@@ -276,11 +284,25 @@ def test_run_name_names_the_nearest_member() -> None:
 # Blocks
 
 
-@given(st.integers(1, 200), st.integers(1, 30))
-def test_blocks_hold_each_seed_once(seeds: int, block_size: int) -> None:
-    blocks = [seeds_of(block) for block in blocks_of(seeds, block_size)]
-    assert [seed for block in blocks for seed in block] == list(range(seeds))
+@given(st.integers(1, 200), st.integers(1, MOST_LOOKS), st.integers(1, 30))
+def test_blocks_hold_each_seed_once(seeds: int, looks: int, block_size: int) -> None:
+    blocks = [seeds_of(block) for block in blocks_of_looks(seeds, looks, block_size)]
+    assert [seed for block in blocks for seed in block] == list(range(seeds * 2 ** (looks - 1)))
     assert all(len(block) <= block_size for block in blocks)
+
+
+@given(st.integers(1, 200), st.integers(2, MOST_LOOKS), st.integers(1, 30))
+def test_a_further_look_adds_blocks_and_leaves_the_others(seeds: int, looks: int, block_size: int) -> None:
+    before, after = (blocks_of_looks(seeds, count, block_size) for count in (looks - 1, looks))
+    assert after[: len(before)] == before
+
+
+def test_a_plan_with_further_looks(tmp_path: Path) -> None:
+    plan = plan_study("study", load_study(write(tmp_path, VALID)), configure())
+    extended = plan.extended(3, block_size=10)
+    assert extended.seeds_at_looks == (plan.seeds, 2 * plan.seeds, 4 * plan.seeds)
+    assert set(plan.blocks()) < set(extended.blocks())
+    assert extended.extended(1, block_size=10) == plan
 
 
 @pytest.mark.parametrize("text", ["", "a", "3-1", "-1", "1-", "1-2-3", "0,1", "1.5"])

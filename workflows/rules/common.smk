@@ -15,6 +15,7 @@ from pgbench import environments
 from pgbench.base.places import visible
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.base.yaml_files import read_yaml
+from pgbench.costs import settling
 from pgbench.methods import naming
 from pgbench.storage import digests
 from pgbench.storage.layout import PLAN, PROVENANCE, PUBLISHED_VERDICTS, RECORD, Layout
@@ -55,7 +56,8 @@ def plan_digest(wildcards):
 
 def planning_arguments(wildcards):
     """The command line that says how much to spend on a study."""
-    return shlex.join(configuration.planning_arguments(CONFIGURATION, wildcards.study))
+    looks = PLANS[wildcards.study].looks
+    return shlex.join(configuration.planning_arguments(CONFIGURATION, wildcards.study, looks))
 
 
 def training_arguments(wildcards):
@@ -98,6 +100,7 @@ def tracked(studies):
     return [str(LAYOUT.tracking_mark(block)) for block in sorted(blocks)]
 
 
+LAYOUT = Layout()
 try:
     # Snakemake has read the files too, but takes `1e6` for text, `010` for 8, and of a repeated key the last.
     for file in [*filter(Path.exists, map(Path, workflow.configfiles))][::-1]:
@@ -107,7 +110,9 @@ try:
     FILES = configuration.study_files(
         CONFIGURATION, Path(os.path.relpath(workflow.basedir), "workflows", "studies")
     )
-    PLANS = plans.plan_studies(CONFIGURATION, FILES)
+    PLANS = settling.planned(
+        CONFIGURATION, FILES, LAYOUT, Path(os.path.relpath(workflow.basedir), "workflows", "costs.csv")
+    )
 except Refusal as refusal:
     refuse(refusal)
 
@@ -119,7 +124,6 @@ TEMPLATES = [str(file) for file in visible(WORKFLOWS / "report", "*.*")]
 REFERENCES = [str(file) for file in visible(WORKFLOWS / "references", "*")]
 # Pages show the verdicts of what is published beside provisional ones.
 VERDICTS = [str(PUBLISHED_VERDICTS)] if PUBLISHED_VERDICTS.exists() else []
-LAYOUT = Layout()
 BLOCK = str(LAYOUT.block("{run}/{block}"))
 BLOCK_FILES = (
     RECORD,

@@ -1,0 +1,62 @@
+"""The verbs that say what studies cost before anything is trained."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pgbench.costs import budgets, settling
+from pgbench.costs.measuring_verbs import CONFIGURATION, COSTS, Configured, Costs
+from pgbench.costs.model import finished_blocks, read_costs
+from pgbench.storage.layout import RESULTS, Layout
+from pgbench.studies.plans import configured_plans
+
+Results = Annotated[Path, typer.Option(help="The results folder, with runs/ and studies/ in it.")]
+OtherPreset = Annotated[str | None, typer.Option(help="A preset to use instead of the configured one.")]
+
+
+def plan(
+    configuration: Configured = CONFIGURATION,
+    preset: OtherPreset = None,
+    cores: Annotated[int, typer.Option(help="Jobs that train side by side.", min=1)] = os.cpu_count() or 1,
+    costs: Costs = COSTS,
+    results: Results = RESULTS,
+) -> None:
+    """Print what the configured studies need: runs, environment steps, and hours on a number of cores."""
+    chosen, plans = configured_plans(configuration, preset)
+    model = read_costs(costs, finished_blocks(results))
+    print(f"preset {chosen.preset}\n\n{budgets.describe(plans, model, cores, results)}")
+
+
+def scaling(
+    configuration: Configured = CONFIGURATION,
+    preset: OtherPreset = None,
+    costs: Costs = COSTS,
+    results: Results = RESULTS,
+    overhead: Annotated[float, typer.Option(help="Seconds to submit and start a job.", min=0.0)] = 15.0,
+) -> None:
+    """Print how long the configured studies would take on 2 to 512 cores, by the estimated costs of blocks."""
+    chosen, plans = configured_plans(configuration, preset)
+    model = read_costs(costs, finished_blocks(results))
+    print(f"preset {chosen.preset}\n\n{budgets.scaling(plans, model, overhead)}")
+
+
+def settle(
+    configuration: Configured = CONFIGURATION,
+    preset: OtherPreset = None,
+    costs: Costs = COSTS,
+    results: Results = RESULTS,
+    hours: Annotated[
+        float | None, typer.Option(help="Hours of one core for all looks after the first together.", min=0.0)
+    ] = None,
+) -> None:
+    """List the open claims, with the chance that the next look settles each, and what it costs."""
+    chosen, plans = configured_plans(configuration, preset)
+    layout, size = Layout(results), chosen.block_size
+    had = [settling.with_looks_on_disk(plan, layout, size) for plan in plans]
+    looks = settling.next_looks(had, layout, size, read_costs(costs, finished_blocks(results)))
+    left = 3600 * (hours or 0.0) - settling.spent(had, layout, size)
+    print(settling.describe(looks, settling.best(looks, left), hours))
