@@ -38,7 +38,7 @@ class PublishedRow:
         measured_interval: its interval.
         environments: where this study measured.
         words: what the claim says of the number, if it is of another algorithm or statistic.
-        mismatches: how the two numbers differ as measurements, in full; empty if they do not.
+        mismatches: how the two numbers differ as measurements, beyond what the words say; empty if they do not.
         respects: the same as a list of nouns, such as "environment and steps".
         note: what a reader of the published number must know.
     """
@@ -58,6 +58,11 @@ class PublishedRow:
     mismatches: str
     respects: str
     note: str
+
+    @property
+    def not_the_same(self) -> str:
+        """All that is known to differ between the two numbers."""
+        return "; ".join(filter(None, [self.words, self.mismatches])) or "nothing found"
 
 
 @dataclass(frozen=True)
@@ -351,6 +356,7 @@ def _published_spread(row: pd.Series, places: int) -> str:
 
 def _published_row(row: pd.Series, papers: Mapping[str, str]) -> PublishedRow:
     places = wording.decimals(np.array([row["published"], row["own"]]))
+    mismatches = _mismatches_beyond_words(row)
     return PublishedRow(
         claim=row["claim"],
         variant=row["variant"],
@@ -364,7 +370,15 @@ def _published_row(row: pd.Series, papers: Mapping[str, str]) -> PublishedRow:
         measured_interval=wording.interval(row["own_low"], row["own_high"], places),
         environments=row["environments"].replace(" ", ", "),
         words=row["words"],
-        mismatches=row["mismatches"],
-        respects=wording.enumeration(re.findall(r"(\w+): ", row["mismatches"])),
+        mismatches=mismatches,
+        respects=wording.enumeration(re.findall(r"(\w+): ", mismatches)),
         note=row["note"],
     )
+
+
+def _mismatches_beyond_words(row: pd.Series) -> str:
+    """The differences, without that of a statistic which is not known and of which the claim's words speak."""
+    clauses = row["mismatches"].split("; ")
+    if row["words"] and row["statistic"] == "unknown":
+        clauses = [clause for clause in clauses if not clause.startswith("statistic: ")]
+    return "; ".join(clauses)

@@ -17,11 +17,9 @@ import typer
 from pgbench.base import wording
 from pgbench.base.places import SNAKEFILE, WORKFLOWS, from_here
 from pgbench.base.refusals import Breakdown, Refusal
-from pgbench.base.yaml_files import read_yaml
 from pgbench.storage.layout import MEASUREMENT, PUBLISHED, RECORD, RESULTS, Layout
 from pgbench.studies import catalogue
-from pgbench.studies.configuration import parse_configuration, study_files
-from pgbench.studies.plans import StudyPlan, plan_studies
+from pgbench.studies.plans import configured_plans
 
 if TYPE_CHECKING:
     from pgbench.storage.published_blocks import Copy
@@ -48,20 +46,21 @@ def publish(
     from pgbench.storage import published_blocks
 
     copies = published_blocks.publish(results, into, policies=policies, replace=replace)
-    plans = _plans(configuration, preset)
+    _, plans = configured_plans(configuration, preset)
     variants: dict[str, list[str]] = {}
     for plan in plans:
         for planned in plan.runs:
             variants.setdefault(planned.name, []).append(f"{plan.name}: {planned.variant}")
+    copies += published_measurements.copy(results, into, preset, catalogue.CATALOGUE)
     published_blocks.write_contents(into, variants)
     published_verdicts.write(into, plans)
-    copies += published_measurements.publish(results, into, preset, catalogue.CATALOGUE)
     print(f"{_counts(copies)}; {into / published_blocks.CONTENTS} lists the blocks")
     _name(
         copies,
         "differs",
         "another result of this name is published; say --replace to publish this one instead",
     )
+    _end(copies)
 
 
 def restore(
@@ -75,9 +74,11 @@ def restore(
     from pgbench.laboratory import published_measurements
     from pgbench.storage import published_blocks
 
-    wanted = dict.fromkeys(block for plan in _plans(configuration, preset) for block in plan.blocks())
+    wanted = dict.fromkeys(
+        block for plan in configured_plans(configuration, preset)[1] for block in plan.blocks()
+    )
     copies = published_blocks.restore(source, RESULTS, wanted)
-    measured = published_measurements.restore(source, RESULTS, preset, catalogue.CATALOGUE)
+    measured = published_measurements.copy(source, RESULTS, preset, catalogue.CATALOGUE)
     layout = Layout()
     files = [layout.block(copy.block) / RECORD for copy in copies if copy.outcome == "copied"]
     files += [
@@ -88,6 +89,7 @@ def restore(
     _name(
         [*copies, *measured], "other code", "this code would not reproduce it, so the workflow makes it again"
     )
+    _end([*copies, *measured])
 
 
 def print_published(
@@ -107,16 +109,17 @@ def print_published(
     preset: Preset = PAPER,
 ) -> None:
     """Say how much of each study is published."""
+    from pgbench.storage import published_blocks
+
+    published_blocks.directories_in(source)
     if measurements:
         print(_listed(_measurements(source, preset)))
         return
-    from pgbench.storage import published_blocks
-
     hours = {
         f"{directory.parent.name}/{directory.name}": record.seconds / 3600
         for directory, record in published_blocks.records(source)
     }
-    plans = _plans(configuration, preset)
+    _, plans = configured_plans(configuration, preset)
     if complete:
         names = [plan.name for plan in plans if set(plan.blocks()) <= hours.keys()]
         if not names:
@@ -142,13 +145,6 @@ def _measurements(source: Path, preset: str) -> list[str]:
 def _listed(names: Sequence[str]) -> str:
     """Names as a list that Snakemake's --config reads."""
     return f"[{', '.join(names)}]"
-
-
-def _plans(configuration: Path, preset: str) -> list[StudyPlan]:
-    """The plans of the configured studies under a preset."""
-    values = read_yaml(configuration) | {"preset": preset}
-    chosen = parse_configuration(values, str(configuration))
-    return list(plan_studies(chosen, study_files(chosen, configuration.parent / "studies")).values())
 
 
 def _tell_snakemake(files: Sequence[Path], configuration: Path, preset: str) -> None:
@@ -180,3 +176,10 @@ def _name(copies: Sequence[Copy], outcome: str, meaning: str) -> None:
     for copy in copies:
         if copy.outcome == outcome:
             print(f"{copy.block}: {meaning}", file=sys.stderr)
+
+
+def _end(copies: Sequence[Copy]) -> None:
+    """Say why blocks were refused, after all others have been copied; end with exit code 1 if any was."""
+    faults = [copy.fault for copy in copies if copy.outcome == "refused"]
+    if faults:
+        raise Breakdown("\n".join(faults))

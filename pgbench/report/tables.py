@@ -81,7 +81,7 @@ def _printed_published(rows: Sequence[PublishedRow]) -> pd.DataFrame:
         (
             *(row.variant, row.source, row.published, row.published_spread, row.published_interval),
             *(row.measured, row.measured_interval),
-            "; ".join(filter(None, [row.words, row.mismatches])) or "nothing found",
+            row.not_the_same,
         )
         for row in rows
     ]

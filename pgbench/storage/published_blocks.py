@@ -8,7 +8,8 @@ The folder has the layout of a results folder, so whatever reads results reads i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -23,7 +24,7 @@ from pgbench.storage.layout import PUBLISHED, RECORD, Layout
 
 CONTENTS = "contents.csv"
 
-Copied = Literal["copied", "there already", "differs", "other code", "unfinished"]
+Copied = Literal["copied", "there already", "differs", "other code", "unfinished", "refused"]
 
 
 class Copy(NamedTuple):
@@ -32,11 +33,22 @@ class Copy(NamedTuple):
     Attributes:
         block: `<run>/<block>`, or the name of a measurement.
         outcome: `differs`: the destination has another result of this name, which stays; `other code`: this code
-            would not reproduce it, so the workflow would train it again; `unfinished`: it is still being trained.
+            would not reproduce it, so the workflow would train it again; `unfinished`: it is still being trained;
+            `refused`: a file is damaged, or another process writes the destination.
+        fault: why it was refused, and what to do; else empty.
     """
 
     block: str
     outcome: Copied
+    fault: str = ""
+
+
+def copied(name: str, copy: Callable[[], Copied]) -> Copy:
+    """Copy a block; one that is refused does not keep the others from being copied."""
+    try:
+        return Copy(name, copy())
+    except Refusal as refusal:
+        return Copy(name, "refused", str(refusal))
 
 
 def publish(
@@ -51,16 +63,25 @@ def publish(
         replace: whether a block takes the place of a published one with other bytes.
 
     Raises:
-        Refusal: if there are no blocks, or one does not match its record.
+        Refusal: if there are no blocks.
     """
-    source, destination = Layout(results), Layout(into)
-    directories = source.blocks()
+    destination = Layout(into)
+    return [
+        copied(name, partial(_publish_block, directory, destination.block(name), policies, replace))
+        for directory, name in _named(directories_in(results))
+    ]
+
+
+def directories_in(results: Path) -> list[Path]:
+    """The directories of all blocks, finished or not, in a folder that must have some.
+
+    Raises:
+        Refusal: if there are no blocks.
+    """
+    directories = Layout(results).blocks()
     if not directories:
         raise Refusal(f"{results}: holds no blocks; name the folder that has 'runs' in it")
-    return [
-        Copy(name, _publish_block(directory, destination.block(name), policies, replace))
-        for directory, name in _named(directories)
-    ]
+    return directories
 
 
 def restore(published: Path, results: Path, wanted: Iterable[str]) -> list[Copy]:
@@ -74,12 +95,13 @@ def restore(published: Path, results: Path, wanted: Iterable[str]) -> list[Copy]
         wanted: the blocks, `<run>/<block>`; those that are not published are passed over.
 
     Raises:
-        Refusal: if a published block does not match its record, or another process writes its destination.
+        Refusal: if nothing is published there.
     """
+    present = {name for directory, name in _named(directories_in(published)) if is_finished(directory)}
     return [
-        Copy(name, _restore_block(Layout(published).block(name), Layout(results).block(name)))
+        copied(name, partial(_restore_block, Layout(published).block(name), Layout(results).block(name)))
         for name in wanted
-        if is_finished(Layout(published).block(name))
+        if name in present
     ]
 
 

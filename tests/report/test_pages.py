@@ -19,7 +19,7 @@ from pgbench.base.yaml_files import read_yaml
 from pgbench.laboratory import measuring
 from pgbench.methods.runs import Evaluation
 from pgbench.report import headlines, score_rows, specification_rows
-from pgbench.report.claim_rows import claim_rows
+from pgbench.report.claim_rows import claim_rows, claim_section
 from pgbench.report.illustrations import study_illustrations
 from pgbench.report.index_page import write_index
 from pgbench.report.laboratory_page import write_page
@@ -288,6 +288,28 @@ def test_words_about_a_published_number_stand_beside_it(reports):
         assert "read off a &lt;graph&gt;" in (reports / name).read_text(encoding="utf-8")
     (table,) = reports.rglob("published-scores.tex")
     assert "read off a" in table.read_text(encoding="utf-8")
+
+
+def test_an_unknown_statistic_is_said_once(gathered):
+    """The claim's words say it; without words, the difference itself does."""
+    judgement = load(gathered).judgement
+    row = judgement.published.iloc[[0]].assign(
+        statistic="unknown", mismatches="statistic: unknown, not last_100; steps: 1,000, not 500"
+    )
+
+    def cell(words):
+        section = claim_section(judgement._replace(published=row.assign(words=words)), read_papers(), 5, {})
+        return section.published[0].not_the_same, section.published[0].respects
+
+    assert cell("the statistic is not known") == (
+        "the statistic is not known; steps: 1,000, not 500",
+        "steps",
+    )
+    assert cell("") == (row["mismatches"].iloc[0], "statistic and steps")
+    row = row.assign(statistic="curve_end", mismatches="statistic: curve_end, not last_100")
+    assert cell("the best") == ("the best; statistic: curve_end, not last_100", "statistic")
+    row = row.assign(mismatches="")
+    assert cell("") == ("nothing found", "")
 
 
 def test_the_papers_that_are_tested_are_cited(reports):

@@ -90,14 +90,30 @@ def test_another_result_of_the_same_name_stays(results, tmp_path, names):
     pd.testing.assert_frame_equal(blocks.read_block(directory).episodes, block.episodes)
 
 
-def test_a_damaged_block_is_not_published(results, tmp_path, names):
-    copied = tmp_path / "results"
+def test_a_damaged_block_is_not_published_and_the_others_are(results, tmp_path, names):
+    copied, published = tmp_path / "results", tmp_path / "published"
     published_blocks.publish(results, copied)
     (Layout(copied).block(names[0]) / "episodes.parquet").write_bytes(b"nothing")
-    with pytest.raises(Refusal, match=r"episodes\.parquet: is not what was written"):
-        published_blocks.publish(copied, tmp_path / "published")
-    with pytest.raises(Refusal, match="holds no blocks"):
-        published_blocks.publish(tmp_path / "elsewhere", tmp_path / "published")
+    copies = published_blocks.publish(copied, published)
+    assert outcomes(copies) == ["refused", "copied"]
+    assert f"{names[0]}/episodes.parquet: is not what was written" in copies[0].fault
+    assert [f"{path.parent.name}/{path.name}" for path in Layout(published).blocks()] == [names[1]]
+
+
+def test_a_damaged_block_is_not_restored_and_the_others_are(results, tmp_path, names):
+    published = tmp_path / "published"
+    published_blocks.publish(results, published)
+    (Layout(published).block(names[0]) / "episodes.parquet").write_bytes(b"nothing")
+    copies = published_blocks.restore(published, tmp_path / "results", names)
+    assert outcomes(copies) == ["refused", "copied"]
+    assert f"{names[0]}/episodes.parquet: is not what was written" in copies[0].fault
+
+
+def test_a_folder_without_blocks_is_refused_by_name(tmp_path):
+    with pytest.raises(Refusal, match="misspelt: holds no blocks"):
+        published_blocks.publish(tmp_path / "misspelt", tmp_path / "published")
+    with pytest.raises(Refusal, match="misspelt: holds no blocks"):
+        published_blocks.restore(tmp_path / "misspelt", tmp_path / "results", [])
 
 
 def test_a_restored_block_is_a_finished_one(results, tmp_path, names, capsys):
