@@ -12,6 +12,7 @@ from pgbench.laboratory.measurements import (
     action_baselines,
     cloning,
     critic_targets,
+    discounting,
     divergence,
     frontier,
     importance,
@@ -56,5 +57,6 @@ MODULES: dict[str, MeasurementModule] = {
     "critic_targets": critic_targets,
     "cloning": cloning,
     "action_baselines": action_baselines,
+    "discounting": discounting,
 }
 """Name in the catalogue → module."""

@@ -194,6 +194,15 @@ CATALOGUE: dict[str, Measurement] = {
         "squared length of the exact gradient, against a constant that is added to every reward. The "
         "critic is exact, and nothing is sampled.",
     ),
+    "discounting": Measurement(
+        name="discounting",
+        random_stream=12,
+        title="What the discount in use follows",
+        question="Is the direction that implementations follow, without γ^t before an action, a gradient?",
+        source="Sutton et al. 2000; Nota and Thomas 2020",
+        caption="Plain ascent along both directions, in a world of six states whose policy cannot tell them apart. "
+        "Left: the discounted objective. Right: the undiscounted one. 0 is the worst policy and 1 the best.",
+    ),
 }
 """Name → measurement, in the order of the page. The order changes no number: `random_stream` is the seed."""
 

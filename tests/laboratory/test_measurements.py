@@ -21,7 +21,7 @@ from pgbench.studies.catalogue import CATALOGUE, SIZES
 from pgbench.studies.references import read_papers
 from pgbench.training import replay_update
 
-SAMPLED_MAY_BE_OPEN = {"variance", "landscape", "trust_region", "importance"}
+SAMPLED_MAY_BE_OPEN = {"variance", "frontier", "landscape", "trust_region", "importance"}
 """Measurements with statements that may stay open with 200 batches or three worlds."""
 
 
@@ -52,6 +52,7 @@ RANDOM_STREAMS = {
     "critic_targets": 9,
     "cloning": 10,
     "action_baselines": 11,
+    "discounting": 12,
 }
 """A new measurement gets a new number, wherever it stands in the catalogue. The old numbers stay."""
 

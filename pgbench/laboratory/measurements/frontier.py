@@ -18,7 +18,7 @@ from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import EstimatorSetting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor, OneHotPerceptron
 from pgbench.laboratory.sources import GAE_PAPER, NOTE
-from pgbench.laboratory.statements import MeasurementResult, Relation, Statement, statement
+from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories, batches, rollout
 from pgbench.laboratory.worlds import Process
 from pgbench.methods.components import GAE, NStep
@@ -223,7 +223,7 @@ def _of_a_wrong_critic(table: pd.DataFrame) -> list[Statement]:
     return [
         statement(
             "With a wrong critic the bias falls as λ grows",
-            NOTE,
+            GAE_PAPER,
             "largest change of the relative bias from one λ to the next",
             exactly(np.diff(wrong).max()),
             "below",
@@ -252,11 +252,18 @@ def _of_the_variance(table: pd.DataFrame) -> list[Statement]:
     statements = []
     for critic in CRITICS:
         points = intervals.pick(table, quantity="relative deviation", critic=critic, family=LAMBDA, gamma=1.0)
-        first, last = (intervals.from_row(points[points["look_ahead"] == lam].iloc[0]) for lam in (0.0, 1.0))
-        ratio = Estimate(last.value / first.value, last.low / first.high, last.high / first.low)
+        ratio = _ratio(points, 1.0, 0.0)
         text = f"λ = 1 has more variance than λ = 0 ({critic} critic)"
-        statements.append(statement(text, NOTE, "ratio of standard deviations", ratio, "above", 1.0))
+        statements.append(statement(text, GAE_PAPER, "ratio of standard deviations", ratio, "above", 1.0))
     return [*statements, *_of_the_best_lambda(table)]
+
+
+def _ratio(points: pd.DataFrame, look_ahead: float, other: float) -> Estimate:
+    """An estimate at one λ over that at another, as wide as both intervals allow."""
+    above, below = (
+        intervals.from_row(points[points["look_ahead"] == lam].iloc[0]) for lam in (look_ahead, other)
+    )
+    return Estimate(above.value / below.value, above.low / below.high, above.high / below.low)
 
 
 def _of_the_best_lambda(table: pd.DataFrame) -> list[Statement]:
@@ -265,17 +272,16 @@ def _of_the_best_lambda(table: pd.DataFrame) -> list[Statement]:
         table, quantity=f"squared error of {BATCH} episodes", critic="trained", family=LAMBDA, gamma=1.0
     )
     best = float(errors["look_ahead"].iloc[int(errors["estimate"].argmin())])
-    bounds: tuple[tuple[Relation, float], ...] = (("above", 0.0), ("below", 1.0))
     return [
         statement(
-            f"With a trained critic the best λ is {relation} {bound:g}",
+            f"With a trained critic some λ is better than λ = {end:g}",
             GAE_PAPER,
-            f"λ of the smallest squared error, {BATCH} episodes, γ = 1",
-            intervals.exactly(best),
-            relation,
-            bound,
+            f"squared error at λ = {end:g} over that at λ = {best:g}, {BATCH} episodes, γ = 1",
+            _ratio(errors, end, best),
+            "above",
+            1.0,
         )
-        for relation, bound in bounds
+        for end in (0.0, 1.0)
     ]
 
 

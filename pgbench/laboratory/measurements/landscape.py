@@ -16,7 +16,7 @@ from pgbench.figures.axes import finish, legend, level, lines, look, panels
 from pgbench.laboratory import intervals
 from pgbench.laboratory.ensembles import Ensemble, divergence, random_worlds
 from pgbench.laboratory.estimators import method
-from pgbench.laboratory.sources import ENGSTROM, KAKADE_LANGFORD, NOTE, PPO
+from pgbench.laboratory.sources import ENGSTROM, ILYAS, NOTE, OURS, PPO
 from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.components import ClippedRatio, FixedPenalty, ImportanceRatio, Surrogate
@@ -119,16 +119,20 @@ def _path(label: str, ensemble: Ensemble, advantages: Tensor, points: int) -> li
 def _rows_of_paths(kind: str, ensemble: Ensemble, paths: dict[str, list[Tensor]]) -> list[dict[str, Any]]:
     """Rows of the table for the points of each path: the distance from the old policy, and the gain."""
     best, old = ensemble.best_gains(), ensemble.policies
+    tables = {label: [ensemble.tables(row) for row in path] for label, path in paths.items()}
+    gains_along = {label: [ensemble.gains(policy) / best for policy in of] for label, of in tables.items()}
     rows: list[dict[str, Any]] = []
-    for iteration, points in enumerate(zip(*paths.values(), strict=True)):
-        policies = {label: ensemble.tables(row) for label, row in zip(paths, points, strict=True)}
-        gains = {label: ensemble.gains(policy) / best for label, policy in policies.items()}
-        for label, policy in policies.items():
+    for iteration in range(len(next(iter(paths.values())))):
+        gains = {label: along[iteration] for label, along in gains_along.items()}
+        for label, along in gains_along.items():
+            policy, lowest = tables[label][iteration], torch.stack(along[: iteration + 1]).amin(0)
             ratios = (policy / old - 1.0).abs().amax((1, 2))
             quantities = {
                 "divergence": inference.mean(divergence(ensemble.states, old, policy).numpy()),
                 "gain of J": inference.mean(gains[label].numpy()),
                 "gain of J over the ratio’s": inference.mean((gains[label] - gains[RATIO]).numpy()),
+                "gain of J since the first point": inference.mean((gains[label] - along[1]).numpy()),
+                "share of worlds never worse": intervals.share((lowest >= 0.0).numpy()),
                 "largest distance of a ratio from 1": inference.mean(ratios.numpy()),
             }
             settings = {"advantages": kind, "surrogate": label, "at": float(iteration * STEPS)}
@@ -210,7 +214,7 @@ def _of_the_clip(table: pd.DataFrame, steps: str) -> list[Statement]:
     ratio, clip = (_at_the_end(table, label, "divergence", "estimated") for label in (RATIO, CLIP))
     return [
         statement(
-            "The clipped surrogate is a lower bound of the unclipped one",
+            "The clipped surrogate is a lower bound of the unclipped one, term by term and by algebra",
             PPO,
             "largest excess over the unclipped one along the update",
             intervals.exactly(excess),
@@ -254,7 +258,7 @@ def _of_the_policies(table: pd.DataFrame, steps: str) -> list[Statement]:
         *(
             statement(
                 f"With poorly estimated advantages ‘{label}’ ends with a better policy than the ratio",
-                PPO,
+                OURS,
                 f"mean difference of the gains of J, over the gain of the best policy, {steps}",
                 _at_the_end(table, label, "gain of J over the ratio’s", "estimated"),
                 "above",
@@ -263,11 +267,19 @@ def _of_the_policies(table: pd.DataFrame, steps: str) -> list[Statement]:
             for label in (CLIP, PENALTY, STRONG)
         ),
         statement(
-            "With exact advantages the unclipped ratio improves J, however long it is maximised",
-            KAKADE_LANGFORD,
-            f"gain of J over the gain of the best policy {steps}, exact advantages",
-            _at_the_end(table, RATIO, "gain of J", "exact"),
+            "With exact advantages the unclipped ratio improves J in most worlds, however long it is maximised",
+            OURS,
+            f"share of worlds in which J never falls below that of the old policy {steps}, exact advantages",
+            _at_the_end(table, RATIO, "share of worlds never worse", "exact"),
             "above",
+            0.5,
+        ),
+        statement(
+            "A better surrogate may be a worse return: maximised further on poor advantages, the ratio loses J",
+            ILYAS,
+            f"change of J from the first {STEPS} steps to the last, over the gain of the best policy {steps}",
+            _at_the_end(table, RATIO, "gain of J since the first point", "estimated"),
+            "below",
             0.0,
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from pgbench.laboratory.replay_cases import (
     algorithm_of,
     critic_network,
 )
-from pgbench.laboratory.sources import NOTE
+from pgbench.laboratory.sources import IMANI, NOTE
 from pgbench.laboratory.statements import MeasurementResult, Relation, Statement, statement
 from pgbench.methods.algorithm import Algorithm
 from pgbench.studies.catalogue import Size
@@ -226,7 +227,7 @@ def _of_the_actors(farthest: pd.DataFrame) -> list[Statement]:
             for name, label in VARIANTS.items()
             if name != "replay"
         ),
-        _statement(farthest, direction, "replay", "cosine to ∇J", "below", 0.999),
+        replace(_statement(farthest, direction, "replay", "cosine to ∇J", "below", 0.999), source=IMANI),
     ]
 
 

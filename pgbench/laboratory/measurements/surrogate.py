@@ -17,7 +17,7 @@ from pgbench.figures.style import GREY
 from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import exact_batch, method
 from pgbench.laboratory.policies import Actor, check_support
-from pgbench.laboratory.sources import CPO, KAKADE_LANGFORD, NOTE, TRPO_BOUND
+from pgbench.laboratory.sources import CPO, CPO_STATES, KAKADE_LANGFORD, NOTE, TRPO_BOUND, TRPO_SURROGATE
 from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.methods.components import ImportanceRatio
 from pgbench.studies.catalogue import Size
@@ -232,7 +232,7 @@ def _bounds(size: Size, rng: np.random.Generator) -> list[Statement]:
         ),
         (
             "The distance of the distributions of states is at most γ / (1 − γ) times the mean total variation",
-            CPO,
+            CPO_STATES,
             [gap.state_distance / gap.state_bound for gap in gaps],
         ),
     )
@@ -276,7 +276,7 @@ def _first_order() -> Statement:
     (gap,) = _gaps(old, [old.row])
     return statement(
         "At the old policy the surrogate has the gradient of the objective, without the ratio of the states",
-        NOTE,
+        TRPO_SURROGATE,
         "relative error of the gradient",
         intervals.exactly(gap.gradient_error),
         "below",

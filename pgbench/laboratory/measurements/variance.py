@@ -16,7 +16,19 @@ from pgbench.figures.axes import finish, legend, level, lines, panels
 from pgbench.laboratory import exact, intervals, worlds
 from pgbench.laboratory.estimators import EstimatorSetting, enumerated, method, sampled
 from pgbench.laboratory.policies import Actor
-from pgbench.laboratory.sources import GREENSMITH, KOOL, NOTE, PETERS, SUTTON, WILLIAMS
+from pgbench.laboratory.sources import (
+    GREENSMITH,
+    GREENSMITH_STATE,
+    KOOL,
+    NOTA,
+    NOTE,
+    OURS,
+    PETERS,
+    PETERS_TO_GO,
+    SUTTON,
+    WEAVER,
+    WILLIAMS,
+)
 from pgbench.laboratory.statements import MeasurementResult, Statement, statement
 from pgbench.laboratory.trajectories import Trajectories
 from pgbench.methods.algorithm import Algorithm
@@ -95,7 +107,7 @@ Estimates = dict[str, dict[int, Tensor]]
 def measure(size: Size, rng: np.random.Generator) -> MeasurementResult:
     """Sample two worlds for the variance, and enumerate the trajectories of a third for the bias."""
     rows: list[dict[str, Any]] = []
-    statements = _unbiased()
+    statements = [*_unbiased(), *_of_the_state()]
     for name, world in {"cliff": worlds.cliff(), "corridor": worlds.corridor()}.items():
         actor = Actor(world)
         policy = EstimatorSetting(actor, actor.start(seed=0, scale=0.5))
@@ -187,7 +199,7 @@ def _unbiased() -> list[Statement]:
         ),
         statement(
             "The discount γ^(t'−t), which is used in practice, is biased: it leaves out γ^t",
-            NOTE,
+            NOTA,
             f"relative bias, γ = {DISCOUNT:g}, by enumeration",
             intervals.exactly(practical),
             "above",
@@ -219,7 +231,7 @@ def _of_the_average() -> list[Statement]:
     return [
         statement(
             "The average return of a batch contains each trajectory’s and shrinks the gradient by 1/E",
-            WILLIAMS,
+            OURS,
             quantity,
             excess("average_return"),
             "equals",
@@ -238,16 +250,63 @@ def _of_the_average() -> list[Statement]:
     ]
 
 
+def _of_the_state() -> list[Statement]:
+    """V against the baseline of least variance, for one transition with the exact Q: every mean is a finite sum."""
+    world = worlds.garnet()
+    actor = Actor(world)
+    row = actor.start(seed=0)
+    policy, scores = actor.table(row), _scores(actor, row)
+    values = exact.action_values(world, policy, 1.0)
+    visits = exact.occupancy(world, policy) / world.steps
+    lengths = (policy * scores.square().sum(-1)).sum(-1)  # E[‖∇log π‖² | s]
+    optimum = (policy * scores.square().sum(-1) * values).sum(-1) / lengths
+    expected = torch.einsum("tx,txa,xap,txa->p", visits, policy, scores, values)
+
+    def variance(baseline: Tensor) -> Tensor:
+        squares = scores.square().sum(-1) * (values - baseline.unsqueeze(-1)).square()
+        return torch.einsum("tx,txa,txa", visits, policy, squares) - expected.square().sum()
+
+    value = (policy * values).sum(-1)
+    distance = (visits * lengths * (value - optimum).square()).sum()
+    excess = variance(value) - variance(optimum)
+    return [
+        statement(
+            "V is not the baseline of the state with the least variance: E[‖∇log π‖² Q] / E[‖∇log π‖²] has less",
+            GREENSMITH_STATE,
+            "variance with it over that with V, one transition of a garnet, exact",
+            intervals.exactly(variance(optimum) / variance(value)),
+            "below",
+            1.0,
+        ),
+        statement(
+            "What V has more is its mean squared distance from that baseline, weighted by ‖∇log π‖²",
+            GREENSMITH_STATE,
+            "relative difference of the two, exact",
+            intervals.exactly((excess - distance).abs() / distance),
+            "below",
+            SMALL,
+        ),
+    ]
+
+
+def _scores(actor: Actor, row: Tensor) -> Tensor:
+    """∇ log π(a|s) `[X, A, P]` at parameters `[P]`."""
+    point = row.clone().requires_grad_()
+    logs = actor.log_probabilities(point)
+    parts = [torch.autograd.grad(entry, point, retain_graph=True)[0] for entry in logs.flatten()]
+    return torch.stack(parts).reshape(*logs.shape, -1)
+
+
 def _variances(world: str, estimates: Estimates) -> list[Statement]:
     """Which estimator has less variance than another, on the same batches of sixteen episodes."""
     pairs = (
-        ("total return, average", "total return", WILLIAMS),
+        ("total return, average", "total return", WEAVER),
         ("total return, optimal constant", "total return", GREENSMITH),
         ("total return, a constant a parameter", "total return, optimal constant", PETERS),
         ("reward-to-go, average", "reward-to-go", NOTE),
-        ("reward-to-go, exact V", "reward-to-go", SUTTON),
-        ("reward-to-go, exact V", "reward-to-go, average", GREENSMITH),
-        ("reward-to-go, exact V", "reward-to-go, noisy V", GREENSMITH),
+        ("reward-to-go, exact V", "reward-to-go", OURS),
+        ("reward-to-go, exact V", "reward-to-go, average", OURS),
+        ("reward-to-go, exact V", "reward-to-go, noisy V", OURS),
     )
     return [
         _reward_to_go(world, estimates),
@@ -269,10 +328,10 @@ def _reward_to_go(world: str, estimates: Estimates) -> Statement:
     """What the reward-to-go saves. In the corridor the only reward comes last, so it is the total return."""
     ratio = intervals.variance_ratio(estimates["reward-to-go"][16], estimates["total return"][16])
     if world == "corridor":
-        text = "If the only reward comes last, the reward-to-go saves no variance (corridor)"
-        return statement(text, SUTTON, RATIO, ratio, "equals", 1.0, 1e-9)
+        text = "If the only reward comes last, the reward-to-go saves no variance, by algebra (corridor)"
+        return statement(text, OURS, RATIO, ratio, "equals", 1.0, 1e-9)
     text = f"‘reward-to-go’ has less variance than ‘total return’ ({world})"
-    return statement(text, SUTTON, RATIO, ratio, "below", 1.0)
+    return statement(text, PETERS_TO_GO, RATIO, ratio, "below", 1.0)
 
 
 def _falls_with_the_batch(table: pd.DataFrame) -> Statement:
@@ -282,4 +341,4 @@ def _falls_with_the_batch(table: pd.DataFrame) -> Statement:
     )
     order = intervals.order(points, "episodes")
     text = "Without a baseline the variance falls as 1 / E, where E is the number of episodes in a batch"
-    return statement(text, WILLIAMS, "slope on logarithms (corridor)", order, "equals", -1.0, 0.05)
+    return statement(text, OURS, "slope on logarithms (corridor)", order, "equals", -1.0, 0.05)
