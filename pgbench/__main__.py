@@ -57,6 +57,7 @@ SCHEMAS: dict[str, type[Specification]] = {
 
 
 app.command()(planning_verbs.plan)
+app.command()(planning_verbs.status)
 app.command()(planning_verbs.scaling)
 app.command()(planning_verbs.settle)
 app.command("measure")(measuring_verbs.write_costs)
