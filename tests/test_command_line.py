@@ -285,7 +285,7 @@ def test_resolve_writes_the_plan_that_the_workflow_makes(
     files = study_files(configuration, Path("workflows/studies"))
     for name, plan in plan_studies(configuration, files).items():
         path = tmp_path / name / "plan.json"
-        spending = planning_arguments(configuration, name)
+        spending = planning_arguments(configuration, name, plan.looks)
         assert call(monkeypatch, "resolve", str(files[name]), *spending, "--into", str(path)) == 0
         assert read_plan(path) == plan
 
