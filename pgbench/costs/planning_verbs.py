@@ -12,6 +12,7 @@ from pgbench.costs import budgets, settling
 from pgbench.costs.measuring_verbs import CONFIGURATION, COSTS, Configured, Costs
 from pgbench.costs.model import finished_blocks, read_costs
 from pgbench.storage.layout import RESULTS, Layout
+from pgbench.storage.looks_on_disk import with_looks_on_disk
 from pgbench.studies.plans import configured_plans
 
 Results = Annotated[Path, typer.Option(help="The results folder, with runs/ and studies/ in it.")]
@@ -81,7 +82,7 @@ def settle(
     """List the open claims, with the chance that the next look settles each, and what it costs."""
     chosen, plans = configured_plans(configuration, preset)
     layout, size = Layout(results), chosen.block_size
-    had = [settling.with_looks_on_disk(plan, layout, size) for plan in plans]
+    had = [with_looks_on_disk(plan, layout, size) for plan in plans]
     looks = settling.next_looks(had, layout, size, read_costs(costs, finished_blocks(results)))
     left = 3600 * (hours or 0.0) - settling.spent(had, layout, size)
     print(settling.describe(looks, settling.best(looks, left), hours))
