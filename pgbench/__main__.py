@@ -57,6 +57,7 @@ SCHEMAS: dict[str, type[Specification]] = {
 
 
 app.command()(planning_verbs.plan)
+app.command()(planning_verbs.status)
 app.command()(planning_verbs.scaling)
 app.command()(planning_verbs.settle)
 app.command("measure")(measuring_verbs.write_costs)
@@ -193,14 +194,24 @@ def report(
     into: Annotated[Path, typer.Option(help="The folder of the pages, <study>.html and <study>.md.")] = Path(
         "reports"
     ),
+    previous: Annotated[str | None, typer.Option(help="The study before, whose page lies beside.")] = None,
+    following: Annotated[
+        str | None, typer.Option("--next", help="The study after, whose page lies beside.")
+    ] = None,
 ) -> None:
     """Write studies' pages, with their figures and tables beside them."""
     with quickly_imported():
         from pgbench.report import study_page
 
-    for directory in directories:
+    names = [previous, *(directory.resolve().name for directory in directories), following]
+    for before, directory, after in zip(names, directories, names[2:], strict=False):
         page = into / directory.resolve().name
-        study_page.write_study(directory, page.with_suffix(".html"), page.with_suffix(".md"))
+        study_page.write_study(
+            directory,
+            page.with_suffix(".html"),
+            page.with_suffix(".md"),
+            study_page.Neighbours(before, after),
+        )
 
 
 @app.command()

@@ -216,7 +216,7 @@ def test_plan_counts_what_a_preset_costs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(CHECKOUT)
-    assert call(monkeypatch, "plan", "--preset", "quick") == 0
+    assert call(monkeypatch, "plan", "--preset", "quick", "--runs") == 0
     output = capsys.readouterr().out
     configuration = parse_configuration({"preset": "quick", **_configuration()}, "test")
     plans = plan_studies(configuration, study_files(configuration, CHECKOUT / "workflows/studies"))
@@ -224,6 +224,11 @@ def test_plan_counts_what_a_preset_costs(
         assert name in output
     blocks = {block for study in plans.values() for block in study.blocks()}
     assert f"in {len(blocks)} blocks" in output
+    assert call(monkeypatch, "plan", "--preset", "quick") == 0
+    summary = capsys.readouterr().out
+    assert output.startswith(summary)
+    assert f"in {len(blocks)} blocks" in summary.splitlines()[2]
+    assert not any(name in summary for name in runs_by_name(plans.values()))
 
 
 @pytest.mark.parametrize(("cores", "said"), [("1", "on 1 core"), ("3", "on 3 cores")])
@@ -232,7 +237,7 @@ def test_plan_says_how_long_it_takes_on_so_many_cores(
 ) -> None:
     monkeypatch.chdir(CHECKOUT)
     assert call(monkeypatch, "plan", "--preset", "smoke", "--cores", cores) == 0
-    assert capsys.readouterr().out.rstrip().splitlines()[-1].endswith(said)
+    assert capsys.readouterr().out.splitlines()[2].endswith(said)
 
 
 def test_track_refuses_a_path_without_results(
@@ -280,7 +285,7 @@ def test_resolve_writes_the_plan_that_the_workflow_makes(
     files = study_files(configuration, Path("workflows/studies"))
     for name, plan in plan_studies(configuration, files).items():
         path = tmp_path / name / "plan.json"
-        spending = planning_arguments(configuration, name)
+        spending = planning_arguments(configuration, name, plan.looks)
         assert call(monkeypatch, "resolve", str(files[name]), *spending, "--into", str(path)) == 0
         assert read_plan(path) == plan
 

@@ -19,7 +19,8 @@ from pgbench.analysis.judging import NOT_JUDGED, VERDICT_NAMES
 from pgbench.base.refusals import Refusal
 from pgbench.base.specification import Specification
 from pgbench.storage.files import write_text
-from pgbench.storage.layout import PUBLISHED, PUBLISHED_VERDICTS, RECORD, Layout
+from pgbench.storage.layout import PUBLISHED, PUBLISHED_VERDICTS, Layout
+from pgbench.storage.looks_on_disk import is_whole
 from pgbench.studies.plans import StudyPlan
 from pgbench.studies.study import Study
 
@@ -50,12 +51,13 @@ def write(published: Path, plans: Iterable[StudyPlan]) -> None:
 
     Args:
         published: the folder of the published blocks.
-        plans: the studies, at their own budgets.
+        plans: the studies, at their own budgets, each with the looks that it has had.
 
     Raises:
         Refusal: if a published block does not match its record.
     """
-    rows = [row for plan in plans if _is_complete(plan, published) for row in _rows(plan, published)]
+    layout = Layout(published)
+    rows = [row for plan in plans if is_whole(plan, layout) for row in _rows(plan, published)]
     text = pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(index=False)
     write_text(published / PUBLISHED_VERDICTS.name, text)
 
@@ -105,10 +107,6 @@ def what_is_tested(plan: StudyPlan, claim: str) -> str:
         variants=dict(study.variants),
         environments=tuple(sorted({*study.environments, *plan.left_out})),
     ).digest
-
-
-def _is_complete(plan: StudyPlan, published: Path) -> bool:
-    return all((Layout(published).block(block) / RECORD).exists() for block in plan.blocks())
 
 
 def _rows(plan: StudyPlan, published: Path) -> Iterator[dict[str, Any]]:

@@ -49,7 +49,7 @@ def planned_blocks(plans: Iterable[StudyPlan], model: CostModel) -> list[Planned
 
 
 def describe(plans: Sequence[StudyPlan], model: CostModel, cores: int, results: Path) -> str:
-    """What each run, each study, and all studies together are and cost.
+    """What all studies together are and cost, and then each study.
 
     Args:
         plans: under one preset.
@@ -59,9 +59,7 @@ def describe(plans: Sequence[StudyPlan], model: CostModel, cores: int, results: 
     """
     blocks, layout = planned_blocks(plans, model), Layout(results)
     unfinished = [block for block in blocks if not (layout.block(block.name) / RECORD).exists()]
-    return "\n\n".join(
-        [_runs(plans, blocks), _studies(plans, model, cores), _total(blocks, unfinished, cores)]
-    )
+    return f"{_total(blocks, unfinished, cores)}\n\n{_studies(plans, model, cores)}"
 
 
 def scaling(plans: Iterable[StudyPlan], model: CostModel, overhead: float) -> str:
@@ -87,9 +85,9 @@ def scaling(plans: Iterable[StudyPlan], model: CostModel, overhead: float) -> st
     )
 
 
-def _runs(plans: Sequence[StudyPlan], blocks: Sequence[PlannedBlock]) -> str:
-    """A line for each run of each study."""
-    costs = {block.name: block.cost for block in blocks}
+def describe_runs(plans: Sequence[StudyPlan], model: CostModel) -> str:
+    """A line for each run of each study, with what its estimate rests on."""
+    costs = {block.name: block.cost for block in planned_blocks(plans, model)}
     rows = []
     for plan in plans:
         for planned in plan.runs:

@@ -19,6 +19,7 @@ from pgbench.base.refusals import Refusal
 from pgbench.costs.budgets import planned_blocks
 from pgbench.costs.model import CostModel, finished_block, finished_blocks, read_costs
 from pgbench.storage.layout import PLAN, RECORD, Layout
+from pgbench.storage.looks_on_disk import with_looks_on_disk
 from pgbench.studies.configuration import Configuration
 from pgbench.studies.plans import MOST_LOOKS, StudyPlan, plan_studies
 
@@ -63,18 +64,6 @@ class NextLook:
     def seconds(self, chosen: Collection[str] = ()) -> float:
         """What it costs, without blocks that are trained anyway."""
         return sum(cost for name, cost in self.missing.items() if name not in chosen)
-
-
-def with_looks_on_disk(plan: StudyPlan, layout: Layout, block_size: int) -> StudyPlan:
-    """The plan with as many looks as have all their blocks on disk, at least one."""
-    looks = 1
-    while looks < MOST_LOOKS and _all_there(plan.extended(looks + 1, block_size), layout):
-        looks += 1
-    return plan.extended(looks, block_size)
-
-
-def _all_there(plan: StudyPlan, layout: Layout) -> bool:
-    return all((layout.block(name) / RECORD).exists() for name in plan.blocks())
 
 
 def next_looks(

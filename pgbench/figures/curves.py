@@ -32,13 +32,13 @@ from pgbench.figures.panels import (
 from pgbench.figures.style import GREY, LineStyle, line_styles
 
 PANEL_COLUMNS = 3
-MOST_MEANS = 10
-"""The most mean curves that a reader can tell apart in one panel."""
 ROOM = Room(left=1.0, right=0.15, bottom=0.55, top=0.38, beside=0.15, below=0.38)
 TICKS = 0.4
 """Inches below the panel of all means, for its ticks."""
 OVERVIEW = 3.2
-"""The height of the panel of all means with the room around it, in inches."""
+"""The least height of the panel of all means with the room around it, in inches."""
+LINE = 0.17
+"""The height of a line of its legend, in inches."""
 KEY = 0.85
 """The width of a legend without its labels, in inches."""
 ROW = 2.0
@@ -84,8 +84,8 @@ def learning_curves(curves: pd.DataFrame, scores: pd.DataFrame) -> Figure:
 
     A panel shows every replica as a thin line behind the mean and its 95 % interval, and in grey the mean of the
     variant before. Means are over the replicas that have a score, from the first step at which each of them has
-    finished an episode. A replica without a score is dotted and ends in a cross. If a reader can tell all means
-    apart, a panel above shows them together.
+    finished an episode. A replica without a score is dotted and ends in a cross. A panel above shows all means
+    together, if there are several.
 
     Args:
         curves: the environment's rows of `curves.parquet`.
@@ -93,20 +93,15 @@ def learning_curves(curves: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     """
     samples = samples_of(curves, scores)
     styles = line_styles(list(samples))
-    overview = OVERVIEW if has_overview(len(samples)) else 0.0
+    overview = max(OVERVIEW, LINE * len(samples) + ROOM.top + TICKS) if len(samples) > 1 else 0.0
     columns = min(PANEL_COLUMNS, len(samples))
     rows = -(-len(samples) // columns)
     with mpl.rc_context(PANEL_STYLE):
         figure = blank(overview + rows * ROW + ROOM.bottom)
         if overview:
-            _draw_overview(figure, samples, styles)
+            _draw_overview(figure, samples, styles, overview)
         _draw_panels(figure, samples, styles, columns, ROOM._replace(top=overview + ROOM.top))
     return figure
-
-
-def has_overview(variants: int) -> bool:
-    """Whether the mean curves of this number of variants are drawn in one panel."""
-    return 1 < variants <= MOST_MEANS
 
 
 def samples_of(curves: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Sample]:
@@ -120,9 +115,11 @@ def samples_of(curves: pd.DataFrame, scores: pd.DataFrame) -> dict[str, Sample]:
     }
 
 
-def _draw_overview(figure: Figure, samples: Mapping[str, Sample], styles: Mapping[str, LineStyle]) -> None:
+def _draw_overview(
+    figure: Figure, samples: Mapping[str, Sample], styles: Mapping[str, LineStyle], height: float
+) -> None:
     """Draw all means; markers show at every eleventh point, each variant's at other points."""
-    below, legend = figure.get_figheight() - OVERVIEW, KEY + width_of(figure, list(samples))
+    below, legend = figure.get_figheight() - height, KEY + width_of(figure, list(samples))
     room = ROOM._replace(right=ROOM.right + legend, bottom=below + TICKS)
     (place,) = places(figure, 1, 1, room)
     axis = figure.add_subplot(place)
@@ -137,7 +134,7 @@ def _draw_overview(figure: Figure, samples: Mapping[str, Sample], styles: Mappin
             marker=style.marker,
             markersize=6,
             markeredgecolor="white",
-            markevery=(index, 11),
+            markevery=(index % 11, 11),
         )
     axis.set(title="Mean of every variant", xlim=(0.0, None))
     axis.grid()

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from pgbench.analysis import inference
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.base import wording
-from pgbench.figures.curves import has_overview
 from pgbench.report.texts import figure_texts
 
 
-class Caption(NamedTuple):
-    """The text below a figure, and the text for a reader who cannot see the figure."""
-
-    text: str
-    alternative: str
-
-
-def study_caption(name: str, tables: StudyTables) -> Caption:
-    """The caption of a figure of the whole study: `claims`, `final-scores` or `effects`."""
+def study_caption(name: str, tables: StudyTables) -> str:
+    """The caption of a figure of the whole study: `claims`, `final-scores`, `lineage` or `effects`."""
     texts = figure_texts(name)
     numbers = texts.numbers.format_map(
         {
@@ -28,10 +18,10 @@ def study_caption(name: str, tables: StudyTables) -> Caption:
             "steps": _budgets(tables),
         }
     )
-    return Caption(f"{texts.text} {numbers}", texts.alternative)
+    return f"{texts.text} {numbers}"
 
 
-def curves_caption(tables: StudyTables, environment: str) -> Caption:
+def curves_caption(tables: StudyTables, environment: str) -> str:
     """The caption of the learning curves on one environment."""
     texts = figure_texts("learning-curves")
     numbers = texts.numbers.format_map(
@@ -45,12 +35,10 @@ def curves_caption(tables: StudyTables, environment: str) -> Caption:
     variants = len(tables.variants)
     sentences = [
         texts.text,
-        texts.overview if has_overview(variants) else "",
-        texts.before if variants > 1 else "",
+        *([texts.overview, texts.before] if variants > 1 else []),
         numbers,
     ]
-    alternative = texts.alternative.format_map({"environment": environment})
-    return Caption(" ".join(filter(None, sentences)), alternative)
+    return " ".join(sentences)
 
 
 def _replicas(tables: StudyTables) -> str:

@@ -12,7 +12,10 @@ from pgbench.figures import curves as curving
 from pgbench.figures import forests, score_figures
 from pgbench.figures.style import Drawing, render
 from pgbench.methods.runs import path_safe
+from pgbench.report import alternatives
 from pgbench.report.captions import curves_caption, study_caption
+from pgbench.report.claim_rows import claim_rows
+from pgbench.studies.references import read_papers
 
 
 class Illustration(NamedTuple):
@@ -48,7 +51,8 @@ def claims(tables: StudyTables) -> Illustration:
     def draw() -> Drawing:
         return render(forests.claims_forest(tables.judgement.verdicts, tables.judgement.claims))
 
-    return Illustration("claims", draw, *study_caption("claims", tables))
+    rows = claim_rows(tables.judgement, read_papers(), {})
+    return Illustration("claims", draw, study_caption("claims", tables), alternatives.of_claims(rows))
 
 
 def final_scores(tables: StudyTables) -> Illustration:
@@ -57,17 +61,19 @@ def final_scores(tables: StudyTables) -> Illustration:
     def draw() -> Drawing:
         return render(score_figures.final_scores(tables.scores, tables.summary))
 
-    return Illustration("final-scores", draw, *study_caption("final-scores", tables))
+    alternative = alternatives.of_means("final score", tables.summary)
+    return Illustration("final-scores", draw, study_caption("final-scores", tables), alternative)
 
 
 def lineage(tables: StudyTables) -> Illustration:
     """How the methods of the lineage compare, for the index."""
+    means = summaries.means(tables.scores, "area_under_curve")
 
     def draw() -> Drawing:
-        means = summaries.means(tables.scores, "area_under_curve")
         return render(score_figures.lineage(tables.scores, means))
 
-    return Illustration("lineage", draw, *study_caption("lineage", tables))
+    alternative = alternatives.of_means("return over training", means)
+    return Illustration("lineage", draw, study_caption("lineage", tables), alternative)
 
 
 def effects(tables: StudyTables) -> Illustration:
@@ -77,7 +83,8 @@ def effects(tables: StudyTables) -> Illustration:
         single = tables.effects[tables.effects["environment"] != ALL_ENVIRONMENTS]
         return render(score_figures.effects(single))
 
-    return Illustration("effects", draw, *study_caption("effects", tables))
+    alternative = alternatives.of_effects(tables.effects)
+    return Illustration("effects", draw, study_caption("effects", tables), alternative)
 
 
 def curves_name(environment: str) -> str:
@@ -87,13 +94,10 @@ def curves_name(environment: str) -> str:
 
 def learning_curves(tables: StudyTables, environment: str) -> Illustration:
     """Learning curves of every variant on one environment."""
+    curves, scores = (table[table["environment"] == environment] for table in (tables.curves, tables.scores))
 
     def draw() -> Drawing:
-        curves, scores = tables.curves, tables.scores
-        return render(
-            curving.learning_curves(
-                curves[curves["environment"] == environment], scores[scores["environment"] == environment]
-            )
-        )
+        return render(curving.learning_curves(curves, scores))
 
-    return Illustration(curves_name(environment), draw, *curves_caption(tables, environment))
+    alternative = alternatives.of_curves(environment, curves, scores)
+    return Illustration(curves_name(environment), draw, curves_caption(tables, environment), alternative)

@@ -18,6 +18,7 @@ from pgbench.base import wording
 from pgbench.base.places import SNAKEFILE, WORKFLOWS, from_here
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.storage.layout import MEASUREMENT, PUBLISHED, RECORD, RESULTS, Layout
+from pgbench.storage.looks_on_disk import with_looks_on_disk
 from pgbench.studies import catalogue
 from pgbench.studies.plans import configured_plans
 
@@ -46,14 +47,15 @@ def publish(
     from pgbench.storage import published_blocks
 
     copies = published_blocks.publish(results, into, policies=policies, replace=replace)
-    _, plans = configured_plans(configuration, preset)
+    chosen, plans = configured_plans(configuration, preset)
     variants: dict[str, list[str]] = {}
     for plan in plans:
         for planned in plan.runs:
             variants.setdefault(planned.name, []).append(f"{plan.name}: {planned.variant}")
     copies += published_measurements.copy(results, into, preset, catalogue.CATALOGUE)
     published_blocks.write_contents(into, variants)
-    published_verdicts.write(into, plans)
+    layout, size = Layout(into), chosen.block_size
+    published_verdicts.write(into, [with_looks_on_disk(plan, layout, size) for plan in plans])
     print(f"{_counts(copies)}; {into / published_blocks.CONTENTS} lists the blocks")
     _name(
         copies,

@@ -121,6 +121,7 @@ def _templates() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["md"] = _markdown
+    environment.globals["zip"] = zip
     return environment
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pgbench.analysis.study_tables import load
 from pgbench.report import illustrations
@@ -15,12 +16,23 @@ from pgbench.report.texts import table_captions
 from pgbench.storage.layout import PUBLISHED
 
 
+class Neighbours(NamedTuple):
+    """The names of the studies before and after a study, whose pages lie beside its own; none at either end."""
+
+    previous: str | None = None
+    following: str | None = None
+
+
+ALONE = Neighbours()
+
+
 @dataclass(frozen=True)
 class StudyPage:
     """What the templates `study.html` and `study.md` receive.
 
     Attributes:
         study: what the page says.
+        neighbours: the studies before and after.
         figures: name → figure.
         panels: environment → its learning curves.
         files: name of a table → its files.
@@ -29,6 +41,7 @@ class StudyPage:
     """
 
     study: StudyView
+    neighbours: Neighbours
     figures: Mapping[str, ShownFigure]
     panels: Mapping[str, ShownFigure]
     files: Mapping[str, TableFiles]
@@ -36,13 +49,20 @@ class StudyPage:
     bibliography: Path
 
 
-def write_study(directory: Path, html: Path, markdown: Path, results: Path = PUBLISHED) -> None:
+def write_study(
+    directory: Path,
+    html: Path,
+    markdown: Path,
+    neighbours: Neighbours = ALONE,
+    results: Path = PUBLISHED,
+) -> None:
     """Write the page of one study, and its figures and tables beside the HTML.
 
     Args:
         directory: holds `plan.json` and the tables that `gathering.gather` wrote.
         html: the self-contained page.
         markdown: the same page for code hosts.
+        neighbours: the studies before and after, which the page links.
         results: the folder of the published results, whose verdicts stand beside provisional ones.
 
     Raises:
@@ -57,6 +77,7 @@ def write_study(directory: Path, html: Path, markdown: Path, results: Path = PUB
     folder = html.parent / "tables" / tables.plan.name
     page = StudyPage(
         study=view,
+        neighbours=neighbours,
         figures=figures,
         panels={name: figures[illustrations.curves_name(name)] for name in tables.environments},
         files=write_tables(study_page_tables(tables, view), folder),

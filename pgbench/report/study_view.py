@@ -16,6 +16,7 @@ from pgbench.analysis.study_tables import StudyProvenance, StudyTables
 from pgbench.base import wording
 from pgbench.base.places import STUDIES
 from pgbench.report import citing, texts
+from pgbench.report.answers import answer
 from pgbench.report.claim_rows import ClaimSection, claim_section
 from pgbench.report.headlines import Headline, headline
 from pgbench.report.score_rows import (
@@ -68,6 +69,7 @@ class StudyView:
     Attributes:
         headline: the study in a few sentences.
         source: the publication that the study replicates; none if it is not one.
+        answer: how the claims came out, in a sentence or two; empty where none was judged.
         claims: the claims and their verdicts.
         commands: what to type to get the page again.
         identity: the identifier of the tables.
@@ -88,6 +90,7 @@ class StudyView:
 
     headline: Headline
     source: str | None
+    answer: str
     claims: ClaimSection
     commands: tuple[str, ...]
     identity: str
@@ -121,6 +124,7 @@ def study_view(tables: StudyTables, results: Path = PUBLISHED) -> StudyView:
     return StudyView(
         headline=headline(tables),
         source=_source(plan.study.source, papers),
+        answer=answer(claims.rows),
         claims=claims,
         commands=_commands(tables),
         identity=tables.identity,

@@ -22,14 +22,12 @@ class FigureTexts(Specification):
     """What `captions.yaml` says of a figure.
 
     Attributes:
-        alternative: the text for a reader who cannot see the figure.
         text: what its marks are; holds for every study.
         overview: a sentence on the panel of all means; for learning curves.
         before: a sentence on the variant before; for learning curves.
         numbers: replicas, steps and levels; from the tables.
     """
 
-    alternative: str
     text: str
     overview: str = ""
     before: str = ""

@@ -14,6 +14,7 @@ from pgbench import environments
 from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.methods import naming
 from pgbench.methods.runs import Run
+from pgbench.running import checkpoints
 from pgbench.running.checkpoints import Checkpoints, Identity
 from pgbench.running.condensing import condensed
 from pgbench.running.keeping import policies_of
@@ -48,7 +49,7 @@ def train_block(
     """
     torch.set_num_threads(1)
     identity, start = _beginning(run, seeds)  # before training: the checkout may be edited while it runs
-    with _breakdowns(directory), sole_writer(directory):
+    with _breakdowns(directory), _interruption(directory, identity), sole_writer(directory):
         saved = Checkpoints(directory, identity, every)
         if _is_finished(directory, identity):
             say(f"{directory}: has been trained by this code and these versions")
@@ -124,6 +125,20 @@ def _is_finished(directory: Path, identity: Identity) -> bool:
         environment_origin=record.environment_origin,
     )
     return found == identity
+
+
+@contextmanager
+def _interruption(directory: Path, identity: Identity) -> Iterator[None]:
+    """Tell a person who ends the training (Ctrl-C) where its checkpoint is, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        checkpoint = directory / f"checkpoint-{identity.digest}"
+        if (checkpoint / checkpoints.RECORD).exists():
+            say(f"{directory}: ended by you; the same command goes on from the checkpoint {checkpoint}")
+        else:
+            say(f"{directory}: ended by you before its first checkpoint; the same command begins again")
+        raise
 
 
 @contextmanager

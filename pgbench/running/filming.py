@@ -53,7 +53,7 @@ def film(
     steps: int = 1000,
     generator: np.random.Generator | None = None,
 ) -> tuple[Path, Filmed]:
-    """Play an episode and write a film of it.
+    """Play an episode, under the time limit of training, and write a film of it.
 
     Args:
         policy: what acts.
@@ -71,7 +71,7 @@ def film(
     """
     filmed = Filmed()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(_drawn(policy.environment)) as environment:
+    with closing(_drawn(policy.environment, policy.time_limit)) as environment:
         rate = int(environment.metadata.get("render_fps") or GIF_RATE)
         frames = _frames(environment, policy, filmed, start, steps, generator)
         frames = chain([_first(policy.environment, frames)], frames)
@@ -93,12 +93,17 @@ def ffmpeg() -> str | None:
     return program
 
 
-def _drawn(environment: str) -> gymnasium.Env[Any, Any]:
-    """An environment that draws into memory."""
+def _drawn(environment: str, time_limit: int | None) -> gymnasium.Env[Any, Any]:
+    """An environment that draws into memory, and cuts episodes after so many steps if a limit is given."""
     specification(environment)  # imports the module of an id that names one
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame then needs no screen
     try:
-        made = gymnasium.make(environment, disable_env_checker=True, render_mode="rgb_array")
+        made = gymnasium.make(
+            environment,
+            max_episode_steps=time_limit,
+            disable_env_checker=True,
+            render_mode="rgb_array",
+        )
     except Exception as error:  # an environment may refuse the mode in its own way
         raise Refusal(
             f"{environment} cannot be drawn into memory (render_mode='rgb_array'): {error}"

@@ -29,6 +29,8 @@ class TrainedPolicy:
 
     Attributes:
         environment: the Gymnasium id.
+        time_limit: steps after which an episode of training was cut, in place of the environment's own limit; None:
+            after that one.
         seed: the replica's.
         tensors: name → array, as in `policy.safetensors`, without the seed.
 
@@ -38,6 +40,7 @@ class TrainedPolicy:
 
     def __init__(self, run: Run, kept: KeptPolicies, seed: int) -> None:
         self.environment, self.seed = run.environment, seed
+        self.time_limit = run.algorithm.details.time_limit
         self.tensors: Tensors = kept.of(seed)
         learner, sampler = restored(run, kept, [seed])
         with closing(sampler.environment):

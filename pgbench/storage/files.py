@@ -13,7 +13,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,6 +65,25 @@ def sole_writer(directory: Path) -> Iterator[None]:
             if TEMPORARY.fullmatch(path.name):
                 path.unlink()
         yield
+
+
+def last_writer(directory: Path) -> str | None:
+    """The process that last became the `sole_writer` of a directory, with its machine; None if none did."""
+    with suppress(OSError):
+        return (directory / LOCK).read_text(encoding="utf-8") or None
+    return None
+
+
+def still_writes(writer: str) -> bool | None:
+    """Whether a `last_writer` holds its lock still; None if it runs on another machine.
+
+    It asks the kernel of this machine. To try the lock would refuse a job that begins in the same moment.
+    """
+    found = re.fullmatch(r"process ([0-9]+) on (.+)", writer)
+    if found is None or found[2] != platform.node():
+        return None
+    locks = Path("/proc/locks").read_text(encoding="utf-8")
+    return re.search(rf"FLOCK +ADVISORY +WRITE {found[1]} ", locks) is not None
 
 
 @contextmanager

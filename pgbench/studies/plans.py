@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -161,17 +161,21 @@ def plan_studies(configuration: Configuration, files: Mapping[str, Path]) -> dic
     return {name: plan_study(name, load_study(file), configuration) for name, file in files.items()}
 
 
-def configured_plans(path: Path, preset: str | None = None) -> tuple[Configuration, list[StudyPlan]]:
+def configured_plans(
+    path: Path, preset: str | None = None, studies: Sequence[str] | None = None
+) -> tuple[Configuration, list[StudyPlan]]:
     """Read a configuration and plan its studies.
 
     Args:
         path: the configuration's file; the studies that it names lie in `studies/` beside it.
         preset: the preset to use instead of the configured one.
+        studies: studies to plan instead of the configured ones, if there are any.
 
     Raises:
         Refusal: if the configuration or a study is not valid.
     """
     values = read_yaml(path) | ({"preset": preset} if preset else {})
+    values |= {"studies": list(studies)} if studies else {}
     chosen = parse_configuration(values, str(path))
     return chosen, list(plan_studies(chosen, study_files(chosen, path.parent / "studies")).values())
 

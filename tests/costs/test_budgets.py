@@ -49,7 +49,8 @@ def line(text: str, *words: str) -> list[str]:
 
 
 def test_a_run_a_study_and_everything(plans: list[StudyPlan], tmp_path: Path) -> None:
-    runs, each, total = budgets.describe(plans, MODEL, 2, tmp_path).split("\n\n")
+    total, each = budgets.describe(plans, MODEL, 2, tmp_path).split("\n\n")
+    runs = budgets.describe_runs(plans, MODEL)
     # three replicas of three steps, at an hour each and at half an hour
     name = plans[0].runs[0].name
     assert line(runs, "one", "ppo")[3:] == ["3", "0-1 2-2", "9 h 0 min", "measured", name]
@@ -72,7 +73,7 @@ def test_times_are_said_in_seconds_minutes_or_hours(
     model = dataclasses.replace(
         MODEL, start=(seconds + 3600 * hours) / 2, algorithms={"ppo": Learning(1, {1: 0.0})}
     )
-    total = budgets.describe([plan("two", "ppo")], model, 1, tmp_path).rpartition("\n\n")[2]
+    total = budgets.describe([plan("two", "ppo")], model, 1, tmp_path).partition("\n\n")[0]
     assert total.endswith(f": about {text} of training on one core, {text} on 1 core")
 
 
@@ -80,7 +81,7 @@ def test_finished_blocks_are_not_counted_again(plans: list[StudyPlan], tmp_path:
     block = tmp_path / "runs" / plans[0].runs[0].name / "0-1"
     block.mkdir(parents=True)
     (block / "run.json").touch()
-    total = budgets.describe(plans, MODEL, 2, tmp_path).rpartition("\n\n")[2]
+    total = budgets.describe(plans, MODEL, 2, tmp_path).partition("\n\n")[0]
     assert total.splitlines()[1] == (
         "without 1 finished block: about 7 h 30 min of training on one core, 4 h 30 min on 2 cores"
     )

@@ -14,6 +14,7 @@ from pgbench.costs import settling
 from pgbench.costs.model import CostModel, Learning
 from pgbench.costs.settling import NextLook, OpenClaim
 from pgbench.storage.layout import PLAN, RECORD, Layout
+from pgbench.storage.looks_on_disk import with_looks_on_disk
 from pgbench.studies.configuration import Configuration, Preset
 from pgbench.studies.plans import MOST_LOOKS, StudyPlan, plan_study
 from pgbench.studies.study import Study
@@ -80,14 +81,14 @@ def layout(tmp_path: Path) -> Layout:
 def test_a_study_has_had_the_looks_whose_blocks_are_there(layout: Layout, looks: int) -> None:
     plan = a_plan()
     train(plan.extended(looks, SIZE), layout)
-    assert settling.with_looks_on_disk(plan, layout, SIZE) == plan.extended(looks, SIZE)
+    assert with_looks_on_disk(plan, layout, SIZE) == plan.extended(looks, SIZE)
 
 
 def test_a_look_without_one_of_its_blocks_has_not_been_had(layout: Layout) -> None:
     plan = a_plan().extended(2, SIZE)
     train(plan, layout)
     (layout.block(plan.blocks()[-1]) / RECORD).unlink()
-    assert settling.with_looks_on_disk(plan, layout, SIZE).looks == 1
+    assert with_looks_on_disk(plan, layout, SIZE).looks == 1
 
 
 def test_the_next_look_has_what_is_open_and_what_is_missing(layout: Layout) -> None:

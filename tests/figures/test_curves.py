@@ -8,11 +8,21 @@ from helpers.invented_curves import invented_curves
 from pgbench.figures import curves, style
 
 
-@pytest.mark.parametrize(
-    ("variants", "expected"), [(1, False), (2, True), (10, True), (11, False), (28, False)]
-)
-def test_means_share_a_panel_only_where_they_can_be_told_apart(variants, expected):
-    assert curves.has_overview(variants) is expected
+@pytest.mark.parametrize("variants", [2, 13, 40])
+def test_a_panel_above_shows_all_means_together_however_many(variants):
+    labels = [f"variant {number}" for number in range(variants)]
+    figure = curves.learning_curves(*invented_curves(labels))
+    overview = figure.axes[0]
+    assert overview.get_title(loc="left") == "Mean of every variant"
+    assert [line.get_label() for line in overview.lines] == labels
+    renderer = figure.canvas.get_renderer()
+    legend = overview.get_legend().get_window_extent(renderer)
+    assert legend.height <= overview.get_window_extent(renderer).height * 1.25
+    assert legend.y1 <= figure.bbox.y1
+
+
+def test_one_variant_has_no_panel_of_all():
+    assert len(curves.learning_curves(*invented_curves(["alone"])).axes) == 1
 
 
 def test_a_panel_has_every_replica_and_the_mean_of_those_with_a_score():

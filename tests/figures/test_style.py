@@ -6,7 +6,7 @@ import matplotlib.image
 import numpy as np
 from matplotlib.figure import Figure
 
-from pgbench.figures import curves, style
+from pgbench.figures import style
 
 
 def test_a_png_has_its_resolution_and_whole_labels():
@@ -34,6 +34,11 @@ def test_a_png_has_the_pixels_that_matplotlib_saves():
 
 
 def test_ten_variants_differ_in_colour_and_in_dash_or_marker():
-    styles = style.line_styles([str(number) for number in range(curves.MOST_MEANS)]).values()
-    assert len({each.colour for each in styles}) == curves.MOST_MEANS
-    assert len({(each.dash, each.marker) for each in styles}) == curves.MOST_MEANS
+    styles = style.line_styles([str(number) for number in range(10)]).values()
+    assert len({each.colour for each in styles}) == 10
+    assert len({(each.dash, each.marker) for each in styles}) == 10
+
+
+def test_forty_variants_differ_in_colour_dash_or_marker():
+    styles = style.line_styles([str(number) for number in range(40)]).values()
+    assert len({(each.colour, each.dash, each.marker) for each in styles}) == 40

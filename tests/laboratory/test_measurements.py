@@ -127,7 +127,7 @@ def test_the_page_shows_every_measurement(written, tmp_path):
     assert html.count("data:image/svg+xml") == len(CATALOGUE)
     rows = sum(len(pd.read_csv(written / name / "statements.csv")) for name in CATALOGUE)
     assert html.count('<tr><th scope="row">') == rows
-    assert f"Outcomes of {rows} statements" in markdown
+    assert f"Of {rows} statements: " in markdown
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

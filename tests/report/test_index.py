@@ -151,7 +151,9 @@ def test_the_first_study_that_compares_the_methods_is_drawn(gathered, tmp_path):
         (["methods", "ladder"], "ladder"),
     ):
         write_index([tmp_path / name for name in studies], tmp_path / "index.html", tmp_path / "index.md")
-        found = re.findall(r"The study (\w+)", (tmp_path / "index.html").read_text(encoding="utf-8"))
+        found = re.findall(
+            r"in the study <a[^>]*>(\w+)", (tmp_path / "index.html").read_text(encoding="utf-8")
+        )
         assert found == ([drawn] if drawn else [])
         assert (tmp_path / "figures" / "index" / "lineage.svg").exists() or not drawn
 

@@ -23,7 +23,7 @@ from pgbench.report.claim_rows import claim_rows, claim_section
 from pgbench.report.illustrations import study_illustrations
 from pgbench.report.index_page import write_index
 from pgbench.report.laboratory_page import write_page
-from pgbench.report.study_page import write_study
+from pgbench.report.study_page import Neighbours, write_study
 from pgbench.report.study_view import study_view
 from pgbench.report.texts import table_captions
 from pgbench.studies.plans import StudyPlan
@@ -122,11 +122,14 @@ def test_labels_are_escaped(reports):
     assert r"togo &lt;&amp; \*co\*\|" in markdown
 
 
-def test_markdown_tables_are_rectangular(reports):
+def test_markdown_tables_are_rectangular(reports, plan):
     blocks = (reports / "invented.md").read_text(encoding="utf-8").split("\n\n")
     tables = [block.splitlines() for block in blocks if block.startswith("|")]
     assert len(tables) == 2 + 2 + 4 + 1
-    for table in tables:
+    blocks = (reports / "index.md").read_text(encoding="utf-8").split("\n\n")
+    board = [block.splitlines() for block in blocks if block.startswith("|")]
+    assert [len(table) for table in board] == [2 + 1, 2 + len(plan.study.claims), 2 + 1]
+    for table in tables + board:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
 
 
@@ -265,6 +268,26 @@ def test_the_paragraph_and_the_notes_of_a_study_stand_on_its_page(reports, plan)
         text = words(reports / page)
         assert plan.study.about in text
         assert all(note in text for note in plan.study.notes)
+
+
+def test_a_page_leads_to_the_studies_before_and_after(gathered, tmp_path):
+    pages = tmp_path / "invented.html", tmp_path / "invented.md"
+    write_study(gathered, *pages, Neighbours("first", "last"))
+    assert [link for link in parse(pages[0]).links if link in ("first.html", "last.html")] == [
+        "first.html",
+        "last.html",
+    ] * 2
+    assert re.search(
+        r"\[← first\]\(first\.md\).*\[last →\]\(last\.md\)", pages[1].read_text(encoding="utf-8")
+    )
+
+
+def test_the_answer_stands_before_the_claims(reports, gathered):
+    said = study_view(load(gathered)).answer
+    assert said.startswith("At less than the study’s own budget,")
+    for form in ("html", "md"):
+        page = plain((reports / f"invented.{form}").read_text(encoding="utf-8"))
+        assert page.index(plain(said)) < page.index(plain(study_view(load(gathered)).paragraphs["verdicts"]))
 
 
 def test_a_claim_about_effects_on_some_environments_says_so(reports):

@@ -126,6 +126,12 @@ def test_a_gif_shows_the_episode(block, monkeypatch, capsys, tmp_path):
     assert {(size, duration) for size, _, duration in found} == {((15, 10), 40)}
 
 
+def test_a_film_ends_where_training_cut_the_episodes(monkeypatch, capsys, tmp_path):
+    shorter = block_of(tmp_path, "Drawn-v0", name="ppo_clip", **{"details.time_limit": 4})
+    assert call(monkeypatch, "watch", shorter, "--into", tmp_path / "film.gif") == 0
+    assert "4 steps, return 10.0" in capsys.readouterr().out
+
+
 def test_a_film_is_handed_to_ffmpeg(block, monkeypatch, tmp_path):
     program = tmp_path / "ffmpeg"
     said = tmp_path / "said"

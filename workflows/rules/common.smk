@@ -88,6 +88,15 @@ def blocks(wildcards):
     return [str(directory / file) for directory in directories for file in BLOCK_FILES]
 
 
+def neighbours(wildcards):
+    """The command line that names the studies before and after a study, whose pages its own page links."""
+    names = list(PLANS)
+    place = names.index(wildcards.study)
+    before = [f"--previous={name}" for name in names[max(place - 1, 0) : place]]
+    after = [f"--next={name}" for name in names[place + 1 : place + 2]]
+    return shlex.join([*before, *after])
+
+
 def plans_of_run(wildcards):
     """The plans of the studies that need a run."""
     needed = [name for name, plan in PLANS.items() if wildcards.run in plans.runs_by_name([plan])]

@@ -40,11 +40,13 @@ rule page:
     params:
         study=subpath(input.plan, parent=True),
         into=subpath(output.html, parent=True),
+        neighbours=neighbours,
         figure_captions={name: texts["text"] for name, texts in CAPTIONS["figures"].items()},
         table_captions=CAPTIONS["tables"],
         code=code_of(digests.STUDY_PAGE),
     shell:
-        "python -m pgbench report {params.study:q} --into {params.into:q} > {log:q} 2>&1"
+        "python -m pgbench report {params.study:q} --into {params.into:q} {params.neighbours}"
+        " > {log:q} 2>&1"
 
 
 rule index:
