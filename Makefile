@@ -26,7 +26,7 @@ venv: .venv/installed
 
 quick: venv
 	@start=$$(date +%s); $(BIN)/snakemake --cores $(CORES) --config preset=quick && \
-	echo "The report is reports/index.html; it took $$(($$(date +%s) - start)) s on $(CORES) cores."
+	echo "The report is reports/quick/index.html; it took $$(($$(date +%s) - start)) s on $(CORES) cores."
 
 full: venv
 	$(BIN)/snakemake --cores $(CORES)

@@ -191,9 +191,12 @@ def gather(
 @app.command()
 def report(
     directories: StudyDirectories,
-    into: Annotated[Path, typer.Option(help="The folder of the pages, <study>.html and <study>.md.")] = Path(
-        "reports"
-    ),
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder of the pages, <study>.html and <study>.md; by default reports/<preset>."
+        ),
+    ] = None,
     previous: Annotated[str | None, typer.Option(help="The study before, whose page lies beside.")] = None,
     following: Annotated[
         str | None, typer.Option("--next", help="The study after, whose page lies beside.")
@@ -205,7 +208,8 @@ def report(
 
     names = [previous, *(directory.resolve().name for directory in directories), following]
     for before, directory, after in zip(names, directories, names[2:], strict=False):
-        page = into / directory.resolve().name
+        place = directory.resolve()  # results/studies/<preset>/<study>
+        page = (into or Path("reports", place.parent.name)) / place.name
         study_page.write_study(
             directory,
             page.with_suffix(".html"),

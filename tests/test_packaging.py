@@ -100,7 +100,7 @@ def test_an_installed_package_brings_the_workflow(tmp_path: Path) -> None:
     printed = call("-m", "pgbench", "plan", "--preset", "quick")
     assert f"{len(runs_by_name(plans.values()))} runs" in printed
     dry = ("--cores", "1", "--dry-run", "--config", "preset=smoke", "laboratory=[]")
-    assert "rule train" in call("-m", "snakemake", "--snakefile", snakefile, *dry)
+    assert "Train re" in call("-m", "snakemake", "--snakefile", snakefile, *dry)
     call("-c", "from pgbench.studies.references import read_references as read; assert read()")
     call("-c", "from pgbench.report import texts; texts.table_captions()")
 

@@ -48,8 +48,8 @@ class Configuration(Specification):
     job_megabytes: PositiveInt = Field(
         2000, description="Memory of a job that trains, in 10⁶ bytes; a cluster ends a job that needs more."
     )
-    reports: Annotated[str, Field(min_length=1)] = Field(
-        "reports", description="The folder that receives the pages."
+    reports: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="The folder that receives the pages; by default reports/<preset>."
     )
     settle_hours: NonNegativeFloat | None = Field(
         None,
@@ -61,6 +61,11 @@ class Configuration(Specification):
         None,
         description="`wandb` shows finished blocks in Weights & Biases too; nothing: they are only on disk.",
     )
+
+    @property
+    def pages(self) -> str:
+        """The folder that receives the pages."""
+        return self.reports or f"reports/{self.preset}"
 
     @property
     def spending(self) -> Preset:

@@ -88,10 +88,10 @@ def test_every_output_exists(finished: Path) -> None:
     tables = {path.name for path in (finished / "results/studies/tiny/tiny").iterdir()}
     assert {"plan.json", "episodes.parquet", "scores.parquet", "summary.csv", "provenance.json"} <= tables
     for page in ("index.html", "index.md", "tiny.html", "tiny.md"):
-        assert (finished / "reports" / page).stat().st_size > 0
-    figures = {path.name for path in (finished / "reports/figures/tiny").iterdir()}
+        assert (finished / "reports/tiny" / page).stat().st_size > 0
+    figures = {path.name for path in (finished / "reports/tiny/figures/tiny").iterdir()}
     assert {"final-scores.svg", "final-scores.png", "learning-curves-CartPole-v1.svg"} <= figures
-    tables = {path.name for path in (finished / "reports/tables/tiny").iterdir()}
+    tables = {path.name for path in (finished / "reports/tiny/tables/tiny").iterdir()}
     assert {"final-scores.csv", "final-scores.tex", "citation.bib"} <= tables
 
 
@@ -109,7 +109,7 @@ def test_what_comparisons_of_gradients_found_can_be_claimed(finished: Path) -> N
             cosines[planned.variant, row["seed"]] = row["mean(reference_cosine)"]
     scores = pd.read_parquet(finished / "results/studies/tiny/tiny/scores.parquet")
     assert scores.set_index(["variant", "seed"])["mean(reference_cosine)"].to_dict() == cosines
-    page = (finished / "reports/tiny.md").read_text()
+    page = (finished / "reports/tiny/tiny.md").read_text()
     assert "The gradient of one update in 2 was compared with that of a batch 2 times as large." in page
 
 
@@ -117,7 +117,7 @@ def test_snakemakes_report_shows_the_same_figures(finished: Path) -> None:
     smoke(finished, "--report", "report.zip")
     with zipfile.ZipFile(finished / "report.zip") as archive:
         files = {Path(name).name: archive.read(name) for name in archive.namelist()}
-    for path in (finished / "reports/figures/tiny").glob("*.svg"):
+    for path in (finished / "reports/tiny/figures/tiny").glob("*.svg"):
         assert files[path.name] == path.read_bytes()
     page = files["report.html"].decode()
     captions = read_yaml(finished.parent / "checkout/workflows/report/captions.yaml")
@@ -144,6 +144,38 @@ def test_jobs_side_by_side_give_what_one_process_gives(finished: Path, tmp_path:
 
 def test_a_second_run_does_nothing(finished: Path) -> None:
     assert "Nothing to be done" in smoke(finished)
+
+
+def test_the_index_has_every_study_of_its_preset_whatever_was_run_last(
+    finished: Path, tmp_path: Path
+) -> None:
+    work = shutil.copytree(finished, tmp_path / "work")
+    shutil.copy(work / "studies/tiny.yaml", work / "studies/later.yaml")  # its runs are there already
+
+    def run(*arguments: str) -> str:
+        done = snakemake(
+            work, "--configfile", "smoke.yaml", *arguments, checkout=finished.parent / "checkout"
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    run("--config", "studies=[studies/later.yaml]")
+    index = (work / "reports/tiny/index.html").read_text(encoding="utf-8")
+    assert 'href="tiny.html' in index
+    assert 'href="later.html' in index
+    run()
+    assert (work / "reports/tiny/index.html").read_text(encoding="utf-8") == index
+    assert "Nothing to be done" in run()
+    run("--config", "studies=[studies/later.yaml]", "preset=more")
+    assert 'href="tiny.html' not in (work / "reports/more/index.html").read_text(encoding="utf-8")
+    assert (work / "reports/tiny/index.html").read_text(encoding="utf-8") == index
+
+
+def test_a_job_says_in_a_sentence_what_it_does(finished: Path) -> None:
+    output = smoke(finished, "--dry-run", "--forceall")
+    said = {sentence.split()[0] for sentence in re.findall(r"^Job \d+: (\w.*)$", output, re.MULTILINE)}
+    assert {"Train", "Plan", "Gather", "Write"} <= said
+    assert "Write the index of all studies, reports/tiny/index.html" in output
 
 
 def test_more_seeds_train_only_the_new_block(finished: Path) -> None:

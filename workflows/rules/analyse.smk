@@ -19,6 +19,8 @@ rule resolve:
     params:
         spending=planning_arguments,
         plan=plan_digest,
+    message:
+        "Plan the study {wildcards.study}"
     shell:
         "python -m pgbench resolve {input.study:q} {params.spending} --into {output.plan:q} > {log:q} 2>&1"
 
@@ -51,5 +53,7 @@ rule gather:
     params:
         study=subpath(input.plan, parent=True),
         code=code_of(digests.TABLES),
+    message:
+        "Gather the blocks of the study {wildcards.study} into its tables, and judge its claims"
     shell:
         "python -m pgbench gather {params.study:q} > {log:q} 2>&1"

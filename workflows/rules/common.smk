@@ -103,6 +103,15 @@ def plans_of_run(wildcards):
     return expand(f"{TABLES}/{PLAN}", study=needed)
 
 
+def indexed(wildcards):
+    """The tables of the studies on the index: the configured ones, and those whose pages earlier commands left."""
+    gathered = [path for path in LAYOUT.gathered_studies() if path.parent.name == CONFIGURATION.preset]
+    others = {path.name for path in gathered if Path(PAGES, f"{path.name}.html").exists()}
+    # In the order of the preset, whatever was asked for, so that asking for less writes the same index.
+    order = [*(CONFIGURATION.spending.studies or []), *sorted(others | set(PLANS))]
+    return expand(TABLES, study=sorted(others | set(PLANS), key=order.index))
+
+
 def tracked(studies):
     """The marks that all blocks of these plans were offered to tracking; none if the configuration wants none."""
     blocks = {block for plan in studies for block in plan.blocks()} if CONFIGURATION.tracking else ()
@@ -144,7 +153,7 @@ BLOCK_FILES = (
 # A preset that the laboratory does not know measures as much as `standard`.
 LABORATORY_PRESET = CONFIGURATION.preset if CONFIGURATION.preset in catalogue.SIZES else "standard"
 MEASURED = str(LAYOUT.measurement(LABORATORY_PRESET, "{measurement}"))
-PAGES = CONFIGURATION.reports
+PAGES = CONFIGURATION.pages
 TABLES = str(LAYOUT.study(CONFIGURATION.preset, "{study}"))
 
 

@@ -23,6 +23,8 @@ rule laboratory_measurement:
         preset=LABORATORY_PRESET,
         into=subpath(output.record, parent=True),
         code=measuring_code,
+    message:
+        "Measure {wildcards.measurement}: estimators against the exact policy gradient"
     shell:
         "python -m pgbench laboratory {wildcards.measurement:q} --preset {params.preset}"
         " --output {params.into:q} > {log:q} 2>&1"
@@ -49,6 +51,8 @@ rule laboratory:
     params:
         measurements=expand(MEASURED, measurement=CONFIGURATION.laboratory),
         code=code_of(digests.LABORATORY_PAGE),
+    message:
+        "Write the page of the laboratory, {output.html}"
     shell:
         "python -m pgbench laboratory-report {params.measurements:q}"
         " --html {output.html:q} --markdown {output.markdown:q} > {log:q} 2>&1"

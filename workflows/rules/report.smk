@@ -44,6 +44,8 @@ rule page:
         figure_captions={name: texts["text"] for name, texts in CAPTIONS["figures"].items()},
         table_captions=CAPTIONS["tables"],
         code=code_of(digests.STUDY_PAGE),
+    message:
+        "Write the page of the study {wildcards.study}, {output.html}"
     shell:
         "python -m pgbench report {params.study:q} --into {params.into:q} {params.neighbours}"
         " > {log:q} 2>&1"
@@ -71,9 +73,11 @@ rule index:
         disk_mb=100,
         runtime="10m",
     params:
-        studies=expand(TABLES, study=PLANS),
+        studies=indexed,
         laboratory=expand(f"--laboratory {MEASURED}", measurement=CONFIGURATION.laboratory),
         code=code_of(digests.INDEX_PAGE),
+    message:
+        "Write the index of all studies, {output.html}"
     shell:
         "python -m pgbench index {params.studies:q} {params.laboratory}"
         " --html {output.html:q} --markdown {output.markdown:q} > {log:q} 2>&1"

@@ -19,6 +19,8 @@ rule track:
         runtime="1h",
     params:
         block=subpath(input[0], parent=True),
+    message:
+        "Show {wildcards.run}, seeds {wildcards.block}, in Weights & Biases"
     # Tracking is a view of the results: it never fails a job, and the last line says what went wrong.
     shell:
         "python -m pgbench track {params.block:q} > {log:q} 2>&1 || tail --lines=1 {log:q}"

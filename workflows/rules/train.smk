@@ -23,6 +23,8 @@ rule train:
         run=training_arguments,
         into=subpath(output.record, parent=True),
         code=training_code,
+    message:
+        "Train {wildcards.run}, seeds {wildcards.block}"
     shell:
         "python -m pgbench train {params.run} --seeds {wildcards.block:q} --name {wildcards.run:q}"
         " --into {params.into:q} > {log:q} 2>&1"
