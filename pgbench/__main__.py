@@ -305,6 +305,21 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
+def compare(
+    one: Annotated[str, typer.Argument(help="A results folder, a preset, or a commit's published results.")],
+    other: Annotated[str, typer.Argument(help="What it is compared with.")],
+    results: Results = RESULTS,
+) -> None:
+    """Compare results; exit code 0: same bytes, 3: alike but for chance, 4: different beyond it."""
+    from pgbench.analysis import comparing
+
+    with comparing.side(one, results) as first, comparing.side(other, results) as second:
+        text, code = comparing.compare(first, second)
+    print(text)
+    raise typer.Exit(code)
+
+
 @app.command("lineage")
 def print_lineage() -> None:
     """Print each method with its parent and its one change."""
