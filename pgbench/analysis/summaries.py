@@ -2,7 +2,8 @@
 
 Both tables are about `last_100`. A replica that diverged counts as the worst (`comparable.with_diverged`). A
 replica in whose budget no episode ended has no score; the table tells how many there are. Intervals of means are
-Student's, as in claims. The other intervals are bootstrapped; with few replicas they are too narrow.
+Student's, as in claims. That of the probability of improvement is Newcombe's. That of the interquartile mean is
+bootstrapped; with few replicas it is too narrow.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import numpy as np
 import pandas as pd
 
 from pgbench.analysis import comparable, inference, statistics
-from pgbench.analysis.statistics import Array, Estimate, Statistic
+from pgbench.analysis.statistics import Array, Estimate
 from pgbench.studies.scores import Score
 
 SCORE = "last_100"
 ALL_ENVIRONMENTS = "all environments"
+FEWEST = 5
+"""Replicas of an interquartile mean: of fewer, the middle half says no more than their mean."""
 TOGETHER = 50
-"""Cells that are resampled together; with a hundred replicas each, that takes a quarter of a gigabyte."""
+"""Samples that are resampled together; with a hundred replicas each, that takes a quarter of a gigabyte."""
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:
@@ -37,10 +40,9 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
     groups = [
         group for _, group in comparable.with_diverged(scores).groupby(["variant", "environment"], sort=False)
     ]
-    samples = [[group[SCORE].dropna().to_numpy()] for group in groups]
-    middles = bootstrapped(statistics.interquartile_mean, samples)
-    cells = zip(groups, samples, middles, strict=True)
-    return pd.DataFrame([_summarise(group, sample, middle) for group, (sample,), middle in cells])
+    samples = [group[SCORE].dropna().to_numpy() for group in groups]
+    cells = zip(groups, samples, interquartile_means(samples), strict=True)
+    return pd.DataFrame([_summarise(group, sample, middle) for group, sample, middle in cells])
 
 
 def _summarise(group: pd.DataFrame, sample: Array, interquartile_mean: Estimate) -> dict[str, Any]:
@@ -96,71 +98,66 @@ def effects(scores: pd.DataFrame) -> pd.DataFrame:
         for environment, group in counted.groupby("environment", sort=False)
     }
     comparisons = [row for pair in pairwise(labels) for row in _comparisons(tables, *pair)]
-    improvements = bootstrapped(statistics.probability_of_improvement, [row.samples for row in comparisons])
     rows = [
         row.names
         | _columns("difference", row.difference)
-        | _columns("probability_of_improvement", probability)
-        for row, probability in zip(comparisons, improvements, strict=True)
+        | _columns("probability_of_improvement", _improvement(row.tasks))
+        for row in comparisons
     ]
     return pd.DataFrame(rows, columns=columns)
 
 
 class _Comparison(NamedTuple):
-    """A row of `effects` without the probability of improvement, and the samples that give this probability."""
+    """A row of `effects` without the probability of improvement, and the replicas that give this probability."""
 
     names: dict[str, Any]
     difference: Estimate
-    samples: list[Array]
+    tasks: list[tuple[Array, Array]]
 
 
 def _comparisons(tables: Mapping[str, pd.DataFrame], before: str, variant: str) -> Iterator[_Comparison]:
     """The rows of one variant, from the scores of each environment, a row a seed and a column a variant."""
     names = {"variant": variant, "before": before}
-    samples: list[Array] = []
+    tasks: list[tuple[Array, Array]] = []
     for environment, scores in tables.items():
         table = scores[[variant, before]]
         paired = table.dropna()
-        pair = [table[label].dropna().to_numpy() for label in (variant, before)]
-        samples += pair
+        task = (table[variant].dropna().to_numpy(), table[before].dropna().to_numpy())
+        tasks.append(task)
         difference = _mean((paired[variant] - paired[before]).to_numpy())
-        yield _Comparison(names | {"environment": environment, "pairs": len(paired)}, difference, pair)
-    if len(samples) > 2:
-        yield _Comparison(names | {"environment": ALL_ENVIRONMENTS, "pairs": 0}, _NOTHING, samples)
+        yield _Comparison(names | {"environment": environment, "pairs": len(paired)}, difference, [task])
+    if len(tasks) > 1:
+        yield _Comparison(names | {"environment": ALL_ENVIRONMENTS, "pairs": 0}, _NOTHING, tasks)
 
 
 _NOTHING = Estimate(*np.full(3, np.nan))
 
 
-def bootstrapped(statistic: Statistic, cells: Sequence[Sequence[Array]]) -> list[Estimate]:
-    """A statistic of each cell and its interval; NaN if a sample is empty.
+def interquartile_means(samples: Sequence[Array]) -> list[Estimate]:
+    """The interquartile mean of each sample and its bootstrap interval; NaN for fewer than `FEWEST` replicas.
 
-    Every cell is resampled by a fresh generator, so that an interval depends on the cell's replicas and not on the
-    rest of the study. Cells with equal numbers of replicas therefore draw the same ones, and are resampled
-    together.
-
-    Args:
-        statistic: of a cell's samples.
-        cells: the samples of each cell.
+    Every sample is resampled by a fresh generator, so that an interval depends on its replicas and not on the rest
+    of the study. Samples of equal size therefore draw the same ones, and are resampled together.
     """
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for index, samples in enumerate(cells):
-        alike.setdefault(tuple(map(len, samples)), []).append(index)
-    estimates = [_NOTHING] * len(cells)
-    for members in (members for sizes, members in alike.items() if all(sizes)):
+    alike: dict[int, list[int]] = {}
+    for index, sample in enumerate(samples):
+        alike.setdefault(len(sample), []).append(index)
+    estimates = [_NOTHING] * len(samples)
+    for members in (members for size, members in alike.items() if size >= FEWEST):
         for start in range(0, len(members), TOGETHER):
             part = members[start : start + TOGETHER]
-            of_part = _bootstrapped_alike(statistic, [cells[index] for index in part])
-            for index, estimate in zip(part, of_part, strict=True):
-                estimates[index] = estimate
+            together = np.stack([samples[index] for index in part], axis=1)
+            rng = np.random.default_rng(0)
+            of_part = statistics.bootstrap(statistics.interquartile_mean, [together], rng)
+            for index, *estimate in zip(part, *of_part, strict=True):
+                estimates[index] = Estimate(*estimate)
     return estimates
 
 
-def _bootstrapped_alike(statistic: Statistic, cells: Sequence[Sequence[Array]]) -> list[Estimate]:
-    """`bootstrapped`, for cells with equal numbers of replicas."""
-    samples = [np.stack(of_cells).T for of_cells in zip(*cells, strict=True)]
-    estimates = statistics.bootstrap(statistic, samples, np.random.default_rng(0))
-    return [Estimate(*numbers) for numbers in zip(*estimates, strict=True)]
+def _improvement(tasks: Sequence[tuple[Array, Array]]) -> Estimate:
+    """The probability of improvement; NaN where a variant has no replica with a score."""
+    whole = all(len(sample) for task in tasks for sample in task)
+    return statistics.probability_of_improvement(tasks) if whole else _NOTHING
 
 
 def _mean(sample: Array) -> Estimate:

@@ -27,7 +27,8 @@ class Statement:
         high: upper end of the interval.
         relation: the relation of the quantity to `expected`, according to the source.
         expected: the number, or the bound.
-        tolerance: the distance by which the interval may miss `expected`, for rounding or for a finite step.
+        tolerance: how far from `expected` the quantity may be: for rounding, for a finite step, or because a
+            smaller difference does not matter.
     """
 
     statement: str
@@ -44,13 +45,16 @@ class Statement:
     def outcome(self) -> StatementOutcome:
         """Whether the statement holds.
 
-        An equality holds if the interval contains the number, otherwise it fails. A bound holds if the whole
-        interval is on the right side and fails if the whole interval is on the wrong side; otherwise it is open.
+        An equality holds if the whole interval is within the tolerance of the number, and fails if the whole
+        interval is farther away. A bound holds if the whole interval is on the right side, and fails if the whole
+        interval is on the wrong side. Otherwise the statement is open.
         """
         match self.relation:
             case "equals":
-                contained = self.low - self.tolerance <= self.expected <= self.high + self.tolerance
-                return "holds" if contained else "fails"
+                if max(self.high - self.expected, self.expected - self.low) <= self.tolerance:
+                    return "holds"
+                farther = max(self.low - self.expected, self.expected - self.high) > self.tolerance
+                return "fails" if farther else "open"
             case "below":
                 return _outcome_of_bound(self.high - self.expected, self.low - self.expected, self.tolerance)
             case "above":
