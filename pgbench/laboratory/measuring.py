@@ -53,8 +53,8 @@ def write(name: str, preset: str, seed: int, directory: Path, code: str) -> None
         name: a key of `CATALOGUE`.
         preset: a key of `SIZES`.
         seed: seeds the random streams.
-        directory: receives `table` and `statements` as `.parquet` and `.csv`, `figure.svg`, `figure.png` and
-            `measurement.json`. The record `measurement.json` is removed first and written last, so that it stands
+        directory: receives `table` and `statements` as `.parquet` and `.csv`, `figure.svg` and `measurement.json`.
+            The record `measurement.json` is removed first and written last, so that it stands
             only beside whole files.
         code: the digest of the code that the measurement reaches.
     """
@@ -68,9 +68,8 @@ def write(name: str, preset: str, seed: int, directory: Path, code: str) -> None
     for file, table in tables.items():
         write_table(directory / f"{file}.parquet", table)
         write_text(directory / f"{file}.csv", table.to_csv(index=False))
-    for ending, content in (("svg", figure.svg), ("png", figure.png)):
-        with replacing(directory / f"figure.{ending}") as temporary:
-            temporary.write_bytes(content)
+    with replacing(directory / "figure.svg") as temporary:
+        temporary.write_bytes(figure)
     facts: dict[str, Any] = {"provenance": provenance(), "size": SIZES[preset], "seconds": seconds}
     record = Performed(measurement=CATALOGUE[name], preset=preset, seed=seed, code_digest=code, **facts)
     write_text(directory / RECORD, record.model_dump_json(indent=2) + "\n")

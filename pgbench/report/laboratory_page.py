@@ -98,7 +98,7 @@ def _section(directory: Path, papers: Mapping[str, str], folder: Path) -> Sectio
     record = read_record(directory)
     entry = record.measurement
     try:
-        drawing = Drawing((directory / "figure.svg").read_bytes(), (directory / "figure.png").read_bytes())
+        drawing = Drawing((directory / "figure.svg").read_bytes())
     except OSError as error:
         raise Refusal(f"{directory}: is not a whole measurement ({error}); {REMEDY}") from None
     rows = statement_rows(read_statements(directory), papers)

@@ -1,6 +1,6 @@
 """Writes pages, each as self-contained HTML and as Markdown, with their figures and tables.
 
-The figures of a page lie beside it in `figures/<study>` (SVG and PNG), its tables in `tables/<study>` (CSV and
+The figures of a page lie beside it in `figures/<study>` (SVG), its tables in `tables/<study>` (CSV and
 LaTeX, with `citation.bib`). The tables of the index lie in `tables/index`.
 """
 
@@ -36,15 +36,13 @@ class ShownFigure:
     """A figure as templates show it.
 
     Attributes:
-        svg: its file with vectors.
-        png: its file with pixels.
-        uri: the vectors as a data URI, so that an HTML page needs no other file.
+        svg: its file.
+        uri: the same as a data URI, so that an HTML page needs no other file.
         caption: the text below it.
         alt: the text for a reader who cannot see it.
     """
 
     svg: Path
-    png: Path
     uri: str
     caption: str
     alt: str
@@ -59,17 +57,15 @@ class TableFiles:
 
 
 def publish(figure: Illustration, folder: Path) -> ShownFigure:
-    """Write a figure as SVG and PNG; return what a template needs to show it."""
+    """Write a figure; return what a template needs to show it."""
     folder.mkdir(parents=True, exist_ok=True)
     drawing = figure.draw()
-    svg, png = (folder / f"{figure.name}.{suffix}" for suffix in ("svg", "png"))
-    for path, content in ((svg, drawing.svg), (png, drawing.png)):
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
+    svg = folder / f"{figure.name}.svg"
+    with replacing(svg) as temporary:
+        temporary.write_bytes(drawing)
     return ShownFigure(
         svg=svg,
-        png=png,
-        uri=f"data:image/svg+xml;base64,{base64.b64encode(drawing.svg).decode()}",
+        uri=f"data:image/svg+xml;base64,{base64.b64encode(drawing).decode()}",
         caption=figure.caption,
         alt=figure.alternative,
     )

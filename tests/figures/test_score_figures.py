@@ -1,13 +1,11 @@
 """Final scores, and the room for labels in figures with panels."""
 
-import io
-
-import matplotlib.image
 import pandas as pd
 import pytest
 
 from helpers.invented_curves import invented_curves
-from pgbench.figures import curves, score_figures, style
+from helpers.pixels import pixels
+from pgbench.figures import curves, score_figures
 
 LONG = "a label that is longer than those of most variants"
 
@@ -18,7 +16,7 @@ def test_labels_fit_into_the_room_that_is_left_for_them(labels):
     summary = scores.groupby(["variant", "environment"], sort=False)["last_100"].agg(mean="mean")
     summary = summary.assign(mean_low=summary["mean"] - 1.0, mean_high=summary["mean"] + 1.0).reset_index()
     for figure in (curves.learning_curves(table, scores), score_figures.final_scores(scores, summary)):
-        picture = matplotlib.image.imread(io.BytesIO(style.render(figure).png))
+        picture = pixels(figure)
         assert (picture[:, :8] == 1.0).all()
         assert (picture[:, -8:] == 1.0).all()
         assert (picture[:8] == 1.0).all()

@@ -100,7 +100,7 @@ def test_markdown_finds_its_figures(reports, page):
     content = (reports / f"{page}.md").read_text(encoding="utf-8")
     figures = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", content)
     assert figures
-    assert all((reports / figure).read_bytes().startswith(b"\x89PNG") for figure in figures)
+    assert all((reports / figure).read_bytes().startswith(b"<?xml") for figure in figures)
 
 
 def test_every_variant_and_environment_is_present(reports, plan):
@@ -217,9 +217,8 @@ def test_a_changed_table_changes_the_page(reports, changed, table):
 
 def test_a_changed_table_changes_the_figures(reports, changed):
     for name in ("claims", "final-scores", "effects"):
-        for suffix in ("svg", "png"):
-            path = f"figures/invented/{name}.{suffix}"
-            assert (changed / path).read_bytes() != (reports / path).read_bytes()
+        path = f"figures/invented/{name}.svg"
+        assert (changed / path).read_bytes() != (reports / path).read_bytes()
 
 
 def test_a_changed_number_changes_the_identifier_wherever_it_stands(gathered, reports, changed):
@@ -234,10 +233,10 @@ def test_a_changed_number_changes_the_identifier_wherever_it_stands(gathered, re
     assert entries[0] != entries[1]
 
 
-def test_every_figure_is_there_as_svg_and_png(reports, plan):
+def test_every_figure_is_there_as_svg(reports, plan):
     names = ["claims", "final-scores", "effects", *(f"learning-curves-{e}" for e in plan.study.environments)]
     folder = reports / "figures" / "invented"
-    assert {path.name for path in folder.iterdir()} == {f"{n}.{s}" for n in names for s in ("svg", "png")}
+    assert {path.name for path in folder.iterdir()} == {f"{name}.svg" for name in names}
     embedded = [image["src"].partition(",")[2] for image in parse(reports / "invented.html").images]
     files = [base64.b64encode((folder / f"{name}.svg").read_bytes()).decode() for name in names]
     assert sorted(embedded) == sorted(files)

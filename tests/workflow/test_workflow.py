@@ -90,7 +90,7 @@ def test_every_output_exists(finished: Path) -> None:
     for page in ("index.html", "index.md", "tiny.html", "tiny.md"):
         assert (finished / "reports/tiny" / page).stat().st_size > 0
     figures = {path.name for path in (finished / "reports/tiny/figures/tiny").iterdir()}
-    assert {"final-scores.svg", "final-scores.png", "learning-curves-CartPole-v1.svg"} <= figures
+    assert {"final-scores.svg", "learning-curves-CartPole-v1.svg"} <= figures
     tables = {path.name for path in (finished / "reports/tiny/tables/tiny").iterdir()}
     assert {"final-scores.csv", "final-scores.tex", "citation.bib"} <= tables
 

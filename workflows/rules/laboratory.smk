@@ -7,8 +7,7 @@ rule laboratory_measurement:
         spreadsheet=f"{MEASURED}/table.csv",
         statements=f"{MEASURED}/statements.parquet",
         listed=f"{MEASURED}/statements.csv",
-        vectors=f"{MEASURED}/figure.svg",
-        pixels=f"{MEASURED}/figure.png",
+        figure=f"{MEASURED}/figure.svg",
         record=f"{MEASURED}/measurement.json",
     log:
         LAYOUT.log("laboratory_measurement", "{measurement}"),
