@@ -36,6 +36,23 @@ def copy(source: Path, destination: Path, preset: str, names: Iterable[str]) -> 
     ]
 
 
+def reproducible(published: Path, preset: str, names: Iterable[str]) -> list[str]:
+    """The published measurements that this code would make again as they are; the others are out of date.
+
+    Args:
+        published: the folder of what is published.
+        preset: under which they were measured.
+        names: keys of `catalogue.CATALOGUE`.
+    """
+    directories = {name: Layout(published).measurement(preset, name) for name in names}
+    return [
+        name
+        for name, directory in directories.items()
+        if (directory / RECORD).exists()
+        and read_record(directory).code_digest == digests.of_measurement(name)
+    ]
+
+
 def _copy(name: str, source: Path, destination: Path) -> Copied:
     code = read_record(source).code_digest
     if code != digests.of_measurement(name):

@@ -20,7 +20,7 @@ from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.storage.layout import MEASUREMENT, PUBLISHED, RECORD, RESULTS, Layout
 from pgbench.storage.looks_on_disk import with_looks_on_disk
 from pgbench.studies import catalogue
-from pgbench.studies.plans import configured_plans
+from pgbench.studies.plans import MOST_LOOKS, configured_plans
 
 if TYPE_CHECKING:
     from pgbench.storage.published_blocks import Copy
@@ -76,9 +76,10 @@ def restore(
     from pgbench.laboratory import published_measurements
     from pgbench.storage import published_blocks
 
-    wanted = dict.fromkeys(
-        block for plan in configured_plans(configuration, preset)[1] for block in plan.blocks()
-    )
+    chosen, plans = configured_plans(configuration, preset)
+    # Blocks of further looks, too, where they are published.
+    most = [plan.extended(MOST_LOOKS, chosen.block_size) for plan in plans]
+    wanted = dict.fromkeys(block for plan in most for block in plan.blocks())
     copies = published_blocks.restore(source, RESULTS, wanted)
     measured = published_measurements.copy(source, RESULTS, preset, catalogue.CATALOGUE)
     layout = Layout()
@@ -104,7 +105,8 @@ def print_published(
     measurements: Annotated[
         bool,
         typer.Option(
-            "--measurements", help="Only the laboratory's measurements that are published, as a list."
+            "--measurements",
+            help="Only the measurements that are published and up to date, as a list.",
         ),
     ] = False,
     configuration: Configured = CONFIGURATION,
@@ -115,7 +117,9 @@ def print_published(
 
     published_blocks.directories_in(source)
     if measurements:
-        print(_listed(_measurements(source, preset)))
+        from pgbench.laboratory import published_measurements
+
+        print(_listed(published_measurements.reproducible(source, preset, catalogue.CATALOGUE)))
         return
     hours = {
         f"{directory.parent.name}/{directory.name}": record.seconds / 3600
@@ -136,12 +140,6 @@ def print_published(
         rows.append((plan.name, f"{len(there)} of {len(blocks)}", f"{spent:.1f}"))
     print(wording.text_table(("study", "blocks published", "core hours"), rows))
     print(f"\n{wording.count(len(hours), 'block')}, {sum(hours.values()):.1f} core hours")
-
-
-def _measurements(source: Path, preset: str) -> list[str]:
-    """The names of the laboratory's measurements that are published."""
-    layout = Layout(source)
-    return [name for name in catalogue.CATALOGUE if (layout.measurement(preset, name) / MEASUREMENT).exists()]
 
 
 def _listed(names: Sequence[str]) -> str:
