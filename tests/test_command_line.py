@@ -317,12 +317,13 @@ def test_gather_without_a_plan_says_what_writes_it(
 def test_pages_go_where_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = ("--html", "page.html", "--markdown", "page.md")
     written = Recorder(monkeypatch, "pgbench.report.study_page", "write_study")
+    monkeypatch.setattr("pgbench.report.study_page.Neighbours", lambda *names: names, raising=False)
     assert call(monkeypatch, "report", "a", "studies/b", "--into", "pages") == 0
     indexed = Recorder(monkeypatch, "pgbench.report.index_page", "write_index")
     assert call(monkeypatch, "index", "a", "b", *pages) == 0
     assert written.calls == [
-        (Path("a"), Path("pages/a.html"), Path("pages/a.md")),
-        (Path("studies/b"), Path("pages/b.html"), Path("pages/b.md")),
+        (Path("a"), Path("pages/a.html"), Path("pages/a.md"), (None, "b")),
+        (Path("studies/b"), Path("pages/b.html"), Path("pages/b.md"), ("a", None)),
     ]
     assert indexed.calls == [([Path("a"), Path("b")], Path("page.html"), Path("page.md"), [])]
 

@@ -83,8 +83,8 @@ def side(name: str, results: Path) -> Iterator[Side]:
     Raises:
         Refusal: if it is none of them.
     """
-    presets = sorted(path.name for path in results.glob("studies/*"))
-    if (Path(name) / "runs").is_dir():
+    presets = Layout(results).presets()
+    if Layout(Path(name)).holds_runs():
         yield Side(Layout(Path(name)), None)
     elif name in presets:
         yield Side(Layout(results), name)

@@ -47,6 +47,14 @@ class Layout:
         """The directories of all blocks, finished or not."""
         return sorted(path for path in self.root.glob("runs/*/*") if path.is_dir())
 
+    def holds_runs(self) -> bool:
+        """Whether the folder has a place for blocks, as a results folder has."""
+        return (self.root / "runs").is_dir()
+
+    def presets(self) -> list[str]:
+        """The presets under which studies have results."""
+        return sorted(path.name for path in self.root.glob("studies/*"))
+
     def study(self, preset: str, name: str) -> Path:
         """The directory of a study's plan and tables."""
         return self.root / "studies" / preset / name

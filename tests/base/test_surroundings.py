@@ -78,7 +78,7 @@ def test_hidden_files_of_editors_and_systems_are_passed_over(tmp_path: Path) -> 
 
 
 def test_shell_commands_of_rules_quote_what_may_hold_a_space() -> None:
-    words = {"params.run", "params.spending", "params.preset", "params.laboratory"}
+    words = {"params.run", "params.spending", "params.preset", "params.laboratory", "params.neighbours"}
     asked = 0
     for rules in sorted((CHECKOUT / "workflows" / "rules").glob("*.smk")):
         for command in re.findall(r"shell:\n((?: +\".*\"\n)+)", rules.read_text(encoding="utf-8")):

@@ -191,6 +191,8 @@ def training(project: Path) -> Iterator[subprocess.Popen[str]]:
         cwd=project,
         stderr=subprocess.PIPE,
         text=True,
+        # Where the tests run in the background of a shell, Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no threads here)
     )
     yield process
     process.kill()
