@@ -13,10 +13,10 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from helpers.calling import call
 from helpers.places import CHECKOUT
 from helpers.recorder import Recorder
 from helpers.representatives import fits
-from pgbench import __main__ as command_line
 from pgbench.costs import growth
 from pgbench.methods import components, lineage, naming, paths, runs
 from pgbench.methods.members import Member
@@ -25,17 +25,9 @@ from pgbench.report import tracking
 from pgbench.storage import digests
 from pgbench.studies.catalogue import CATALOGUE
 from pgbench.studies.configuration import parse_configuration, planning_arguments, study_files
-from pgbench.studies.plans import plan_studies, read_plan, runs_by_name
+from pgbench.studies.plans import plan_studies, read_plan
 
 HEAVY = ("gymnasium", "matplotlib", "mujoco", "pandas", "seaborn", "torch", "wandb")
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Call the command line in this process and return its exit code."""
-    monkeypatch.setattr(sys, "argv", ["pgbench", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        command_line.main()
-    return int(stop.value.code or 0)
 
 
 @pytest.fixture
@@ -212,34 +204,6 @@ def test_train_refuses_with_a_sentence(
 # The other verbs
 
 
-def test_plan_counts_what_a_preset_costs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(CHECKOUT)
-    assert call(monkeypatch, "plan", "--preset", "quick", "--runs") == 0
-    output = capsys.readouterr().out
-    configuration = parse_configuration({"preset": "quick", **_configuration()}, "test")
-    plans = plan_studies(configuration, study_files(configuration, CHECKOUT / "workflows/studies"))
-    for name in runs_by_name(plans.values()):
-        assert name in output
-    blocks = {block for study in plans.values() for block in study.blocks()}
-    assert f"in {len(blocks)} blocks" in output
-    assert call(monkeypatch, "plan", "--preset", "quick") == 0
-    summary = capsys.readouterr().out
-    assert output.startswith(summary)
-    assert f"in {len(blocks)} blocks" in summary.splitlines()[2]
-    assert not any(name in summary for name in runs_by_name(plans.values()))
-
-
-@pytest.mark.parametrize(("cores", "said"), [("1", "on 1 core"), ("3", "on 3 cores")])
-def test_plan_says_how_long_it_takes_on_so_many_cores(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cores: str, said: str
-) -> None:
-    monkeypatch.chdir(CHECKOUT)
-    assert call(monkeypatch, "plan", "--preset", "smoke", "--cores", cores) == 0
-    assert capsys.readouterr().out.splitlines()[2].endswith(said)
-
-
 def test_track_refuses_a_path_without_results(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -264,17 +228,6 @@ def _configuration() -> dict[str, Any]:
 
     values = read_yaml(CHECKOUT / "workflows/config.yaml")
     return {key: value for key, value in values.items() if key != "preset"}
-
-
-def test_plan_refuses_an_unknown_preset(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(CHECKOUT)
-    assert call(monkeypatch, "plan", "--preset", "quik") == 2
-    assert (
-        "workflows/config.yaml: preset 'quik' does not exist; did you mean 'quick'?"
-        in capsys.readouterr().err
-    )
 
 
 def test_resolve_writes_the_plan_that_the_workflow_makes(

@@ -21,7 +21,7 @@ from pgbench.base import wording
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.storage.blocks import REMEDY, BlockRecord, read_block
 from pgbench.storage.files import read_record
-from pgbench.storage.layout import PLAN, PUBLISHED, RECORD, Layout
+from pgbench.storage.layout import PUBLISHED, RECORD, Layout
 from pgbench.studies.plans import PlannedRun, read_plan
 
 SCORES = ("last_100", "area_under_curve")
@@ -41,7 +41,7 @@ class Side:
         labels = {}
         if self.preset is None:
             labels = {directory.parent.name: directory.parent.name for directory in self.layout.blocks()}
-        for path in self.layout.root.glob(f"studies/{self.preset or '*'}/*/{PLAN}"):
+        for path in self.layout.plans(self.preset or "*"):
             plan = read_plan(path)
             for planned in plan.runs:
                 labels[f"{plan.name}: {planned.variant}, {planned.environment}"] = planned.name
@@ -67,8 +67,9 @@ class Side:
     def verdicts(self) -> dict[tuple[str, str], str]:
         """Study and claim → verdict, with its effect and interval."""
         found = {}
-        for path in sorted(self.layout.root.glob(f"studies/{self.preset or '*'}/*/verdicts.csv")):
-            for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
+        for path in (plan.with_name("verdicts.csv") for plan in self.layout.plans(self.preset or "*")):
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+            for row in csv.DictReader(text.splitlines()):
                 with suppress(ValueError):
                     effect, low, high = (float(row[name]) for name in ("effect", "low", "high"))
                     said = f"{row['verdict']} {wording.number(effect, 2)} {wording.interval(low, high, 2)}"

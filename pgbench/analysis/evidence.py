@@ -92,6 +92,7 @@ class Evidence:
         """The world that is the `needed`-th in strength."""
 
         def strength(groups: Groups) -> float:
+            """The p-value of the finding that the claim holds in a world."""
             return float(
                 inference.combine([[self._between(one.contrast) for one in group] for group in groups]).holds
             )
@@ -141,6 +142,7 @@ def examine(plan: StudyPlan, claim: Claim, tested: Hypothesis, scores: pd.DataFr
     needed = claim.across.at_least if isinstance(claim.across, AtLeast) else len(worlds)
 
     def groups(world: Sequence[str]) -> Groups:
+        """The effects in a world."""
         return tuple(
             tuple(
                 effects.effect(scores, claim.score, compared, world, tested.unit, tested.published)

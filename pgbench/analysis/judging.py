@@ -158,14 +158,12 @@ def _decided(found: Mapping[str, Sequence[Evidence | NotJudged]]) -> dict[str, D
     # Only the results showed that some allow no judgement, so these claims stay in the family.
     p = [[one.p if isinstance(one, Evidence) else 1.0 for one in found[name]] for name in family]
     decisions = looks_of_claims.decide(np.array(p).T)
-    columns = zip(family, *(array.tolist() for array in decisions), strict=True)
-    rest = inference.ALPHA / max(len(family) - int(decisions.rejected.sum()), 1)
-    remaining = rest * dict(enumerate(looks_of_claims.SHARES)).get(len(p[0]), 0.0)
+    *columns, remaining = (array.tolist() for array in decisions)
     return left_out | {
         name: Decided(
             found[name][look], _name(found[name][look], settled), look, p, adjusted, level, remaining
         )
-        for name, settled, look, p, adjusted, level in columns
+        for name, settled, look, p, adjusted, level in zip(family, *columns, strict=True)
     }
 
 

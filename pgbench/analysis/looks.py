@@ -39,6 +39,7 @@ class Decisions(NamedTuple):
         adjusted: the same, corrected for the number of claims.
         level: the α of that look's one-sided p-values that agrees with the decision: a claim is settled if and
             only if its p-value at that look is at most this.
+        next_level: the α of the p-values of open claims at the look after these; 0 if there is none. `[…]`
     """
 
     rejected: Array
@@ -46,6 +47,7 @@ class Decisions(NamedTuple):
     p: Array
     adjusted: Array
     level: Array
+    next_level: Array
 
 
 def decide(p: Array, alpha: float = inference.ALPHA) -> Decisions:
@@ -66,11 +68,15 @@ def decide(p: Array, alpha: float = inference.ALPHA) -> Decisions:
     look = np.where(rejected, smallest, len(p) - 1)
 
     def at_stage(array: Array) -> Array:
+        """What stood at the look at which each claim was settled, or at the latest."""
         return np.asarray(np.take_along_axis(array, stage[None], axis=0)[0])
 
     levels = np.broadcast_to(decision.level[..., None], p.shape)
     level = at_stage(levels) * np.array(SHARES)[look]
-    return Decisions(rejected, look, at_stage(until), at_stage(decision.adjusted), level)
+    next_share = (*SHARES, 0.0)[len(p)]
+    return Decisions(
+        rejected, look, at_stage(until), at_stage(decision.adjusted), level, decision.level[-1] * next_share
+    )
 
 
 def chance(evidence: Evidence, seeds: int, next_seeds: int, level: float) -> float:
@@ -88,6 +94,7 @@ def chance(evidence: Evidence, seeds: int, next_seeds: int, level: float) -> flo
     rng = np.random.default_rng(0)
 
     def future(effect: Effect) -> Contrast:
+        """The effect as the next look may find it, once for each simulated result."""
         contrast, rest = effect.contrast, effect.published_error
         own = np.sqrt(np.maximum(contrast.error**2 - rest**2, 0.0))
         new = 1.0 - seeds / next_seeds

@@ -83,6 +83,5 @@ def settle(
     chosen, plans = configured_plans(configuration, preset)
     layout, size = Layout(results), chosen.block_size
     had = [with_looks_on_disk(plan, layout, size) for plan in plans]
-    looks = settling.next_looks(had, layout, size, read_costs(costs, finished_blocks(results)))
-    left = 3600 * (hours or 0.0) - settling.spent(had, layout, size)
-    print(settling.describe(looks, settling.best(looks, left), hours))
+    model = read_costs(costs, finished_blocks(results))
+    print(settling.describe(*settling.offered(had, layout, size, model, hours or 0.0), hours))

@@ -167,9 +167,25 @@ def planned(
             "run `snakemake` without settle_hours first"
         )
     model = read_costs(costs, finished_blocks(layout.root))
-    left = 3600 * configuration.settle_hours - spent(plans.values(), layout, size)
-    chosen = best(next_looks(plans.values(), layout, size, model), left)
+    _, chosen = offered(plans.values(), layout, size, model, configuration.settle_hours)
     return plans | {look.plan.name: look.plan for look in chosen}
+
+
+def offered(
+    plans: Iterable[StudyPlan], layout: Layout, block_size: int, model: CostModel, hours: float
+) -> tuple[list[NextLook], list[NextLook]]:
+    """All next looks, and those of them that so many hours pay for.
+
+    Args:
+        plans: each with the looks that it has had.
+        layout: of the results folder.
+        block_size: replicas that one job trains in lockstep.
+        model: what training costs.
+        hours: of one core, for all looks after the first, those on disk included.
+    """
+    had = list(plans)
+    looks = next_looks(had, layout, block_size, model)
+    return looks, best(looks, 3600 * hours - spent(had, layout, block_size))
 
 
 def describe(looks: Sequence[NextLook], chosen: Sequence[NextLook], hours: float | None) -> str:

@@ -59,9 +59,9 @@ class Layout:
         """The directory of a study's plan and tables."""
         return self.root / "studies" / preset / name
 
-    def plans(self) -> list[Path]:
-        """The plans of all studies under all presets."""
-        return sorted(self.root.glob(f"studies/*/*/{PLAN}"))
+    def plans(self, preset: str = "*") -> list[Path]:
+        """The plans of all studies under a preset, or under all."""
+        return sorted(self.root.glob(f"studies/{preset}/*/{PLAN}"))
 
     def gathered_studies(self) -> list[Path]:
         """The directories of all studies whose tables have been written."""

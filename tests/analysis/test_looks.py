@@ -45,7 +45,7 @@ def test_what_is_settled_stays(p):
     before, after = looks.decide(p[:-1]), looks.decide(p)
     settled = before.rejected
     assert after.rejected[settled].all()
-    for one, other in zip(before, after, strict=True):
+    for one, other in zip(before[:-1], after[:-1], strict=True):
         np.testing.assert_array_equal(one[settled], other[settled])
 
 
@@ -54,6 +54,13 @@ def test_the_level_of_the_look_agrees_with_the_decision(p):
     decisions = looks.decide(p)
     at_look = np.take_along_axis(p, decisions.look[None], axis=0)[0]
     np.testing.assert_array_equal(at_look <= decisions.level, decisions.rejected)
+
+
+def test_the_next_look_has_its_share_of_what_open_claims_have_left():
+    decisions = looks.decide(np.array([[1e-9, 0.5, 0.5]]))
+    assert decisions.rejected.tolist() == [True, False, False]
+    assert decisions.next_level == pytest.approx(looks.SHARES[1] * 0.05 / 2)
+    assert looks.decide(np.full((4, 3), 0.5)).next_level == 0.0
 
 
 @pytest.mark.parametrize("claims", [1, 6])
