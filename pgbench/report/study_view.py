@@ -13,6 +13,7 @@ from pgbench.analysis import inference, published_verdicts, statistics
 from pgbench.analysis.looks import SHARES
 from pgbench.analysis.replicas import GRID_POINTS, LAST_EPISODES
 from pgbench.analysis.study_tables import StudyProvenance, StudyTables
+from pgbench.analysis.summaries import FEWEST
 from pgbench.base import wording
 from pgbench.base.places import STUDIES
 from pgbench.report import citing, texts
@@ -187,7 +188,7 @@ def _definitions(
     """The definitions that the study needs, then the scores and the published statistics of its claims."""
     needed = {
         "every study": True,
-        "several replicas": len(tables.seeds) > 1,
+        "several replicas": len(tables.seeds) >= FEWEST,
         "several variants": len(tables.variants) > 1,
         "claims": bool(claims.rows),
     }

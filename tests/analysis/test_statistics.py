@@ -79,7 +79,7 @@ def test_newcombes_interval_keeps_its_level(rng, seeds, apart, expected):
 
 def test_bootstrap_of_the_mean_nears_its_normal_limit(rng):
     sample = rng.standard_normal(400)
-    estimate = statistics.bootstrap(statistics.mean, [sample], rng)
+    estimate = statistics.bootstrap(np.mean, [sample], rng)
     half_width = 1.96 * sample.std() / 20
     assert estimate.value == sample.mean()
     assert estimate.low == pytest.approx(sample.mean() - half_width, abs=0.1 * half_width)
@@ -88,8 +88,8 @@ def test_bootstrap_of_the_mean_nears_its_normal_limit(rng):
 
 def test_bootstrap_of_a_curve_treats_each_point_alone(rng):
     curves = rng.standard_normal((6, 3))
-    together = statistics.bootstrap(statistics.mean, [curves], np.random.default_rng(0))
-    alone = statistics.bootstrap(statistics.mean, [curves[:, 2]], np.random.default_rng(0))
+    together = statistics.bootstrap(np.mean, [curves], np.random.default_rng(0))
+    alone = statistics.bootstrap(np.mean, [curves[:, 2]], np.random.default_rng(0))
     assert together.low.shape == (3,)
     assert together.low[2] == alone.low
 
@@ -104,7 +104,7 @@ def test_strata_are_resampled_each_for_itself():
 
 
 def test_one_replica_has_no_interval(rng):
-    estimate = statistics.bootstrap(statistics.mean, [np.array([3.0])], rng)
+    estimate = statistics.bootstrap(np.mean, [np.array([3.0])], rng)
     assert estimate.value == 3.0
     assert np.isnan([estimate.low, estimate.high]).all()
     estimate = statistics.probability_of_improvement([(np.array([3.0]), np.array([2.0, 1.0]))])
@@ -114,5 +114,5 @@ def test_one_replica_has_no_interval(rng):
 
 def test_coverage_grows_with_replicas_to_the_nominal_level(rng):
     few, many = (statistics.simulated_coverage(replicas, rng) for replicas in (5, 50))
-    assert 0.75 < few < 0.9
+    assert 0.86 < few < 0.92
     assert 0.92 < many < 0.97
