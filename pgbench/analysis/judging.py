@@ -220,7 +220,8 @@ def reservation(plan: StudyPlan, claim: Claim) -> str:
     named = claim.environments or (*plan.study.environments, *plan.left_out)
     share, kept = share_of_steps(plan, claim), len(set(named) - set(plan.left_out))
     parts = [f"{100 * share:.2g} % of the steps"] if share < 1 else []
-    parts += [f"{plan.seeds} of {plan.study.seeds} seeds"] if plan.seeds < plan.study.seeds else []
+    seeds = plan.seeds_at_looks[-1]
+    parts += [f"{seeds} of {plan.study.seeds} seeds"] if seeds < plan.study.seeds else []
     parts += [f"{kept} of {len(named)} environments"] if kept < len(named) else []
     return f"at {' and '.join(parts)}" if parts else ""
 

@@ -109,6 +109,14 @@ def test_a_second_look_settles_what_the_first_left_open():
     assert np.isnan(row["next_look"])
 
 
+def test_a_reservation_counts_the_seeds_of_all_looks():
+    plan = a_plan({"only": directional("A", "B")}, seeds=SEEDS - 1)
+    scores = invented(seeds=2 * (SEEDS - 1))
+    first = judge(plan, [scores[scores["seed"] < SEEDS - 1]], {}).verdicts.iloc[0]
+    assert first["reservation"] == f"at {SEEDS - 1} of {SEEDS} seeds"
+    assert judge(*extended(plan, scores), {}).verdicts.iloc[0]["reservation"] == ""
+
+
 def test_there_is_no_fifth_look():
     scores = invented(spread=300.0, seeds=8 * SEEDS)
     row = judge(*extended(a_plan({"only": equivalence(0.1)}), scores), {}).verdicts.iloc[0]
