@@ -15,16 +15,21 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from pgbench.analysis import inference
-from pgbench.analysis.replicas import replicas_of, scores_of
+from pgbench.analysis.published_verdicts import what_is_tested
+from pgbench.analysis.replicas import GRID_POINTS, Replica, replicas_of, scores_of
 from pgbench.analysis.statistics import Array
 from pgbench.base import wording
 from pgbench.base.refusals import Refusal, nearest
 from pgbench.storage.blocks import REMEDY, BlockRecord, read_block
 from pgbench.storage.files import read_record
-from pgbench.storage.layout import PUBLISHED, RECORD, Layout
+from pgbench.storage.layout import PUBLISHED, PUBLISHED_VERDICTS, RECORD, Layout
 from pgbench.studies.plans import PlannedRun, read_plan
 
-SCORES = ("last_100", "area_under_curve")
+CURVE = {f"curve at {percent} %": percent for percent in (25, 50, 75)}
+"""Points of the learning curve that are compared: name → share of the budget in per cent."""
+SCORES = ("last_100", "area_under_curve", *CURVE)
+OWN_BUDGET = "published"
+"""Stands for the preset of published verdicts, which are those at the studies' own budgets."""
 SAME, ALIKE, DIFFERENT = 0, 3, 4
 """Exit codes: the same to the bit; no more different than chance makes them; more different, or another verdict."""
 
@@ -37,14 +42,17 @@ class Side:
     preset: str | None
 
     def runs(self) -> dict[str, str]:
-        """Label → run: by name if all presets are meant, and by study, variant and environment."""
+        """Label → run: by name, and by study, variant and environment, for each preset."""
         labels = {}
         if self.preset is None:
             labels = {directory.parent.name: directory.parent.name for directory in self.layout.blocks()}
         for path in self.layout.plans(self.preset or "*"):
             plan = read_plan(path)
             for planned in plan.runs:
-                labels[f"{plan.name}: {planned.variant}, {planned.environment}"] = planned.name
+                place = f"{plan.name}: {planned.variant}, {planned.environment}"
+                # A folder may hold a study under several presets: each is compared with itself.
+                names = [f"{plan.preset}/{place}", planned.name]
+                labels |= dict.fromkeys([*([place] if self.preset else []), *names], planned.name)
         return labels
 
     def records(self, run: str) -> dict[str, BlockRecord]:
@@ -60,21 +68,51 @@ class Side:
                 variant=run, environment=record.run.environment, name=run, run=record.run, blocks=(name,)
             )
             block = read_block(self.layout.block(f"{run}/{name}"), run)
-            rows += [scores_of(replica) for replica in replicas_of(planned, block)]
+            rows += [scores_of(replica) | _curve_points(replica) for replica in replicas_of(planned, block)]
         values = {score: np.array([row.get(score, np.nan) for row in rows], dtype=float) for score in SCORES}
         return {score: column[np.isfinite(column)] for score, column in values.items()}
 
-    def verdicts(self) -> dict[tuple[str, str], str]:
-        """Study and claim → verdict, with its effect and interval."""
-        found = {}
-        for path in (plan.with_name("verdicts.csv") for plan in self.layout.plans(self.preset or "*")):
-            text = path.read_text(encoding="utf-8") if path.exists() else ""
-            for row in csv.DictReader(text.splitlines()):
-                with suppress(ValueError):
-                    effect, low, high = (float(row[name]) for name in ("effect", "low", "high"))
-                    said = f"{row['verdict']} {wording.number(effect, 2)} {wording.interval(low, high, 2)}"
-                    found[path.parent.name, row["claim"]] = said
+    def verdicts(self) -> dict[tuple[str, str, str], dict[str, str]]:
+        """Study, claim, and a digest of what it tests → preset → verdict with its effect and interval.
+
+        The verdicts of studies that are here, and those that were published with the blocks. Claims that were not
+        judged are left out.
+
+        Raises:
+            Refusal: if a plan cannot be read.
+        """
+        found: dict[tuple[str, str, str], dict[str, str]] = {}
+        for path in self.layout.plans(self.preset or "*"):
+            plan = read_plan(path)
+            for row in _rows(path.with_name("verdicts.csv")):
+                if row["claim"] in plan.study.claims and (said := _said(row)):
+                    key = (plan.name, row["claim"], what_is_tested(plan, row["claim"]))
+                    found.setdefault(key, {})[plan.preset] = said
+        for row in _rows(self.layout.root / PUBLISHED_VERDICTS.name):
+            if said := _said(row):
+                found.setdefault((row["study"], row["claim"], row["tested"]), {})[OWN_BUDGET] = said
         return found
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a table; none if there is no such file."""
+    if path.exists():
+        yield from csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+
+
+def _said(row: dict[str, str]) -> str | None:
+    """A verdict with its effect and interval; None if the claim was not judged."""
+    with suppress(ValueError):
+        effect, low, high = (float(row[name]) for name in ("effect", "low", "high"))
+        if np.isfinite([effect, low, high]).any():
+            return f"{row['verdict']} {wording.number(effect, 2)} {wording.interval(low, high, 2)}"
+    return None
+
+
+def _curve_points(replica: Replica) -> dict[str, float]:
+    """A replica's learning curve at shares of its budget; NaN where no episode had ended, or it has no score."""
+    points = replica.curve[1] if replica.status == "scored" else np.full(GRID_POINTS, np.nan)
+    return {name: float(points[len(points) * percent // 100 - 1]) for name, percent in CURVE.items()}
 
 
 @contextmanager
@@ -123,19 +161,23 @@ def compare(one: Side, other: Side) -> tuple[str, int]:
     """
     first, second = one.runs(), other.runs()
     pairs = {(first[label], second[label]): label for label in reversed(list(first)) if label in second}
-    if not pairs:
-        raise Refusal("compare: no run is in both, neither by name nor by study, variant and environment")
+    judged = _judged_by_both(one, other)
+    if not pairs and not judged:
+        raise Refusal(
+            "compare: no run is in both, neither by name nor by study, variant and environment, and no claim has a "
+            "verdict in both"
+        )
     same = 0
     blocks: list[tuple[str, str, str]] = []
     differences: list[Difference] = []
     for (run, counterpart), label in sorted(pairs.items(), key=lambda pair: pair[1]):
-        equal, rows = _blocks(label, one.records(run), other.records(counterpart))
+        equal, rows = _blocks(label, run, counterpart, one.records(run), other.records(counterpart))
         same, blocks = same + equal, blocks + rows
         if rows:
             differences += _differences(label, one.scores(run), other.scores(counterpart))
     p_values = np.array([each.p for each in differences])
     beyond = inference.holm(p_values).rejected.tolist() if differences else []
-    changed = _changed(one.verdicts(), other.verdicts())
+    changed = [row for row in judged if _verdict(row[2]) != _verdict(row[3])]
     parts = [wording.text_table(("run", "block", "differs in"), blocks)] if blocks else []
     parts += [_table(differences, beyond)] if differences else []
     parts += [wording.text_table(("study", "claim", "first", "second"), changed)] if changed else []
@@ -144,16 +186,23 @@ def compare(one: Side, other: Side) -> tuple[str, int]:
         f"{wording.count(len(pairs), 'run')} in both, {only[0]} only in the first, {only[1]} only in the second; "
         f"{wording.count(same, 'block')} the same to the bit, {len(blocks)} not; "
         f"{sum(beyond)} of {wording.count(len(beyond), 'score')} differ more than chance would, by Holm’s "
-        f"procedure at {wording.percent(inference.ALPHA)}; {wording.count(len(changed), 'verdict')} changed"
+        f"procedure at {wording.percent(inference.ALPHA)}; {len(changed)} of "
+        f"{wording.count(len(judged), 'verdict')} changed"
     )
     code = DIFFERENT if any(beyond) or changed else ALIKE if blocks else SAME
     return "\n\n".join(parts), code
 
 
 def _blocks(
-    label: str, one: dict[str, BlockRecord], other: dict[str, BlockRecord]
+    label: str,
+    run: str,
+    counterpart: str,
+    one: dict[str, BlockRecord],
+    other: dict[str, BlockRecord],
 ) -> tuple[int, list[tuple[str, str, str]]]:
-    """How many blocks are the same to the bit, and a row for each that is not."""
+    """How many blocks are the same to the bit, and a row for each that is not; one for runs of two names."""
+    if run != counterpart:
+        return 0, [(label, "all", f"is another run: {run}, {counterpart}")] if one and other else []
     rows = []
     for name in sorted(one.keys() | other.keys()):
         if name not in one or name not in other:
@@ -199,12 +248,22 @@ def _table(differences: Sequence[Difference], beyond: Sequence[bool]) -> str:
     return wording.text_table(head, rows)
 
 
-def _changed(
-    one: dict[tuple[str, str], str], other: dict[tuple[str, str], str]
-) -> list[tuple[str, str, str, str]]:
-    """The claims that both judge, with another verdict."""
+def _judged_by_both(one: Side, other: Side) -> list[tuple[str, str, str, str]]:
+    """The claims that both judge, by the same test: study, claim, and what each says under which preset.
+
+    Two folders are compared preset by preset. A preset, or what was published, is compared with all that the other
+    side knows of the claim.
+    """
+    before, after = one.verdicts(), other.verdicts()
     return [
-        (*key, one[key], other[key])
-        for key in sorted(one.keys() & other.keys())
-        if one[key].split()[0] != other[key].split()[0]
+        (key[0], key[1], f"{first}: {before[key][first]}", f"{second}: {after[key][second]}")
+        for key in sorted(before.keys() & after.keys())
+        for first in before[key]
+        for second in after[key]
+        if first == second or one.preset or other.preset or OWN_BUDGET in (first, second)
     ]
+
+
+def _verdict(said: str) -> str:
+    """The verdict alone, without its preset, effect and interval."""
+    return said.partition(": ")[2].split()[0]
