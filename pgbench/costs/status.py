@@ -19,6 +19,7 @@ from pgbench.costs.budgets import PlannedBlock, planned_blocks
 from pgbench.costs.model import CostModel, makespan
 from pgbench.storage.files import LOCK, last_writer, still_writes
 from pgbench.storage.layout import PLAN, RECORD, Layout
+from pgbench.storage.looks_on_disk import with_looks_on_disk
 from pgbench.studies.plans import StudyPlan
 
 State = Literal["done", "running", "stopped", "waiting"]
@@ -67,12 +68,13 @@ class BlockStatus:
 
 
 def as_last_planned(plan: StudyPlan, layout: Layout, block_size: int) -> StudyPlan:
-    """The plan with the looks that the workflow planned last; see `settling`."""
+    """The plan with the looks that the workflow planned last, or that are whole on disk; see `settling`."""
+    on_disk = with_looks_on_disk(plan, layout, block_size)
     with suppress(OSError, ValidationError):
         written = StudyPlan.model_validate_json((layout.study(plan.preset, plan.name) / PLAN).read_bytes())
-        if written.extended(1, block_size) == plan:
+        if written.extended(1, block_size) == plan and written.looks > on_disk.looks:
             return written
-    return plan
+    return on_disk
 
 
 def block_statuses(plans: Iterable[StudyPlan], layout: Layout, model: CostModel) -> dict[str, BlockStatus]:

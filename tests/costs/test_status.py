@@ -218,3 +218,11 @@ def test_a_real_block_is_seen_while_it_runs_and_ctrl_c_says_how_to_go_on(
     assert f"ended by you; the same command goes on from the checkpoint {checkpoint}" in said
     assert "Traceback" not in said
     assert shown(project)[0][f"{name}/0-0"][0] == "stopped"
+
+
+def test_looks_that_are_whole_on_disk_count_without_a_written_plan(project: Path) -> None:
+    """As after `restore`, before the workflow has planned anything."""
+    (plan,) = planned(project)
+    for block in plan.extended(2, 1).blocks():
+        finish(project, block)
+    assert status.as_last_planned(plan, Layout(project / "results"), 1) == plan.extended(2, 1)

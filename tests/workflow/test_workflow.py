@@ -171,6 +171,17 @@ def test_the_index_has_every_study_of_its_preset_whatever_was_run_last(
     assert (work / "reports/tiny/index.html").read_text(encoding="utf-8") == index
 
 
+def test_the_index_keeps_its_line_on_the_laboratory_if_the_next_command_measures_nothing(
+    finished: Path, tmp_path: Path
+) -> None:
+    work = shutil.copytree(finished, tmp_path / "work")
+    for laboratory in ("laboratory=[divergence]", "laboratory=[]"):
+        arguments = ("--configfile", "smoke.yaml", "--config", "preset=tiny", laboratory)
+        done = snakemake(work, *arguments, checkout=finished.parent / "checkout")
+        assert done.returncode == 0, done.stdout
+        assert 'href="laboratory.html"' in (work / "reports/tiny/index.html").read_text(encoding="utf-8")
+
+
 def test_a_job_says_in_a_sentence_what_it_does(finished: Path) -> None:
     output = smoke(finished, "--dry-run", "--forceall")
     said = {sentence.split()[0] for sentence in re.findall(r"^Job \d+: (\w.*)$", output, re.MULTILINE)}
@@ -181,9 +192,7 @@ def test_a_job_says_in_a_sentence_what_it_does(finished: Path) -> None:
 def test_more_seeds_train_only_the_new_block(finished: Path) -> None:
     output = smoke(finished, "--dry-run", "--config", "preset=more")
     assert planned_jobs(output)["train"] == 2
-    assert set(re.findall(r"results/runs/[^/]+/([^/]+)/run\.json", output.partition("rule gather")[0])) == {
-        "2-2"
-    }
+    assert set(re.findall(r"Train \S+, seeds (\S+)", output)) == {"2-2"}
 
 
 def test_published_blocks_are_restored_and_not_trained(finished: Path, tmp_path: Path) -> None:

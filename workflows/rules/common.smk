@@ -18,7 +18,7 @@ from pgbench.base.yaml_files import read_yaml
 from pgbench.costs import settling
 from pgbench.methods import naming
 from pgbench.storage import digests
-from pgbench.storage.layout import PLAN, PROVENANCE, PUBLISHED_VERDICTS, RECORD, Layout
+from pgbench.storage.layout import MEASUREMENT, PLAN, PROVENANCE, PUBLISHED_VERDICTS, RECORD, Layout
 from pgbench.studies import catalogue, configuration, plans
 
 # Jobs call `python`: it must be the one that runs Snakemake, whether or not its environment is activated.
@@ -110,6 +110,15 @@ def indexed(wildcards):
     # In the order of the preset, whatever was asked for, so that asking for less writes the same index.
     order = [*(CONFIGURATION.spending.studies or []), *sorted(others | set(PLANS))]
     return expand(TABLES, study=sorted(others | set(PLANS), key=order.index))
+
+
+def shown_measurements(wildcards):
+    """The options that name the index's measurements: the configured ones, else those whose page is there."""
+    there = [
+        name for name in catalogue.CATALOGUE if Path(MEASURED.format(measurement=name), MEASUREMENT).exists()
+    ]
+    earlier = there if Path(PAGES, "laboratory.html").exists() else []
+    return expand(f"--laboratory {MEASURED}", measurement=CONFIGURATION.laboratory or earlier)
 
 
 def tracked(studies):

@@ -74,7 +74,7 @@ rule index:
         runtime="10m",
     params:
         studies=indexed,
-        laboratory=expand(f"--laboratory {MEASURED}", measurement=CONFIGURATION.laboratory),
+        laboratory=shown_measurements,
         code=code_of(digests.INDEX_PAGE),
     message:
         "Write the index of all studies, {output.html}"
