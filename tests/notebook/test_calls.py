@@ -1,6 +1,7 @@
 """What is public: `pgbench.train`, `pgbench.load_block`, `pgbench.load_study`."""
 
 import shutil
+from itertools import product
 
 import gymnasium
 import numpy as np
@@ -159,3 +160,19 @@ def test_a_study_is_found_by_path_and_by_name(tmp_path, monkeypatch, gathered):
     shutil.copytree(gathered, tmp_path / "results" / "studies" / "full" / "invented")
     with pytest.raises(ValueError, match="under several presets; name one of full/invented, quick/invented"):
         pgbench.load_study("invented")
+
+
+def test_scores_for_rliable_are_those_of_the_document(gathered):
+    (block,) = [each.text for each in fences("text") if ".pivot(" in each.text]
+    names = {}
+    exec(block.replace('"ladder"', repr(str(gathered))), names)
+    scores = names["scores"]
+    assert list(names["table"]) == list(scores["variant"].unique())
+    seeds, worlds = sorted(scores["seed"].unique()), sorted(scores["environment"].unique())
+    for variant, array in names["table"].items():
+        assert array.shape == (len(seeds), len(worlds))
+        for (row, seed), (column, world) in product(enumerate(seeds), enumerate(worlds)):
+            of = (scores["variant"] == variant) & (scores["seed"] == seed) & (scores["environment"] == world)
+            assert array[row, column] == pytest.approx(scores.loc[of, "normalised"].item(), nan_ok=True)
+    means = scores.groupby(["environment", "variant"])["normalised"].mean().groupby("environment").max()
+    assert means.tolist() == pytest.approx([1.0, 1.0])
