@@ -32,6 +32,7 @@ from pgbench.studies import catalogue
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
 from pgbench.studies.loading import describe_run, parse_overrides
 from pgbench.studies.plans import MOST_LOOKS, plan_studies, read_plan
+from pgbench.studies.scores import FinalScore
 from pgbench.studies.study import Study
 
 app = typer.Typer(
@@ -153,6 +154,10 @@ def resolve(
     environment: Annotated[
         list[str] | None, typer.Option(help="An environment to keep, instead of all; may be repeated.")
     ] = None,
+    final_score: Annotated[
+        FinalScore,
+        typer.Option(help="What claims about last_100 are judged by where --steps bounds a study."),
+    ] = "last_100",
     block_size: Annotated[int, typer.Option(help="Replicas that one job trains in lockstep.")] = 10,
     looks: Annotated[int, typer.Option(help="How often the claims are judged.", min=1, max=MOST_LOOKS)] = 1,
     into: Annotated[
@@ -165,7 +170,10 @@ def resolve(
         "studies": [study],
         "block_size": block_size,
         "presets": {
-            preset: {"seeds": seeds, "steps": steps, "studies": {Path(study).stem: environment or None}}
+            preset: {
+                **{"seeds": seeds, "steps": steps, "final_score": final_score},
+                "studies": {Path(study).stem: environment or None},
+            }
         },
     }
     configuration = parse_configuration(values, "resolve")

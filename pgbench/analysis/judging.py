@@ -36,6 +36,7 @@ from pgbench.storage.table_format import TableFormat
 from pgbench.studies.claims import AgainstReference, Claim, Hypothesis, hypothesis
 from pgbench.studies.plans import StudyPlan
 from pgbench.studies.references import PublishedScore
+from pgbench.studies.scores import NORMALISED
 
 REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_JUDGED = (
     "replicated",
@@ -43,6 +44,8 @@ REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_JUDGED = (
     "inconclusive",
     "not judged",
 )
+WIDEST_WINDOW = 0.25
+"""The share of the budget that the last episodes may span without a word."""
 VERDICT_NAMES = (REPLICATED, CONTRADICTED, INCONCLUSIVE, NOT_JUDGED)
 
 VERDICTS = TableFormat(
@@ -53,7 +56,7 @@ VERDICTS = TableFormat(
         "provisional": "bool",
         **dict.fromkeys(("verdict", "reservation", "reason", "variant", "comparator", "unit"), "str"),
         **dict.fromkeys(("effect", "low", "high", "level", "bound_low", "bound_high"), "float64"),
-        **dict.fromkeys(("p", "p_adjusted", "detectable", "next_look", "chance"), "float64"),
+        **dict.fromkeys(("p", "p_adjusted", "detectable", "next_look", "chance", "window"), "float64"),
         "fragile": "bool",
         **dict.fromkeys(("look", "seeds", "diverged", "missing"), "int64"),
         **dict.fromkeys(("mismatches", "caveat"), "str"),
@@ -81,7 +84,9 @@ class Judgement(NamedTuple):
             it counts; both are 0 without a verdict. `level` is that of the interval. `detectable` is the distance
             from a bound at which an effect is found with a power of 80 %. For an open claim, `next_look` is the
             number of seeds of the next look, if there is one, and `chance` the probability that it settles the
-            claim. `fragile` says that one more seed could overturn the verdict.
+            claim. `fragile` says that one more seed could overturn the verdict. `window`, for claims about
+            `last_100`, is the largest share of the budget that these episodes span, on average over the replicas
+            of a variant.
         claims: one row a claim, pair and environment, in the format `EFFECTS`, at the same look.
         published: one row a claim and published score; see `published.published_scores`.
     """
@@ -244,9 +249,11 @@ def _verdict(
     alpha = decided.level / _ways(outcome, decided.verdict)
     low, high = map(float, inference.interval(contrast, 2 * alpha))
     fragile = _fragile(claim, decided, looks[decided.look])
+    window = _window(claim, outcome, looks[decided.look])
     remarks = (
         _size(effect, tested, decided.verdict, low, high),
         _at_which_look(plan, effect, decided),
+        _early_policies(window),
         fragile,
     )
     return (
@@ -262,6 +269,7 @@ def _verdict(
             "level": 1 - 2 * alpha,
             "detectable": float(inference.detectable(contrast, alpha)),
             "fragile": bool(fragile),
+            "window": window,
             "look": decided.look + 1,
             "seeds": effect.seeds,
             "diverged": sum(stratum.diverged for stratum in effect.strata),
@@ -281,6 +289,23 @@ def _fragile(claim: Claim, decided: Decided, scores: pd.DataFrame) -> str:
     if decided.verdict not in (REPLICATED, CONTRADICTED) or isinstance(decided.outcome, NotJudged):
         return ""
     return hangs_on(decided.outcome, extremes(scores, claim.score), decided.level)
+
+
+def _window(claim: Claim, evidence: Evidence, scores: pd.DataFrame) -> float:
+    """The largest share of the budget that the last episodes of a compared variant span; NaN for other scores."""
+    if claim.score not in ("last_100", *NORMALISED):
+        return math.nan
+    compared = {label for effect in evidence.effects for label in effect.compared.weights}
+    environments = {stratum.environment for effect in evidence.effects for stratum in effect.strata}
+    counted = scores[scores["variant"].isin(compared) & scores["environment"].isin(environments)]
+    return float(counted.groupby(["variant", "environment"])["last_share"].mean().max())
+
+
+def _early_policies(window: float) -> str:
+    """The reservation about a score that the policies of much of the training share; often nothing."""
+    if not window > WIDEST_WINDOW:
+        return ""
+    return f"the last 100 episodes span up to {wording.percent(window)} of the steps, so earlier policies count too"
 
 
 def _at_which_look(plan: StudyPlan, effect: Effect, decided: Decided) -> str:

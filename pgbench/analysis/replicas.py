@@ -78,6 +78,17 @@ class Replica:
         return np.asarray(self.returns[(self.steps > begin) & (self.steps <= end)])
 
     @property
+    def last_share(self) -> float:
+        """The share of the budget that its last `LAST_EPISODES` episodes span; NaN without an episode.
+
+        They begin where the episode before them ended, and end with the last.
+        """
+        if not len(self.steps):
+            return np.nan
+        begin = self.steps[-LAST_EPISODES - 1] if len(self.steps) > LAST_EPISODES else 0
+        return float(self.steps[-1] - begin) / self.planned.run.steps
+
+    @property
     def untrained(self) -> float:
         """Mean return of the episodes before the first update; if none ended before it, the first episode's."""
         before = self.ended_in(1)
@@ -184,7 +195,8 @@ def _grid(budget: int) -> Integers:
 def scores_of(replica: Replica) -> dict[str, Any]:
     """One replica's row of scores; NaN where it has none, and then its status says why.
 
-    `last_episodes` is the mean of its last episodes however it ended.
+    `last_episodes` is the mean of its last episodes however it ended, and `last_share` the share of the budget that
+    these span.
     """
     row = {
         "variant": replica.planned.variant,
@@ -196,6 +208,7 @@ def scores_of(replica: Replica) -> dict[str, Any]:
         "episodes": len(replica.returns),
         "untrained": replica.untrained,
         "last_episodes": _mean(replica.returns[-LAST_EPISODES:]),
+        "last_share": replica.last_share,
     }
     row |= dict.fromkeys(RETURNS, np.nan) | _evaluation_scores(replica)
     if replica.status != "scored":

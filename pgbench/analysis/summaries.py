@@ -35,7 +35,8 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns variant, environment; the numbers of replicas, scored, diverged, no_episode; then of `last_100` the
-        mean and interquartile_mean, each with its 95 % interval (`…_low`, `…_high`), minimum and maximum.
+        mean and interquartile_mean, each with its 95 % interval (`…_low`, `…_high`), minimum and maximum; and
+        last_share, the share of the budget that the episodes of this score span, on average.
     """
     groups = [
         group for _, group in comparable.with_diverged(scores).groupby(["variant", "environment"], sort=False)
@@ -57,6 +58,7 @@ def _summarise(group: pd.DataFrame, sample: Array, interquartile_mean: Estimate)
         **_columns("interquartile_mean", interquartile_mean),
         "minimum": float(min(sample, default=np.nan)),
         "maximum": float(max(sample, default=np.nan)),
+        "last_share": float(group["last_share"].mean()),
     }
 
 

@@ -25,6 +25,7 @@ class ScoreCell:
         iqm_interval: its interval.
         minimum: the lowest score of a replica.
         maximum: the highest score of a replica.
+        last_share: the share of the budget that the score's episodes span, in per cent.
         note: how many replicas lack a score, and why; empty if none does.
     """
 
@@ -35,6 +36,7 @@ class ScoreCell:
     iqm_interval: str
     minimum: str
     maximum: str
+    last_share: str
     note: str
 
 
@@ -116,6 +118,7 @@ def _score_cell(row: Mapping[Hashable, Any], places: int) -> ScoreCell:
         iqm_interval=wording.interval(row["interquartile_mean_low"], row["interquartile_mean_high"], places),
         minimum=wording.number(row["minimum"], places),
         maximum=wording.number(row["maximum"], places),
+        last_share=wording.percent(row["last_share"]),
         note=f"of {wording.count(row['replicas'], 'replica')}: {', '.join(missing)}" if missing else "",
     )
 

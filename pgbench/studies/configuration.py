@@ -12,6 +12,7 @@ from pgbench.base.places import visible
 from pgbench.base.refusals import Refusal, explain, nearest
 from pgbench.base.specification import Specification
 from pgbench.studies import catalogue
+from pgbench.studies.scores import FinalScore
 from pgbench.studies.study import FileName, Replicas, Steps, file_name
 
 RULES = (
@@ -28,6 +29,11 @@ class Preset(Specification):
 
     seeds: Replicas | None = Field(None, description="The most replicas of each run.")
     steps: Steps | None = Field(None, description="The most environment steps of each replica.")
+    final_score: FinalScore = Field(
+        "last_100",
+        description="What claims about `last_100` are judged by, in studies whose steps the preset bounds. Say "
+        "`area_under_curve` where the last 100 episodes span most of the budget.",
+    )
     studies: Annotated[dict[str, KeptEnvironments], Field(min_length=1)] | None = Field(
         None,
         description="Study → the environments to keep, or nothing to keep all of them. "
@@ -124,6 +130,7 @@ def planning_arguments(configuration: Configuration, study: str, looks: int) -> 
     spending = configuration.spending
     for name, bound in (("seeds", spending.seeds), ("steps", spending.steps)):
         arguments += [f"--{name}", str(bound)] if bound is not None else []
+    arguments += ["--final-score", spending.final_score] if spending.final_score != "last_100" else []
     for environment in (spending.studies or {}).get(study) or ():
         arguments += ["--environment", environment]
     return arguments if looks == 1 else [*arguments, "--looks", str(looks)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,8 @@ from pgbench.methods.algorithm import Algorithm
 from pgbench.methods.naming import run_name
 from pgbench.methods.paths import difference
 from pgbench.methods.runs import Run
-from pgbench.studies.configuration import Configuration, parse_configuration, study_files
+from pgbench.studies.claims import AgainstReference
+from pgbench.studies.configuration import Configuration, Preset, parse_configuration, study_files
 from pgbench.studies.loading import load_study
 from pgbench.studies.study import FileName, Study, resolve_variant
 
@@ -113,7 +115,7 @@ def plan_study(name: str, study: Study, configuration: Configuration) -> StudyPl
     return StudyPlan(
         name=name,
         preset=configuration.preset,
-        study=study.model_copy(update={"environments": environments}),
+        study=_judged(study, spending).model_copy(update={"environments": environments}),
         parents={label: parent for label, (parent, _) in resolved.items()},
         algorithms={label: algorithm for label, (_, algorithm) in resolved.items()},
         runs=tuple(runs),
@@ -138,6 +140,26 @@ def blocks_of_looks(seeds: int, looks: int, block_size: int) -> tuple[str, ...]:
         for begin, end in pairwise(ends)
         for first in range(begin, end, block_size)
     )
+
+
+def _judged(study: Study, spending: Preset) -> Study:
+    """The study, in which claims about `last_100` are judged by the preset's final score if it bounds the steps.
+
+    A published score stays what it is: it is compared at the study's own budget only. Where the study has no margin
+    for the final score in a unit, the one for `last_100` holds.
+    """
+    by = spending.final_score
+    if by == "last_100" or max(study.environments.values()) <= (spending.steps or math.inf):
+        return study
+    words = f"The study says last_100; at this budget the test is {by}."
+    claims = {
+        name: claim.model_copy(update={"score": by, "caveat": " ".join(filter(None, (claim.caveat, words)))})
+        for name, claim in study.claims.items()
+        if claim.score == "last_100" and not isinstance(claim, AgainstReference)
+    }
+    units = {**study.margins.get("last_100", {}), **study.margins.get(by, {})}
+    margins = study.margins | ({by: units} if units else {})
+    return study.model_copy(update={"claims": study.claims | claims, "margins": margins})
 
 
 def _kept_environments(name: str, study: Study, configuration: Configuration) -> dict[str, int]:

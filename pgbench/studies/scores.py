@@ -29,6 +29,9 @@ RETURNS: dict[str, str] = {
 }
 """Scores in units of the environment's return, with their meanings."""
 
+FinalScore = Literal["last_100", "area_under_curve"]
+"""What claims about the end of training are judged by."""
+
 NORMALISED_SEEDS = 3
 """Seeds of each setting in PPO's Table 1."""
 NORMALISED: dict[str, str] = {

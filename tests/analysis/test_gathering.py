@@ -1,7 +1,9 @@
 """The tables against their definitions, evaluated naively."""
 
 import json
+import math
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 
 from pgbench.analysis import gathering, replicas, summaries
 from pgbench.analysis.gathering import gather
-from pgbench.analysis.replicas import curve
+from pgbench.analysis.replicas import Replica, curve
 from pgbench.analysis.study_tables import StudyProvenance
 from pgbench.base.refusals import Refusal
 from pgbench.methods.runs import Evaluation
@@ -352,3 +354,15 @@ def test_texts_stand_as_often_as_they_are_counted():
     naive = [row for row, count in zip(rows, counts, strict=True) for _ in range(count)]
     found = gathering._repeated(["first", "second"], rows, counts)
     assert list(found.itertuples(index=False, name=None)) == naive
+
+
+def test_the_last_episodes_span_the_steps_since_the_episode_before_them():
+    planned = SimpleNamespace(run=SimpleNamespace(steps=1000))
+    for episodes, expected in ((0, math.nan), (3, 0.015), (100, 0.5), (160, 0.5)):
+        steps = 5 * np.arange(1, episodes + 1)
+        replica = Replica(
+            planned=planned,  # type: ignore[arg-type]
+            **{"seed": 0, "trained": 1000, "ended": "finished", "steps": steps, "returns": steps * 1.0},
+            **{"ends": {}, "statistics": {}, "evaluated": np.empty(0), "evaluated_at": steps},
+        )
+        assert replica.last_share == pytest.approx(expected, nan_ok=True)

@@ -1,5 +1,7 @@
 """Verdicts on invented scores, against SciPy and by hand."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -274,6 +276,35 @@ def test_a_smaller_budget_is_said_in_the_verdict():
     assert verdict(directional("A", "B"))["reservation"] == ""
     row = verdict(directional("A", "B"), spent=250, seeds=5)
     assert row["reservation"] == "at 25 % of the steps and 5 of 6 seeds"
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.25, ""),
+        (
+            0.5,
+            "the last 100 episodes span up to 50\N{NO-BREAK SPACE}% of the steps, so earlier policies count too",
+        ),
+    ],
+)
+def test_a_final_score_that_spans_more_than_a_quarter_of_the_budget_is_reserved(share, said):
+    scores = invented()
+    scores.loc[scores["variant"].eq("B"), "last_share"] = share
+    row = verdict(directional("A", "B"), scores)
+    assert row["window"] == pytest.approx(share)
+    assert said in row["reason"]
+    assert ("span" in row["reason"]) == bool(said)
+    other = verdict(directional("A", "C"), scores)  # B is not compared, and its window does not matter
+    assert other["window"] == pytest.approx(0.1)
+    assert "span" not in other["reason"]
+
+
+def test_scores_other_than_the_last_episodes_have_no_window():
+    scores = invented().assign(area_under_curve=lambda table: table["last_100"], last_share=0.9)
+    row = verdict(directional("A", "B", score="area_under_curve"), scores)
+    assert math.isnan(row["window"])
+    assert "span" not in row["reason"]
 
 
 def test_a_study_without_claims_has_empty_tables_of_the_same_columns():

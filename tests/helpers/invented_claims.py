@@ -74,6 +74,7 @@ def invented(means: Mapping[str, float] = MEANS, spread: float = 2.0, seeds: int
                     "untrained": factor * 10.0 + shift,
                     "last_100": factor * (mean + noise[seed]) + shift,
                     "last_episodes": factor * (mean + noise[seed]) + shift,
+                    "last_share": 0.1,
                 }
                 for seed in range(seeds)
             ]

@@ -290,7 +290,7 @@ def test_a_paper_that_is_tested_has_a_link(reports):
 
 
 def test_a_variant_of_which_all_replicas_diverged_has_their_scores_on_the_page():
-    row = {"scored": 0, "replicas": 2, "diverged": 2, "no_episode": 0}
+    row = {"scored": 0, "replicas": 2, "diverged": 2, "no_episode": 0, "last_share": 0.5}
     row |= dict.fromkeys(("mean", "interquartile_mean", "minimum", "maximum"), -3.0)
     row |= {f"{name}_{end}": -3.0 for name in ("mean", "interquartile_mean") for end in ("low", "high")}
     summary = pd.DataFrame([row | {"variant": "a", "environment": "CartPole-v1"}])

@@ -15,6 +15,7 @@ from pgbench.base.yaml_files import read_yaml
 from pgbench.methods import lineage, naming
 from pgbench.methods.paths import difference
 from pgbench.methods.runs import Evaluation, Reference, seeds_of
+from pgbench.studies.claims import AgainstReference, hypothesis
 from pgbench.studies.configuration import Configuration, parse_configuration, study_files
 from pgbench.studies.loading import describe_run, load_study
 from pgbench.studies.plans import (
@@ -195,6 +196,38 @@ def test_the_quick_preset_is_quick() -> None:
 
 
 # Plans
+
+
+def test_a_preset_that_bounds_the_steps_judges_final_scores_by_its_own_score() -> None:
+    values = read_yaml(CHECKOUT / "workflows" / "config.yaml")
+    quick = parse_configuration(values | {"preset": "quick"}, "config.yaml")
+    paper = parse_configuration(
+        values | {"preset": "paper", "studies": list(quick.spending.studies or ())}, "c"
+    )
+    files = study_files(quick, STUDIES)
+    full = plan_studies(paper, files)
+    rescored = 0
+    for name, plan in plan_studies(quick, files).items():
+        for label, claim in plan.study.claims.items():
+            said = full[name].study.claims[label]
+            if said.score != "last_100" or isinstance(said, AgainstReference):
+                assert claim == said
+                continue
+            rescored += 1
+            assert claim.score == "area_under_curve"
+            assert claim.caveat is not None
+            assert "The study says last_100" in claim.caveat
+            hypothesis(claim, plan.study.margins, {})  # its margin exists
+    assert rescored >= 1
+
+
+def test_a_study_whose_steps_the_preset_leaves_alone_keeps_its_final_score(tmp_path: Path) -> None:
+    values = read_yaml(CHECKOUT / "workflows" / "config.yaml") | {"preset": "quick"}
+    values["presets"]["quick"]["steps"] = 10**9
+    plan = plan_studies(
+        configuration := parse_configuration(values, "c"), study_files(configuration, STUDIES)
+    )
+    assert any(claim.score == "last_100" for one in plan.values() for claim in one.study.claims.values())
 
 
 def test_a_preset_keeps_some_environments_and_names_the_others(tmp_path: Path) -> None:
