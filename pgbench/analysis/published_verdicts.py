@@ -63,7 +63,13 @@ def write(published: Path, plans: Iterable[StudyPlan]) -> None:
 
 
 def read(plan: StudyPlan, published: Path = PUBLISHED) -> dict[str, FullVerdict]:
-    """Claim → its published verdict, for the claims of a study that have one and test the same still.
+    """Claim → its published verdict; see `read_rows`."""
+    rows = read_rows(plan, published)
+    return {claim: FullVerdict(row["verdict"], int(row["seeds"])) for claim, row in rows.items()}
+
+
+def read_rows(plan: StudyPlan, published: Path = PUBLISHED) -> dict[str, dict[str, Any]]:
+    """Claim → its row of `COLUMNS`, for the claims of a study that have published verdicts and still test the same.
 
     Args:
         plan: the study under any preset.
@@ -76,22 +82,21 @@ def read(plan: StudyPlan, published: Path = PUBLISHED) -> dict[str, FullVerdict]
     if not path.exists():
         return {}
     try:
-        table = pd.read_csv(path, dtype={"tested": "str"})
-        rows = table[table["study"] == plan.name]
+        table = pd.read_csv(path, dtype={"tested": "str"}).astype({"seeds": "int64"})
         found = {
-            row["claim"]: FullVerdict(row["verdict"], int(row["seeds"]))
-            for row in rows.to_dict("records")
+            row["claim"]: {name: row[name] for name in COLUMNS}
+            for row in table[table["study"] == plan.name].to_dict("records")
             if row["claim"] in plan.study.claims and row["tested"] == what_is_tested(plan, row["claim"])
         }
     except (KeyError, ValueError) as error:
         raise Refusal(f"{path}: cannot be used ({error}); `python -m pgbench publish` writes it") from None
-    if unknown := {full.verdict for full in found.values()} - set(VERDICT_NAMES):
+    if unknown := {row["verdict"] for row in found.values()} - set(VERDICT_NAMES):
         raise Refusal(f"{path}: '{min(unknown)}' is no verdict; `python -m pgbench publish` writes the file")
     return found
 
 
 def what_is_tested(plan: StudyPlan, claim: str) -> str:
-    """A digest of what a claim tests; the same under every preset, and whatever the claim's words are.
+    """A digest of what a claim tests, whatever its words are; alike under presets with the same `final_score`.
 
     Args:
         plan: the study under any preset.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,55 +13,11 @@ from pgbench.analysis import calibration
 from pgbench.analysis.judging import NOT_JUDGED, Judgement
 from pgbench.analysis.published_verdicts import FullVerdict
 from pgbench.base import wording
+from pgbench.report import effect_words
+from pgbench.report.published_rows import PublishedRow, published_row
 from pgbench.report.tallies import Tally, tally
 from pgbench.studies.references import SPREADS, STATISTICS, citation
 from pgbench.studies.scores import meaning
-
-UNITS = {"score": "", "comparator": " of the comparator", "range": " of the range"}
-
-
-@dataclass(frozen=True)
-class PublishedRow:
-    """A published score that a claim quotes, beside this study's score. All numbers are texts.
-
-    Attributes:
-        claim: the claim's key in the study.
-        variant: the variant that is compared with the published score.
-        source: the citation, the place in the paper, and the paper's name of the method.
-        statistic: what the paper computed.
-        score: what this study computed.
-        published: the published number.
-        published_interval: its interval, as far as the paper allows one.
-        published_spread: what the paper prints beside it, and over how many seeds; empty if neither is known.
-        measured: this study's number.
-        measured_interval: its interval.
-        environments: where this study measured.
-        words: what the claim says of the number, if it is of another algorithm or statistic.
-        mismatches: how the two numbers differ as measurements, beyond what the words say; empty if they do not.
-        respects: the same as a list of nouns, such as "environment and steps".
-        note: what a reader of the published number must know.
-    """
-
-    claim: str
-    variant: str
-    source: str
-    statistic: str
-    score: str
-    published: str
-    published_interval: str
-    published_spread: str
-    measured: str
-    measured_interval: str
-    environments: str
-    words: str
-    mismatches: str
-    respects: str
-    note: str
-
-    @property
-    def not_the_same(self) -> str:
-        """All that is known to differ between the two numbers."""
-        return "; ".join(filter(None, [self.words, self.mismatches])) or "nothing found"
 
 
 @dataclass(frozen=True)
@@ -195,7 +150,7 @@ def claim_section(
         calibration=_calibration(seeds) if seeds > 1 else "",
         unequal=_unequal(seeds) if seeds > 1 else "",
         effects=tuple(_effect_row(row) for _, row in judgement.claims.iterrows()),
-        published=tuple(_published_row(row, papers) for _, row in published.iterrows()),
+        published=tuple(published_row(row, papers) for _, row in published.iterrows()),
         statistics=(
             *((name, STATISTICS[name]) for name in dict.fromkeys(published["statistic"])),
             *((kind, SPREADS[kind]) for kind in dict.fromkeys(published["spread_kind"]) if kind != "none"),
@@ -213,7 +168,7 @@ def claim_rows(
         papers: BibTeX entries by key.
         full: claim → its published verdict.
     """
-    published = [_published_row(row, papers) for _, row in judgement.published.iterrows()]
+    published = [published_row(row, papers) for _, row in judgement.published.iterrows()]
     return tuple(
         _claim_row(
             row,
@@ -254,22 +209,16 @@ def _claim_row(
         environments=row["environments"].replace(" ", ", "),
         across={"mean": "", "each": "each"}.get(row["across"], f"{row['across']} of them"),
         judged=judged,
-        effect=_amount(row["effect"], row),
-        interval=_interval(row) if judged else wording.MISSING,
-        claimed=_bounds(row),
-        detectable=_amount(row["detectable"], row),
+        effect=effect_words.amount(row["effect"], row),
+        interval=effect_words.interval(row) if judged else wording.MISSING,
+        claimed=effect_words.bounds(row),
+        detectable=effect_words.amount(row["detectable"], row),
         seeds=wording.number(row["seeds"]),
         next_look=_next_look(row),
         diverged=wording.count(row["diverged"], "replica") if row["diverged"] else "",
         published=published,
         full=full,
     )
-
-
-def _interval(row: pd.Series) -> str:
-    """The interval of a claim's effect, with its level; it has no ends where the effect's unit may be zero."""
-    ends = "−∞, ∞" if math.isinf(row["low"]) else f"{_amount(row['low'], row)}, {_amount(row['high'], row)}"
-    return f"[{ends}] at {wording.level(row['level'])}"
 
 
 def _compared(row: pd.Series) -> str:
@@ -315,70 +264,3 @@ def _unequal(seeds: int) -> str:
 
 def _coverage(draw: calibration.Draw, seeds: int, other: calibration.Draw | None) -> str:
     return wording.percent(calibration.coverage(draw, seeds, np.random.default_rng(0), other))
-
-
-def _amount(value: float, row: pd.Series) -> str:
-    """An effect: a percentage where its unit is a fraction, else a number."""
-    if row["unit"] != "score":
-        return wording.percent(value)
-    numbers = [
-        number for number in (row["effect"], row["bound_low"], row["bound_high"]) if math.isfinite(number)
-    ]
-    small = max(map(abs, numbers), default=0.0) < 1
-    return wording.number(value, 3 if small else wording.decimals(numbers))
-
-
-def _bounds(row: pd.Series) -> str:
-    """Where the claim says that the effect lies."""
-    low, high = row["bound_low"], row["bound_high"]
-    unit = UNITS[row["unit"]]
-    if high == math.inf:
-        return f"above {_amount(low, row)}{unit}"
-    if low == -math.inf:
-        return f"below {_amount(high, row)}{unit}"
-    return f"from {_amount(low, row)} to {_amount(high, row)}{unit}"
-
-
-def _published_spread(row: pd.Series, places: int) -> str:
-    """What is printed beside a published number, and over how many seeds."""
-    parts = []
-    if row["spread_kind"] != "none":
-        printed = (
-            ""
-            if np.isnan(row["published_spread"])
-            else f"± {wording.number(row['published_spread'], places)} "
-        )
-        parts.append(f"{printed}({row['spread_kind']})")
-    if not np.isnan(row["published_seeds"]):
-        parts.append(wording.count(int(row["published_seeds"]), "seed"))
-    return ", ".join(parts)
-
-
-def _published_row(row: pd.Series, papers: Mapping[str, str]) -> PublishedRow:
-    places = wording.decimals(np.array([row["published"], row["own"]]))
-    mismatches = _mismatches_beyond_words(row)
-    return PublishedRow(
-        claim=row["claim"],
-        variant=row["variant"],
-        source=f"{citation(papers[row['paper']])}, {row['where']}: {row['algorithm']}",
-        statistic=row["statistic"],
-        score=row["score"],
-        published=wording.number(row["published"], places),
-        published_interval=wording.interval(row["published_low"], row["published_high"], places),
-        published_spread=_published_spread(row, places),
-        measured=wording.number(row["own"], places),
-        measured_interval=wording.interval(row["own_low"], row["own_high"], places),
-        environments=row["environments"].replace(" ", ", "),
-        words=row["words"],
-        mismatches=mismatches,
-        respects=wording.enumeration(re.findall(r"(\w+): ", mismatches)),
-        note=row["note"],
-    )
-
-
-def _mismatches_beyond_words(row: pd.Series) -> str:
-    """The differences, without that of a statistic which is not known and of which the claim's words speak."""
-    clauses = row["mismatches"].split("; ")
-    if row["words"] and row["statistic"] == "unknown":
-        clauses = [clause for clause in clauses if not clause.startswith("statistic: ")]
-    return "; ".join(clauses)

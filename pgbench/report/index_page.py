@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pgbench.analysis import inference, published_verdicts, study_tables
-from pgbench.analysis.judging import CONTRADICTED, REPLICATED
+from pgbench.analysis import published_verdicts, study_tables
 from pgbench.analysis.study_tables import StudyTables, load
 from pgbench.base import wording
 from pgbench.laboratory.records import read_statements
@@ -20,7 +19,7 @@ from pgbench.report.headlines import is_reduced
 from pgbench.report.publishing import ShownFigure, TableFiles, publish, render, write, write_tables
 from pgbench.report.statement_rows import outcomes
 from pgbench.report.tables import PageTable, printed_findings
-from pgbench.report.tallies import JUDGED, Tally, tally
+from pgbench.report.tallies import JUDGED, SETTLED, Tally, tally, wrong_to_expect
 from pgbench.storage.layout import PUBLISHED
 from pgbench.studies.references import read_papers
 
@@ -201,15 +200,6 @@ def _reduction(studies: Sequence[StudyTables]) -> str | None:
 
 def _numbers_of_paragraphs(claims: Sequence[BoardRow]) -> dict[str, str]:
     """What the paragraphs say of the claims: how many verdicts hold for good, and how many wrong ones to expect."""
-    settled = [
-        row.study
-        for row in claims
-        if row.finding.full and row.finding.full.verdict in (REPLICATED, CONTRADICTED)
-    ]
-    studies = len(set(settled))
-    return {
-        "alpha": wording.percent(inference.ALPHA),
-        "settled": wording.count(len(settled), "verdict"),
-        "settled_studies": wording.count(studies, "study", "studies"),
-        "wrong": f"{inference.ALPHA * studies:.1f}",
-    }
+    return wrong_to_expect(
+        [row.study for row in claims if row.finding.full and row.finding.full.verdict in SETTLED]
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,7 @@ from pgbench.base.refusals import Breakdown, Refusal
 from pgbench.storage.layout import MEASUREMENT, PUBLISHED, RECORD, RESULTS, Layout
 from pgbench.storage.looks_on_disk import with_looks_on_disk
 from pgbench.studies import catalogue
-from pgbench.studies.plans import MOST_LOOKS, configured_plans
+from pgbench.studies.plans import MOST_LOOKS, StudyPlan, configured_plans
 
 if TYPE_CHECKING:
     from pgbench.storage.published_blocks import Copy
@@ -31,6 +31,9 @@ Configured = Annotated[Path, typer.Option(help="The configuration, which names t
 Preset = Annotated[str, typer.Option(help="The preset whose blocks are meant.")]
 CONFIGURATION = from_here(WORKFLOWS / "config.yaml")
 PAPER = "paper"
+README = Path("README.md")
+PUBLISHED_PAGES = Path("reports/published")
+"""Where `make report` writes the pages of what is published."""
 
 
 def publish(
@@ -56,6 +59,9 @@ def publish(
     published_blocks.write_contents(into, variants)
     layout, size = Layout(into), chosen.block_size
     published_verdicts.write(into, [with_looks_on_disk(plan, layout, size) for plan in plans])
+    # The README speaks of the checkout's own published results; another folder has none that it could speak of.
+    if into == PUBLISHED and README.exists():
+        _renew_headline(README, plans, into)
     print(f"{_counts(copies)}; {into / published_blocks.CONTENTS} lists the blocks")
     _name(
         copies,
@@ -63,6 +69,31 @@ def publish(
         "another result of this name is published; say --replace to publish this one instead",
     )
     _end(copies)
+
+
+def headline(
+    readme: Annotated[Path, typer.Option(help="The file whose headline is renewed.")] = README,
+    source: Annotated[
+        Path, typer.Option("--published", help="The folder of the published blocks.")
+    ] = PUBLISHED,
+    configuration: Configured = CONFIGURATION,
+    preset: Preset = PAPER,
+) -> None:
+    """Write the headline of the README: what the published results say."""
+    from pgbench.storage import published_blocks
+
+    published_blocks.directories_in(source)
+    if not readme.exists():
+        raise Refusal(f"{readme}: does not exist; call this in the folder of the checkout, or name the file")
+    _, plans = configured_plans(configuration, preset)
+    _renew_headline(readme, plans, source)
+    print(f"{readme}: its headline says what {source} holds")
+
+
+def _renew_headline(readme: Path, plans: Sequence[StudyPlan], published: Path) -> None:
+    from pgbench.report import readme_block
+
+    readme_block.renew(readme, readme_block.block(plans, published, PUBLISHED_PAGES))
 
 
 def restore(
@@ -132,14 +163,19 @@ def print_published(
             raise Refusal(f"{source}: holds all blocks of no study, so there is nothing to report")
         print(_listed(names))
         return
-    rows = []
-    for plan in plans:
-        blocks = plan.blocks()
-        there = [block for block in blocks if block in hours]
-        spent = sum(hours[block] for block in there)
-        rows.append((plan.name, f"{len(there)} of {len(blocks)}", f"{spent:.1f}"))
+    from pgbench.report import coverage
+
+    rows = [_published_of(plan, hours) for plan in plans]
     print(wording.text_table(("study", "blocks published", "core hours"), rows))
     print(f"\n{wording.count(len(hours), 'block')}, {sum(hours.values()):.1f} core hours")
+    print(coverage.summary(coverage.coverage(plans, source)))
+
+
+def _published_of(plan: StudyPlan, hours: Mapping[str, float]) -> tuple[str, str, str]:
+    """A study's name, how many of its blocks are published, and the core hours that these took."""
+    blocks = plan.blocks()
+    there = [block for block in blocks if block in hours]
+    return plan.name, f"{len(there)} of {len(blocks)}", f"{sum(hours[block] for block in there):.1f}"
 
 
 def _listed(names: Sequence[str]) -> str:

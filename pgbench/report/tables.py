@@ -9,7 +9,8 @@ import pandas as pd
 
 from pgbench.analysis.study_tables import StudyTables
 from pgbench.base import wording
-from pgbench.report.claim_rows import ClaimEffectRow, Finding, PublishedRow
+from pgbench.report.claim_rows import ClaimEffectRow, Finding
+from pgbench.report.published_rows import PublishedRow
 from pgbench.report.score_rows import EffectCell, EffectRow, ScoreCell, ScoreRow
 from pgbench.report.specification_rows import Rung
 from pgbench.report.study_view import RunRow, StudyView

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pgbench.analysis import inference
 from pgbench.analysis.judging import CONTRADICTED, INCONCLUSIVE, REPLICATED
 from pgbench.analysis.published_verdicts import FullVerdict
+from pgbench.base import wording
 
 JUDGED = (CONTRADICTED, REPLICATED, INCONCLUSIVE)
 """Verdicts in the order of pages: what contradicts a paper, then what confirms it, then what is open."""
+SETTLED = (CONTRADICTED, REPLICATED)
+"""Verdicts that say yes or no."""
 
 
 class Counted(Protocol):
@@ -74,3 +78,18 @@ def rank(finding: Counted) -> int:
     if finding.full:
         return order.index((finding.full.verdict, True))
     return order.index((finding.verdict, False)) if finding.provisional else len(order)
+
+
+def wrong_to_expect(settled: Sequence[str]) -> dict[str, str]:
+    """What the sentences on wrong verdicts say, by the names in their braces.
+
+    Args:
+        settled: the study of each settled claim, once a claim.
+    """
+    studies = len(set(settled))
+    return {
+        "alpha": wording.percent(inference.ALPHA),
+        "settled": wording.count(len(settled), "verdict"),
+        "settled_studies": wording.count(studies, "study", "studies"),
+        "wrong": f"{inference.ALPHA * studies:.1f}",
+    }

@@ -86,7 +86,8 @@ def test_other_words_test_the_same_and_other_bounds_do_not(plan):
     [
         ("claim,verdict\na,replicated\n", "cannot be used"),
         (
-            "study,claim,tested,verdict,seeds\ninvented,ppo-is-best,DIGEST,proven,5\n",
+            "study,claim,tested,verdict,seeds,effect,low,high,level,unit\n"
+            "invented,ppo-is-best,DIGEST,proven,5,0.1,0.0,0.2,0.95,range\n",
             "'proven' is no verdict",
         ),
     ],
