@@ -70,7 +70,7 @@ def random_scores(rng):
             scores = mean + spread * rng.standard_normal(SEEDS)
             rows += [
                 {"variant": label, "environment": environment, "seed": seed, "status": "scored"}
-                | {"untrained": 0.0, "last_100": score}
+                | {"untrained": 0.0, "last_100": score, "last_share": 0.1}
                 for seed, score in enumerate(scores)
             ]
     return pd.DataFrame(rows)
