@@ -17,27 +17,20 @@ class Coverage:
 
     Attributes:
         study: its name.
-        question: what it asks.
-        there: how many of its blocks are published.
+        there: the blocks of it that are published.
         blocks: how many it has at its first look.
         claims: how many claims it has.
     """
 
     study: str
-    question: str
-    there: int
+    there: tuple[str, ...]
     blocks: int
     claims: int
 
     @property
     def whole(self) -> bool:
         """Whether nothing is missing."""
-        return self.there == self.blocks
-
-    @property
-    def share(self) -> str:
-        """In words, such as "9 of 52 blocks"."""
-        return f"{self.there} of {wording.count(self.blocks, 'block')}"
+        return len(self.there) == self.blocks
 
 
 def coverage(plans: Iterable[StudyPlan], published: Path) -> tuple[Coverage, ...]:
@@ -51,8 +44,7 @@ def coverage(plans: Iterable[StudyPlan], published: Path) -> tuple[Coverage, ...
     return tuple(
         Coverage(
             study=plan.name,
-            question=plan.study.question,
-            there=sum((layout.block(name) / RECORD).exists() for name in plan.blocks()),
+            there=tuple(name for name in plan.blocks() if (layout.block(name) / RECORD).exists()),
             blocks=len(plan.blocks()),
             claims=len(plan.study.claims),
         )
@@ -60,14 +52,9 @@ def coverage(plans: Iterable[StudyPlan], published: Path) -> tuple[Coverage, ...
     )
 
 
-def lacking(covered: Sequence[Coverage]) -> tuple[Coverage, ...]:
-    """The studies that lack blocks: those of which most is published come first."""
-    return tuple(sorted((one for one in covered if not one.whole), key=lambda one: -one.there / one.blocks))
-
-
 def summary(covered: Sequence[Coverage]) -> str:
     """How many studies lack blocks, as a sentence; empty if none does."""
-    missing = lacking(covered)
+    missing = [one for one in covered if not one.whole]
     begun = sum(bool(one.there) for one in missing)
     claims = wording.count(sum(one.claims for one in missing), "claim")
     return (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Results = Annotated[Path, typer.Option(help="The results folder, with runs/ in it.")]
 Published = Annotated[Path, typer.Option(help="The folder of the published blocks.")]
+Source = Annotated[Path, typer.Option("--published", help="The folder of the published blocks.")]
 Configured = Annotated[Path, typer.Option(help="The configuration, which names the studies.")]
 Preset = Annotated[str, typer.Option(help="The preset whose blocks are meant.")]
 CONFIGURATION = from_here(WORKFLOWS / "config.yaml")
@@ -59,23 +60,21 @@ def publish(
     published_blocks.write_contents(into, variants)
     layout, size = Layout(into), chosen.block_size
     published_verdicts.write(into, [with_looks_on_disk(plan, layout, size) for plan in plans])
-    # The README speaks of the checkout's own published results; another folder has none that it could speak of.
-    if into == PUBLISHED and README.exists():
-        _renew_headline(README, plans, into)
     print(f"{_counts(copies)}; {into / published_blocks.CONTENTS} lists the blocks")
     _name(
         copies,
         "differs",
         "another result of this name is published; say --replace to publish this one instead",
     )
+    # The README speaks of the checkout's own published results; another folder has none that it could speak of.
+    if into == PUBLISHED and README.exists():
+        _renew_headline(README, plans, into)
     _end(copies)
 
 
 def headline(
     readme: Annotated[Path, typer.Option(help="The file whose headline is renewed.")] = README,
-    source: Annotated[
-        Path, typer.Option("--published", help="The folder of the published blocks.")
-    ] = PUBLISHED,
+    source: Source = PUBLISHED,
     configuration: Configured = CONFIGURATION,
     preset: Preset = PAPER,
 ) -> None:
@@ -97,9 +96,7 @@ def _renew_headline(readme: Path, plans: Sequence[StudyPlan], published: Path) -
 
 
 def restore(
-    source: Annotated[
-        Path, typer.Option("--published", help="The folder of the published blocks.")
-    ] = PUBLISHED,
+    source: Source = PUBLISHED,
     configuration: Configured = CONFIGURATION,
     preset: Preset = PAPER,
 ) -> None:
@@ -127,9 +124,7 @@ def restore(
 
 
 def print_published(
-    source: Annotated[
-        Path, typer.Option("--published", help="The folder of the published blocks.")
-    ] = PUBLISHED,
+    source: Source = PUBLISHED,
     complete: Annotated[
         bool, typer.Option("--complete", help="Only the names of the studies that are complete, as a list.")
     ] = False,
@@ -144,6 +139,7 @@ def print_published(
     preset: Preset = PAPER,
 ) -> None:
     """Say how much of each study is published."""
+    from pgbench.report import coverage
     from pgbench.storage import published_blocks
 
     published_blocks.directories_in(source)
@@ -156,26 +152,20 @@ def print_published(
         f"{directory.parent.name}/{directory.name}": record.seconds / 3600
         for directory, record in published_blocks.records(source)
     }
-    _, plans = configured_plans(configuration, preset)
+    covered = coverage.coverage(configured_plans(configuration, preset)[1], source)
     if complete:
-        names = [plan.name for plan in plans if set(plan.blocks()) <= hours.keys()]
+        names = [one.study for one in covered if one.whole]
         if not names:
             raise Refusal(f"{source}: holds all blocks of no study, so there is nothing to report")
         print(_listed(names))
         return
-    from pgbench.report import coverage
-
-    rows = [_published_of(plan, hours) for plan in plans]
+    rows = [
+        (one.study, f"{len(one.there)} of {one.blocks}", f"{sum(map(hours.__getitem__, one.there)):.1f}")
+        for one in covered
+    ]
     print(wording.text_table(("study", "blocks published", "core hours"), rows))
     print(f"\n{wording.count(len(hours), 'block')}, {sum(hours.values()):.1f} core hours")
-    print(coverage.summary(coverage.coverage(plans, source)))
-
-
-def _published_of(plan: StudyPlan, hours: Mapping[str, float]) -> tuple[str, str, str]:
-    """A study's name, how many of its blocks are published, and the core hours that these took."""
-    blocks = plan.blocks()
-    there = [block for block in blocks if block in hours]
-    return plan.name, f"{len(there)} of {len(blocks)}", f"{sum(hours[block] for block in there):.1f}"
+    print(coverage.summary(covered))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -76,12 +76,11 @@ def block(plans: Sequence[StudyPlan], published: Path, pages: Path) -> str:
         {
             **wrong_to_expect([row["study"] for row in rows if row["verdict"] in SETTLED]),
             "counts": ", ".join(f"**{counted[name]}** {name}" for name in JUDGED),
-            "lacking": coverage.summary(covered),
             "index": (pages / "index.md").as_posix(),
         },
     )
     found = surprises([plan for plan in plans if (pages / f"{plan.name}.md").exists()], published)
-    parts = [BEGIN, f"{words['counts']} {words['errors']} {words['lacking']}".strip()]
+    parts = [BEGIN, f"{words['counts']} {words['errors']} {coverage.summary(covered)}".strip()]
     if found:
         parts += [_figure(found[0], pages, words["figure"]), words["findings"]]
         parts += ["\n".join(_item(one, pages) for one in found)]
